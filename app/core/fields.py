@@ -1,0 +1,118 @@
+"""The small text forms that fields have everywhere, each with its one spelling.
+
+    hex32      64 lower-case hex characters                    a hash, a key
+    b64url32   43 characters of unpadded base64url             a nonce, a salt: 32 bytes
+    b64        padded standard base64                          hashes and signatures in notes
+    day        2026-11-22                                      a local day
+    instant    2026-11-22T15:24:00Z                            UTC, whole seconds
+    decimal    0 or 1-9 and digits                             counts and indices in C2SP texts
+
+Each parser takes any object (a field of decoded JSON may be anything) and gives the value or FormatError; it
+accepts exactly what the formatter beside it writes, mostly by writing the value again and comparing.
+
+Source: RFC 4648 sections 4, 5 and 8; RFC 3339 section 5.6 with `Z` and without fractions.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+
+from app.core.errors import FormatError
+
+U63_MAX = 2**63 - 1  # sizes and times of C2SP texts stay within a signed 64-bit integer
+
+
+def hex32(text: object) -> bytes:
+    """32 bytes from 64 lower-case hex characters."""
+    try:
+        value = bytes.fromhex(text) if isinstance(text, str) else b""
+    except ValueError:
+        value = b""
+    if len(value) != 32 or value.hex() != text:
+        raise FormatError("expected 64 lower-case hex characters")
+    return value
+
+
+def format_hex32(value: bytes) -> str:
+    assert len(value) == 32, len(value)
+    return value.hex()
+
+
+def b64url32(text: object) -> bytes:
+    """32 bytes from 43 characters of unpadded base64url; the two unused bits of the last one are zero."""
+    try:
+        value = base64.urlsafe_b64decode(text + "=") if isinstance(text, str) and len(text) == 43 else b""
+    except ValueError:
+        value = b""
+    if len(value) != 32 or format_b64url32(value) != text:
+        raise FormatError("expected 32 bytes as 43 characters of unpadded base64url")
+    return value
+
+
+def format_b64url32(value: bytes) -> str:
+    assert len(value) == 32, len(value)
+    return base64.urlsafe_b64encode(value)[:-1].decode()
+
+
+def b64(text: object, *, length: int | None = None) -> bytes:
+    """Bytes from padded standard base64; with `length`, exactly that many."""
+    try:
+        value = binascii.a2b_base64(text, strict_mode=True) if isinstance(text, str) else None
+    except ValueError:
+        value = None
+    if value is None or format_b64(value) != text:
+        raise FormatError("expected standard base64 with padding")
+    if length is not None and len(value) != length:
+        raise FormatError(f"expected {length} bytes in base64, not {len(value)}")
+    return value
+
+
+def format_b64(value: bytes) -> str:
+    return binascii.b2a_base64(value, newline=False).decode()
+
+
+def parse_day(text: object) -> dt.date:
+    """A calendar day of the years 1 to 9999 from `YYYY-MM-DD`."""
+    try:
+        day = dt.date.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:  # fromisoformat knows 20261122 and 2026-W47-7 too
+        raise FormatError("expected a day as YYYY-MM-DD")
+    return day
+
+
+def format_day(day: dt.date) -> str:
+    assert type(day) is dt.date, "a datetime is not a day"
+    return day.isoformat()
+
+
+def parse_instant(text: object) -> dt.datetime:
+    """An aware UTC datetime without microseconds from `YYYY-MM-DDThh:mm:ssZ`."""
+    try:
+        naive = dt.datetime.fromisoformat(text[:-1]) if isinstance(text, str) else None
+    except ValueError:
+        naive = None
+    if naive is None or naive.tzinfo is not None or naive.isoformat() + "Z" != text:
+        raise FormatError("expected an instant as YYYY-MM-DDThh:mm:ssZ")
+    return naive.replace(tzinfo=dt.UTC)
+
+
+def format_instant(instant: dt.datetime) -> str:
+    assert instant.utcoffset() == dt.timedelta(0), "an instant is in UTC"
+    assert instant.microsecond == 0, "an instant has whole seconds"
+    return instant.replace(tzinfo=None).isoformat() + "Z"
+
+
+def decimal(text: object, *, maximum: int = U63_MAX) -> int:
+    """An integer in 0..maximum from ASCII digits without leading zeros."""
+    if not isinstance(text, str) or not 0 < len(text) <= 19 or not (text.isascii() and text.isdigit()):
+        raise FormatError("expected a decimal number")
+    value = int(text)
+    if str(value) != text:
+        raise FormatError("expected a decimal number without leading zeros")
+    if value > maximum:
+        raise FormatError(f"a decimal number is over {maximum}")
+    return value
