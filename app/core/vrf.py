@@ -1,10 +1,10 @@
-"""The verifiable random function behind the citizen key: ECVRF-EDWARDS25519-SHA512-TAI (RFC 9381, suite 0x03).
+r"""The verifiable random function behind the citizen key: ECVRF-EDWARDS25519-SHA512-TAI (RFC 9381).
 
-A register that was keyed by a hash of the resident number could be searched by anyone who can count. The bureau
-therefore keys it by a VRF: only the holder of the secret key can compute the key of a citizen, everyone can check
+A register keyed by a hash of the resident number could be searched by anyone who can count. The bureau keys
+it by a VRF instead: only the holder of the secret key can compute the key of a citizen, everyone can check
 with the proof that it is the right one, and there is only one right one (so no second, clean file).
 
-    alpha        "credence/citizen@v1\\n" || origin || "\\n" || identifier
+    alpha        "credence/citizen@v1\n" || origin || "\n" || identifier
     pi, 80 bytes Gamma (a point, 32) || c (16, little-endian) || s (32, little-endian)
     beta, 64     SHA-512(0x03 || 0x03 || 8*Gamma || 0x00), the output
     citizen key  the first 32 bytes of beta
@@ -14,15 +14,15 @@ with the proof that it is the right one, and there is only one right one (so no 
     >>> citizen_key(verify(key.public, alpha, key.prove(alpha))) == citizen_key(key.evaluate(alpha))
     True
 
-Points are 32-byte strings from end to end, the arithmetic is libsodium's. Two facts about libsodium shape the code:
+Points are 32-byte strings from end to end; the arithmetic is libsodium's. Two facts about it shape the code:
 
-- its scalar multiplications refuse every point outside the prime-order subgroup, which is what key validation
-  (RFC 9381, 5.4.5) wants for the public key, and a little stricter than the RFC for Gamma, which may there carry a
-  component of small order. An honest prover's never does; uniqueness holds either way.
-- its addition takes any point of the curve. The try-and-increment candidate has to be such a point, so the cofactor
+- Its scalar multiplications refuse every point outside the prime-order subgroup. That is key validation
+  (RFC 9381, 5.4.5), and a little stricter: the RFC lets the public key and Gamma carry a component of small
+  order besides. An honest prover's never do; uniqueness holds either way.
+- Its addition takes any point of the curve. The try-and-increment candidate is such a point, so the cofactor
   is cleared by doubling three times. Addition does not refuse y >= p; that check is made here.
 
-Multiplying Gamma by 8 is folded into the secret scalar where only beta is wanted: 8*Gamma = (8x mod q)*H.
+Where only beta is wanted, the cofactor is folded into the secret scalar: 8*Gamma = (8x mod q)*H.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class VrfKey:
 
     @classmethod
     def from_seed(cls, seed: bytes) -> VrfKey:
-        """The key of a 32-byte seed, expanded and clamped as in RFC 8032, 5.1.5; FormatError on another length."""
+        """The key of a 32-byte seed, expanded as in RFC 8032, 5.1.5; FormatError on another length."""
         if len(seed) != SEED_SIZE:
             raise FormatError(f"A VRF seed has {SEED_SIZE} bytes, not {len(seed)}.")
         expanded = sha512(seed).digest()
@@ -88,12 +88,12 @@ class VrfKey:
         return f"VrfKey(public={self.public.hex()})"
 
     def evaluate(self, alpha: bytes) -> bytes:
-        """beta (64 bytes) for `alpha`, without a proof: the fast way to a citizen key."""
+        """The output (beta, 64 bytes) for `alpha`, without a proof: the fast way to a citizen key."""
         point = _encode_to_curve(self.public, alpha)
         return _output(crypto_scalarmult_ed25519_noclamp(self._scalar_times_8, point))
 
     def prove(self, alpha: bytes) -> bytes:
-        """pi (80 bytes) for `alpha`; deterministic (RFC 9381, 5.1)."""
+        """The proof (pi, 80 bytes) for `alpha`; deterministic (RFC 9381, 5.1)."""
         point = _encode_to_curve(self.public, alpha)
         gamma = crypto_scalarmult_ed25519_noclamp(self._scalar, point)
         nonce = crypto_core_ed25519_scalar_reduce(sha512(self._nonce_prefix + point).digest())
@@ -109,9 +109,9 @@ class VrfKey:
 
 
 def verify(public: bytes, alpha: bytes, proof: bytes) -> bytes:
-    """beta (64 bytes), if `proof` shows it to be the output of `public` for `alpha` (RFC 9381, 5.3).
+    """The output (beta, 64 bytes), if `proof` is one of `public` for `alpha` (RFC 9381, 5.3).
 
-    FormatError on wrong lengths; ProofError on a bad public key, a bad point, s >= q or a challenge that differs.
+    FormatError on wrong lengths; ProofError on a bad public key or point, s >= q, or another challenge.
     """
     if len(public) != PUBLIC_SIZE:
         raise FormatError(f"A VRF public key has {PUBLIC_SIZE} bytes, not {len(public)}.")
@@ -123,16 +123,16 @@ def verify(public: bytes, alpha: bytes, proof: bytes) -> bytes:
     point = _encode_to_curve(public, alpha)
     scalar = challenge + bytes(16)
     try:
-        # libsodium refuses here: a zero scalar, and a point off the curve, not canonical or not of prime order.
-        commitment_base = crypto_core_ed25519_sub(
+        # libsodium refuses a zero scalar and a point off the curve, not canonical or not of prime order.
+        commitment_base = crypto_core_ed25519_sub(  # U = s*B - c*Y
             crypto_scalarmult_ed25519_base_noclamp(response),
             crypto_scalarmult_ed25519_noclamp(scalar, public),
         )
-        commitment_point = crypto_core_ed25519_sub(
+        commitment_point = crypto_core_ed25519_sub(  # V = s*H - c*Gamma
             crypto_scalarmult_ed25519_noclamp(response, point),
             crypto_scalarmult_ed25519_noclamp(scalar, gamma),
         )
-    except Exception as error:  # the bindings raise their own and RuntimeError
+    except RuntimeError as error:
         raise ProofError("A point of the VRF proof, or the VRF public key, is not valid.") from error
     if _challenge(public, point, gamma, commitment_base, commitment_point) != challenge:
         raise ProofError("The VRF proof does not belong to this public key and this input.")
@@ -146,7 +146,7 @@ def check_public(public: bytes) -> None:
 
 
 def citizen_alpha(origin: str, identifier: str) -> bytes:
-    """The VRF input for a citizen: ledger origin and identifier, in UTF-8, one line each; neither holds a newline."""
+    """The VRF input for a citizen: ledger origin and identifier in UTF-8; neither may hold a newline."""
     if "\n" in origin or "\n" in identifier:
         raise FormatError("A newline cannot be part of an origin or an identifier.")
     try:
@@ -163,7 +163,7 @@ def citizen_key(beta: bytes) -> bytes:
 
 
 def _encode_to_curve(salt: bytes, alpha: bytes) -> bytes:
-    """The point H of RFC 9381, 5.4.1.1 (try and increment), already times the cofactor; about two attempts."""
+    """The point H of RFC 9381, 5.4.1.1 (try and increment; about two attempts)."""
     front = _ENCODE_TO_CURVE + salt + alpha
     for attempt in range(_ATTEMPTS_MAX):
         candidate = sha512(front + bytes((attempt, 0))).digest()[:32]
@@ -173,7 +173,7 @@ def _encode_to_curve(salt: bytes, alpha: bytes) -> bytes:
             point = _times_8(candidate)
         except RuntimeError:  # not a point of the curve
             continue
-        # x = 0 with a set sign bit, the other string that RFC 8032 does not decode, is of order 1 or 2: also here.
+        # RFC 8032 decodes no x = 0 with the sign bit set; that has order 1 or 2, so it is the identity here.
         if point != _IDENTITY:
             return point
     raise ProofError("No attempt of hashing to the curve gave a point.")  # chance 2^-256
@@ -187,7 +187,7 @@ def _times_8(point: bytes) -> bytes:
 
 
 def _challenge(*points: bytes) -> bytes:
-    """c of RFC 9381, 5.4.3 over Y, H, Gamma, U, V: 16 bytes, little-endian."""
+    """The challenge c of RFC 9381, 5.4.3 over Y, H, Gamma, U, V: 16 bytes, little-endian."""
     return sha512(_CHALLENGE + b"".join(points) + _BACK).digest()[:16]
 
 
