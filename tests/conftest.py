@@ -1,0 +1,103 @@
+"""What every test may ask for: one PostgreSQL a session, migrated once, and a fresh copy of the database a test.
+
+TEST_DATABASE_URL, else DATABASE_URL, names a server to use (its user must be allowed to create databases); without
+them an embedded one is started in a temporary folder. tests/core asks for none of this and runs first.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+ORDER = ("core", "db", "services", "cli", "web")
+TESTS = Path(__file__).parent
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items):
+    """Runs what is fast and pure first: core, then the layers above it in their order."""
+
+    def layer(item):
+        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        return ORDER.index(folder) if folder in ORDER else len(ORDER)
+
+    items.sort(key=layer)
+
+
+@pytest.fixture(scope="session")
+def server_url():
+    """The URL of a database on the tests' server, as a user who may create others."""
+    from app.db.embedded import EmbeddedPostgres
+    from app.db.engine import normalise_url
+
+    given = os.environ.get("TEST_DATABASE_URL") or os.environ.get("DATABASE_URL")
+    if given:
+        yield normalise_url(given)
+        return
+    home = Path(tempfile.mkdtemp(prefix="credence-test-"))
+    home.chmod(0o711)  # so that the account that runs the server reaches its own folder in it
+    try:
+        with EmbeddedPostgres(home) as server:
+            yield server.url
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def administer(server_url):
+    """A function that runs one statement outside any transaction, as CREATE and DROP DATABASE demand."""
+    from app.db.engine import make_engine
+
+    engine = make_engine(server_url, role=None, application_name="credence-tests", pool_size=1)
+
+    def run(statement):
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(statement))
+
+    yield run
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def template_database(server_url, administer):
+    """The name of a migrated database that nobody connects to, to be copied."""
+    from app.db import migrate
+
+    name = f"credence_template_{os.getpid()}"
+    administer(f"CREATE DATABASE {name} TEMPLATE template0")
+    try:
+        migrate.upgrade(url_of(server_url, name))
+        yield name
+    finally:
+        administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(server_url, template_database, administer):
+    """The URL of a fresh, migrated database, as its owner; it is dropped after the test."""
+    name = f"credence_test_{os.getpid()}_{next(_numbers)}"
+    administer(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield url_of(server_url, name)
+    administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(database_url):
+    """An engine on the fresh database, as its owner; `make_engine(database_url)` is the application's."""
+    from app.db.engine import make_engine
+
+    engine = make_engine(database_url, role=None)
+    yield engine
+    engine.dispose()
+
+
+def url_of(server_url, name):
+    """Returns the URL of the database `name` on the same server."""
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
