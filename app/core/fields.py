@@ -3,7 +3,7 @@
     hex32      64 lower-case hex characters                    a hash, a key
     b64url32   43 characters of unpadded base64url             a nonce, a salt: 32 bytes
     b64        padded standard base64                          hashes and signatures in notes
-    day        2026-11-22                                      a local day
+    day        2026-11-22                                      a local day of the years 1900 to 2199
     instant    2026-11-22T15:24:00Z                            UTC, whole seconds
     decimal    0 or 1-9 and digits                             counts and indices in C2SP texts
 
@@ -21,6 +21,8 @@ import datetime as dt
 
 from app.core.errors import FormatError
 
+DAY_MIN = dt.date(1900, 1, 1)
+DAY_MAX = dt.date(2199, 12, 31)
 U63_MAX = 2**63 - 1  # sizes and times of C2SP texts stay within a signed 64-bit integer
 
 
@@ -74,13 +76,15 @@ def format_b64(value: bytes) -> str:
 
 
 def parse_day(text: object) -> dt.date:
-    """A calendar day of the years 1 to 9999 from `YYYY-MM-DD`."""
+    """A calendar day in DAY_MIN..DAY_MAX from `YYYY-MM-DD`."""
     try:
         day = dt.date.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         day = None
     if day is None or day.isoformat() != text:  # fromisoformat knows 20261122 and 2026-W47-7 too
         raise FormatError("expected a day as YYYY-MM-DD")
+    if not DAY_MIN <= day <= DAY_MAX:
+        raise FormatError("expected a day of the years 1900 to 2199")
     return day
 
 
