@@ -9,7 +9,8 @@ while this process lives.
     owner = make_engine(url, role=None)  # migrations: the URL's own user
 
 The role and the timeouts are start-up options of the connection: they hold from its first statement, and a
-rolled back transaction cannot undo them."""
+rolled back transaction cannot undo them.
+"""
 
 from __future__ import annotations
 

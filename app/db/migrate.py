@@ -4,7 +4,8 @@
     current(url) == head()             # whether there is nothing to do
 
 The URL's user must own the database: migrations make tables, triggers and roles. The application itself
-then runs as the role that they made (see `app.db.engine`). No alembic.ini is needed."""
+then runs as the role that they made (see `app.db.engine`). No alembic.ini is needed.
+"""
 
 from __future__ import annotations
 

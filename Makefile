@@ -1,0 +1,71 @@
+# Credence: `make` alone says what there is. Needs Python 3.11 and make; everything else goes into .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SETUPTOOLS := $(shell sed -n 's/.*"\(setuptools==[^"]*\)".*/\1/p' pyproject.toml)
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint format bench soak lock dev-tools clean
+
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/ready ## set up, load the research data if the ledger is empty, serve until Ctrl-C
+	@$(BIN)/credence up
+
+demo: $(VENV)/ready ## the same without serving: print a table, verify a proof, exit
+	@$(BIN)/credence demo
+
+test: $(VENV)/ready-dev dev-tools ## run all tests: tests/core first, then the layers above it
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/ready-dev ## check style, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/ready-dev ## lay out the code
+	@$(BIN)/ruff format
+
+bench: $(VENV)/ready-dev ## measure, as ratios of floors taken in the same run
+	@$(BIN)/python -m benchmarks
+
+soak: $(VENV)/ready-dev ## load, kill and audit for a while
+	@$(BIN)/python -m benchmarks.soak
+
+dev-tools: ## install what tests need from Debian (chromium)
+	@bash tests/tools.sh
+
+lock: $(BIN)/python ## write requirements*.txt anew from setup.cfg (asks the package registry)
+	@$(PIP) install uv==0.13.9
+	@echo '$(SETUPTOOLS)' | $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --output-file requirements.txt setup.cfg -
+	@echo '$(SETUPTOOLS)' | $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --constraint requirements.txt --extra dev \
+		--output-file requirements-dev.txt setup.cfg -
+
+clean: ## remove .venv and what tools left; the data in var/ stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The environment. Its stamps are written last, so an interrupted set-up is simply done again.
+$(BIN)/python:
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Credence needs Python 3.11: install it (Debian: apt-get install python3.11 python3.11-venv)" \
+		"or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "This Python cannot make environments: apt-get install python3.11-venv" >&2; exit 1; }
+	@echo "making $(VENV) (once)" && $(PYTHON) -m venv --clear $(VENV)
+
+$(VENV)/ready: requirements.txt setup.cfg pyproject.toml | $(BIN)/python
+	@echo "installing requirements.txt (once)"
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-index --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/ready-dev: requirements-dev.txt $(VENV)/ready
+	@echo "installing requirements-dev.txt (once)"
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
