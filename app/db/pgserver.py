@@ -117,7 +117,12 @@ class Server:
     def create_database(self, name: str) -> None:
         """Creates the database `name` if it is missing."""
         with psycopg.connect(
-            host=self.socket_directory, port=PORT, user=SUPERUSER, dbname="postgres", autocommit=True
+            host=self.socket_directory,
+            port=PORT,
+            user=SUPERUSER,
+            dbname="postgres",
+            options="",  # given, so that PGOPTIONS does not count
+            autocommit=True,
         ) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
