@@ -1,0 +1,81 @@
+"""Sealing: everything personal is at rest under a key of its citizen, and that key under the bureau's.
+
+    sealed        nonce (24 bytes) || NaCl secretbox of the plaintext (16 bytes longer than it)
+    citizen keys  data key (32) || salt key (32)
+    wrapped       sealed under the bureau's wrapping key: citizen key (32) || data key || salt key
+
+Destroying the wrapped keys of a citizen makes all that is sealed under them unreadable, wherever copies are.
+The citizen key inside the box ties it to its row: keys moved to another citizen's row are noticed. Secretbox
+is XSalsa20-Poly1305; its 24-byte nonces may be drawn at random. They come in as an argument, because
+the core has no randomness. Example:
+
+    >>> sealed = seal(bytes(32), bytes(24), b"body")
+    >>> len(sealed), unseal(bytes(32), sealed)
+    (44, b'body')
+
+Source: docs/formats.md, section 11; libsodium's crypto_secretbox_easy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from nacl.bindings import crypto_secretbox_easy, crypto_secretbox_open_easy
+from nacl.exceptions import CryptoError
+
+from app.core.errors import FormatError, SignatureError
+
+KEY_SIZE: Final = 32
+NONCE_SIZE: Final = 24
+OVERHEAD: Final = NONCE_SIZE + 16
+WRAPPED_SIZE: Final = OVERHEAD + 3 * KEY_SIZE
+
+
+SEAL_BROKEN: Final = "seal-broken"
+"""The code of a box that does not open: another key, changed bytes, or moved from another row."""
+
+
+@dataclass(frozen=True, slots=True)
+class CitizenKeys:
+    """The two 32-byte secrets of a citizen: one seals the plaintexts, one makes the salts."""
+
+    data_key: bytes = field(repr=False)
+    salt_key: bytes = field(repr=False)
+
+
+def seal(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
+    """Nonce || box; `key` has 32 bytes, `nonce` 24 that were never used with this key before."""
+    assert len(key) == KEY_SIZE, "a sealing key has 32 bytes"
+    assert len(nonce) == NONCE_SIZE, "a nonce has 24 bytes"
+    return nonce + crypto_secretbox_easy(plaintext, nonce, key)
+
+
+def unseal(key: bytes, sealed: bytes) -> bytes:
+    """The plaintext of `seal`; FormatError for fewer than 40 bytes, SignatureError if it does not open."""
+    assert len(key) == KEY_SIZE, "a sealing key has 32 bytes"
+    if len(sealed) < OVERHEAD:
+        raise FormatError(f"Sealed bytes are at least {OVERHEAD}, not {len(sealed)}.")
+    try:
+        return crypto_secretbox_open_easy(sealed[NONCE_SIZE:], sealed[:NONCE_SIZE], key)
+    except CryptoError as error:
+        raise SignatureError(
+            "The sealed bytes do not open: another key, or changed bytes.", code=SEAL_BROKEN
+        ) from error
+
+
+def wrap(wrapping_key: bytes, nonce: bytes, citizen_key: bytes, keys: CitizenKeys) -> bytes:
+    """The keys of a citizen under the bureau's wrapping key, bound to the citizen key: 136 bytes."""
+    plaintext = citizen_key + keys.data_key + keys.salt_key
+    assert len(plaintext) == 3 * KEY_SIZE, "keys have 32 bytes each"
+    return seal(wrapping_key, nonce, plaintext)
+
+
+def unwrap(wrapping_key: bytes, citizen_key: bytes, wrapped: bytes) -> CitizenKeys:
+    """The inverse of `wrap`; SignatureError also if the box was made for another citizen key."""
+    if len(wrapped) != WRAPPED_SIZE:
+        raise FormatError(f"Wrapped keys have {WRAPPED_SIZE} bytes, not {len(wrapped)}.")
+    plaintext = unseal(wrapping_key, wrapped)
+    if plaintext[:KEY_SIZE] != citizen_key:
+        raise SignatureError("The wrapped keys belong to another citizen.", code=SEAL_BROKEN)
+    return CitizenKeys(plaintext[KEY_SIZE : 2 * KEY_SIZE], plaintext[2 * KEY_SIZE :])

@@ -1,0 +1,60 @@
+"""Sealing and wrapping: what was sealed opens, and nothing else does."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nacl.secret import SecretBox
+
+from app.core import sealing
+from app.core.errors import CredenceError, FormatError, SignatureError
+
+KEY, NONCE = bytes(range(32)), bytes(range(24))
+CITIZEN, OTHER = b"\x01" * 32, b"\x02" * 32
+KEYS = sealing.CitizenKeys(b"\x0d" * 32, b"\x05" * 32)
+
+
+@settings(max_examples=60)
+@given(st.binary(max_size=600), st.binary(min_size=24, max_size=24), st.binary(min_size=32, max_size=32))
+def test_sealed_bytes_are_a_nacl_secretbox(plaintext, nonce, key):
+    sealed = sealing.seal(key, nonce, plaintext)
+    assert len(sealed) == len(plaintext) + sealing.OVERHEAD
+    assert sealed == bytes(SecretBox(key).encrypt(plaintext, nonce))
+    assert sealing.unseal(key, sealed) == plaintext
+
+
+def test_every_changed_byte_and_every_cut_is_noticed():
+    sealed = sealing.seal(KEY, NONCE, b"some body")
+    for index in range(len(sealed)):
+        bent = bytearray(sealed)
+        bent[index] ^= 1
+        with pytest.raises(SignatureError):
+            sealing.unseal(KEY, bytes(bent))
+        with pytest.raises(CredenceError):
+            sealing.unseal(KEY, sealed[:index])
+    with pytest.raises(SignatureError):
+        sealing.unseal(OTHER, sealed)
+
+
+@given(st.binary(max_size=120))
+def test_any_bytes_give_our_own_error(data):
+    with pytest.raises(CredenceError):
+        sealing.unseal(KEY, data)
+    with pytest.raises(CredenceError):
+        sealing.unwrap(KEY, CITIZEN, data)
+
+
+def test_wrapped_keys_open_for_their_citizen_only():
+    wrapped = sealing.wrap(KEY, NONCE, CITIZEN, KEYS)
+    assert len(wrapped) == sealing.WRAPPED_SIZE
+    assert sealing.unwrap(KEY, CITIZEN, wrapped) == KEYS
+    assert SecretBox(KEY).decrypt(wrapped) == CITIZEN + KEYS.data_key + KEYS.salt_key
+    with pytest.raises(SignatureError, match="another citizen"):
+        sealing.unwrap(KEY, OTHER, wrapped)
+    with pytest.raises(SignatureError):
+        sealing.unwrap(OTHER, CITIZEN, wrapped)
+    with pytest.raises(FormatError):
+        sealing.unwrap(KEY, CITIZEN, wrapped[:-1])
+
+
+def test_keys_are_not_shown():
+    assert repr(KEYS) == "CitizenKeys()"
