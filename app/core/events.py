@@ -72,9 +72,11 @@ __all__ = [
     "decode_corrected",
     "decode_event",
     "decode_events",
+    "decode_stored",
     "encode_event",
     "is_negative",
     "month_of",
+    "type_of",
 ]
 
 LINE_BYTES_MAX: Final = 8192
@@ -157,6 +159,19 @@ def decode_corrected(target: Event, correction: Correction, *, admission_day: st
             fields[name] = getattr(target, name)
     scheme = target.citizen.partition(":")[0]
     return decode_event(canon.encode(fields), Header(target.ledger, target.furnisher, scheme, admission_day))
+
+
+def decode_stored(line: bytes) -> Event:
+    """The event of a line that was admitted before: nothing but its form is checked. FormatError if it is damaged."""
+    try:
+        return cast("Event", _decode(line))
+    except _UNREADABLE as error:
+        raise FormatError(f"a stored event is damaged: {error}") from error
+
+
+def type_of(event: Event) -> str:
+    """The event's `type`, as in formats.md section 2."""
+    return str(type(event).__struct_config__.tag)
 
 
 def is_negative(event: Event) -> bool:
