@@ -9,7 +9,7 @@ keys writes exactly these bytes. For example
     {"citizen":"uci:17","closed":false,"limit_minor":2000000,"marks":[0,0,1]}
 
 The decoder accepts what the encoder writes and nothing else: it decodes, encodes again and compares. That one
-comparison refuses duplicate keys, other orders, spaces, needless escapes, `-0` and numbers in other spellings.
+comparison refuses duplicate keys, other orders, spaces, needless escapes, `-0`, `1.0`, `1e3`.
 
 Source: RFC 8785; the restriction is section 2 of the design (docs/formats.md).
 """
@@ -30,7 +30,7 @@ INTEGER_MAX = (
 DEPTH_MAX = 32  # arrays and objects within one another
 BYTES_MAX = 1 << 20
 
-# Left alone, orjson writes dates, dataclasses and subclasses of str by rules of its own. `_check` refuses them
+# Left alone, orjson writes dates, dataclasses and subclasses by rules of its own. `_check` refuses them
 # already; the options make sure of it.
 _OPTIONS = (
     orjson.OPT_SORT_KEYS
@@ -45,7 +45,7 @@ def encode(value: object) -> bytes:
     """The canonical bytes of a `JSON` value.
 
     The parameter is any object, so that callers may pass their narrower dicts; everything that is not `JSON`
-    (floats, None, tuples, subclasses, keys outside ASCII, lone surrogates, deeper than 32) raises FormatError.
+    (floats, None, tuples, subclasses, keys beyond ASCII, lone surrogates, deeper than 32) raises FormatError.
     """
     _check(value, 0)
     try:

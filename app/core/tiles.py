@@ -1,8 +1,9 @@
 """Tiles: the Merkle tree and the entries of a log as files that never change.
 
-A tile of level l holds up to 256 consecutive hashes of nodes of height 8*l: level 0 holds leaf hashes, and each
-hash of a higher level is the root of a full tile below. Only the last tile of a level may be partial; its name
-says its width. Entries are served in bundles in step with level 0, each entry after its length in u16be.
+A tile of level l holds up to 256 consecutive hashes of nodes of height 8*l: level 0 holds leaf hashes, and
+each hash of a higher level is the root of a full tile below. Only the last tile of a level may be partial;
+its name says its width. Entries are served in bundles in step with level 0, each entry after its length in
+u16be.
 
     tile/0/x001/x234/067            full tile 1,234,067 of level 0
     tile/0/x001/x234/067.p/5        the same when it had 5 hashes
