@@ -5,8 +5,8 @@
     0x03 block    canonical JSON (app.core.block)
     0x04 notice   canonical JSON (app.core.notices)
 
-For example `0x01 || e3b0c442...` is the entry of an event. C2SP tlog-tiles puts 16 bits of length before each entry
-of a bundle, so no entry may have more than 65,535 bytes.
+For example `0x01 || e3b0c442...` is the entry of an event. C2SP tlog-tiles puts 16 bits of length before each
+entry of a bundle, so no entry may have more than 65,535 bytes.
 
 Source: formats.md section 4.
 """

@@ -147,7 +147,7 @@ def notice_refusal(notified_on: str | None, notified_by: str | None, header: Hea
     if notified_on is None or notified_by is None:
         return Refusal(
             "R5",
-            "a negative event has `notified_on` and `notified_by`: people are told first (Decree 631 art. 15)",
+            "a negative event has `notified_on` and `notified_by`: people are told first, Decree 631 art. 15",
         )
     if not is_day(notified_on):
         return Refusal("format", "`notified_on` is not a day YYYY-MM-DD")

@@ -16,10 +16,9 @@ when
 
 Short words count only between cuts, or `contrast` would be a race.
 
-Source: State Council Decree 631 (征信业管理条例) art. 14: paragraph 1 forbids religion, genes, fingerprints,
-blood type, illness and history of it; paragraph 2 income, deposits, securities, commercial insurance, real property
-and tax paid. What other law forbids, paragraph 1 takes in: PIPL art. 28, GDPR art. 9, ECOA Reg. B (12
-CFR 1002.6).
+Source: State Council Decree 631 (征信业管理条例), article 14. Paragraph 1 forbids religion, genes, fingerprints,
+blood type, illness and history of it, and what other law forbids (PIPL art. 28, GDPR art. 9, ECOA Regulation B,
+12 CFR 1002.6); paragraph 2 income, deposits, securities, commercial insurance, real property and tax paid.
 """
 
 from __future__ import annotations
@@ -89,7 +88,8 @@ _TOPICS: Final = (
     _Words(_r2("blood type"), "blood blood_type blood_group bloodtype rhesus", "血型", "xuexing"),
     _Words(
         _r2("health"),
-        "health healthcare illness disease diagnosis diagnoses medical medicine medication patient hospital clinic doctor prescription "
+        "health healthcare illness disease diagnosis diagnoses medical medicine medication patient "
+        "hospital clinic doctor prescription "
         "disability disabled handicap pregnant pregnancy vaccine vaccination vaccinated hiv aids "
         "mental_health psychiatric therapy surgery allergy sickness sick_leave cancer symptom",
         "健康 疾病 病史 病历 病歷 医疗 醫療 残疾 殘疾 怀孕 懷孕 医院 醫院 诊断 診斷 疫苗 "
@@ -139,7 +139,8 @@ _TOPICS: Final = (
     ),
     _Words(
         _r2("social graph", "EU AI Act art. 5 (1) (c)"),
-        "social social_graph social_network social_media friend friendship follower following relative family kinship parent father mother "
+        "social social_graph social_network social_media friend friendship follower following "
+        "relative family kinship parent father mother "
         "child children sibling contact_list address_book phone_book call_log colleague neighbour neighbor "
         "wechat weibo facebook twitter tiktok instagram",
         "社交 好友 朋友 亲属 親屬 亲戚 親戚 家庭 家属 家屬 父母 子女 通讯录 通訊錄 人际 "
