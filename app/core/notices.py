@@ -168,8 +168,10 @@ def _check_fields(notice: Notice) -> None:
             raise FormatError("a key in a notice is a plain Ed25519 key")
         if verifier.name != (notice.origin if isinstance(notice, Genesis) else notice.name):
             raise FormatError("the name in a notice's key is not the name that the notice is about")
-    if isinstance(notice, KeyRotated) and (notice.signed_by_old is None) != (notice.recovery is True):
-        raise FormatError("a rotation has either `signed_by_old` or `recovery` true")
+    if isinstance(notice, KeyRotated) and (notice.signed_by_old, notice.recovery).count(None) != 1:
+        raise FormatError("a rotation has either `signed_by_old` or `recovery`")
+    if isinstance(notice, KeyRotated) and notice.recovery is False:
+        raise FormatError("`recovery` of a rotation is true when it is there")
     if isinstance(notice, AuditOpened) and notice.from_ > notice.to:
         raise FormatError("`from` of an audit is after `to`")
 

@@ -16,9 +16,9 @@ when
 
 Short words count only between cuts, or `contrast` would be a race.
 
-Source: State Council Decree 631 (征信业管理条例), article 14. Paragraph 1 forbids religion, genes, fingerprints,
-blood type, illness and history of it, and what other law forbids (PIPL art. 28, GDPR art. 9, ECOA Regulation B,
-12 CFR 1002.6); paragraph 2 income, deposits, securities, commercial insurance, real property and tax paid.
+Source: Decree 631 of the State Council, article 14. Paragraph 1 forbids religion, genes, fingerprints, blood
+type, illness and history of it, and what other law forbids (PIPL art. 28, GDPR art. 9, ECOA Regulation B, 12
+CFR 1002.6); paragraph 2 income, deposits, securities, commercial insurance, real property and tax paid.
 """
 
 from __future__ import annotations
