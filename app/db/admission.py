@@ -1,0 +1,221 @@
+"""What intake has promised: batches, their events and sealed bodies, notices, in one admission order.
+
+Order and locks. Every admission draws its id from one sequence. A batch does so under a *shared* advisory lock held to
+the end of its transaction, a notice under the *exclusive* one: a key that a notice revokes is therefore revoked for
+every batch with a higher id and for none with a lower one, while batches do not wait for each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from app.db.pgcopy import copy_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from app.db.session import Connection
+
+_ADMISSION_LOCK = 4871170002
+_SMALL_BATCH_ROWS = 16  # below this, an INSERT is quicker than starting a COPY
+
+_EVENT_ROW = Struct("!hiqiiiqiii16si32s")
+_BODY_ROW = Struct("!hiqiii")
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """A checked batch, ready to be stored; the lists run in step, one item an event."""
+
+    hash: bytes
+    furnisher: str
+    furnisher_no: int
+    batch_id: str
+    note: str
+    receipt: str
+    commitments: Sequence[bytes]
+    event_ids: Sequence[bytes]
+    citizens: Sequence[int]
+    sealed: Sequence[bytes]
+
+
+def receipt_by_hash(connection: Connection, batch_hash: bytes) -> str | None:
+    """The receipt of a batch that was admitted before."""
+    row = connection.execute("SELECT receipt FROM batches WHERE hash = %s", (batch_hash,), binary=True).fetchone()
+    return None if row is None else str(row[0])
+
+
+def receipt_by_name(connection: Connection, furnisher: str, batch_id: str) -> str | None:
+    """The receipt of the batch that a furnisher gave this id."""
+    query = "SELECT receipt FROM batches WHERE furnisher = %s AND batch_id = %s"
+    row = connection.execute(query, (furnisher, batch_id), binary=True).fetchone()
+    return None if row is None else str(row[0])
+
+
+def committed_furnisher(connection: Connection, name: str) -> int | None:
+    """The small number that stands for a furnisher in `events`, given at its first batch."""
+    row = connection.execute("SELECT id FROM furnishers WHERE name = %s", (name,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def new_furnisher(connection: Connection, name: str) -> int:
+    """A number for a new furnisher; waits for another transaction that brings the same one."""
+    connection.execute("INSERT INTO furnishers (name) VALUES (%s) ON CONFLICT DO NOTHING", (name,))
+    number = committed_furnisher(connection, name)
+    assert number is not None
+    return number
+
+
+def draw_batch_ids(connection: Connection, count: int) -> list[int]:
+    """`count` admission ids in ascending order; holds the shared lock until the transaction ends."""
+    query = (
+        "SELECT nextval('admission') FROM (SELECT pg_advisory_xact_lock_shared(%s) OFFSET 0) AS locked,"
+        " generate_series(1, %s)"
+    )
+    return [row[0] for row in connection.execute(query, (_ADMISSION_LOCK, count)).fetchall()]
+
+
+def insert_batches(connection: Connection, ids: Sequence[int], batches: Sequence[NewBatch]) -> None:
+    """Store batches whole, under ids from `draw_batch_ids`. Raises `UniqueViolation` when an id or hash is taken."""
+    rows = [
+        (i, b.hash, b.furnisher, b.batch_id, len(b.commitments), b.note, b.receipt)
+        for i, b in zip(ids, batches, strict=True)
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO batches (id, hash, furnisher, batch_id, event_count, note, receipt)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            rows,
+        )
+    if sum(len(b.commitments) for b in batches) <= _SMALL_BATCH_ROWS:
+        _insert_few(connection, ids, batches)
+        return
+    for admission_id, batch in zip(ids, batches, strict=True):
+        copy_rows(
+            connection,
+            "events (batch, position, citizen, furnisher, event_id, commitment)",
+            _event_rows(admission_id, batch),
+        )
+        copy_rows(connection, "event_bodies (batch, position, sealed)", _body_rows(admission_id, batch.sealed))
+
+
+def _insert_few(connection: Connection, ids: Sequence[int], batches: Sequence[NewBatch]) -> None:
+    events = [
+        (i, n, b.citizens[n], b.furnisher_no, UUID(bytes=b.event_ids[n]), b.commitments[n], i, n, b.sealed[n])
+        for i, b in zip(ids, batches, strict=True)
+        for n in range(len(b.commitments))
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "WITH body AS (INSERT INTO events (batch, position, citizen, furnisher, event_id, commitment)"
+            " VALUES (%s, %s, %s, %s, %s, %s))"
+            " INSERT INTO event_bodies (batch, position, sealed) VALUES (%s, %s, %s)",
+            events,
+        )
+
+
+def _event_rows(admission_id: int, batch: NewBatch) -> Iterable[bytes]:
+    pack = _EVENT_ROW.pack
+    number = batch.furnisher_no
+    for position, (citizen, event_id, commitment) in enumerate(
+        zip(batch.citizens, batch.event_ids, batch.commitments, strict=True)
+    ):
+        yield pack(
+            6, 8, admission_id, 4, position, 8, citizen, 4, number, 16, event_id, 32, commitment
+        )  # fmt: skip
+
+
+def _body_rows(admission_id: int, sealed: Sequence[bytes]) -> Iterable[bytes]:
+    pack = _BODY_ROW.pack
+    for position, body in enumerate(sealed):
+        yield pack(3, 8, admission_id, 4, position, len(body)) + body
+
+
+def taken_event_ids(connection: Connection, furnisher_no: int, event_ids: Sequence[bytes]) -> set[bytes]:
+    """Which of these ids the ledger already holds for this furnisher."""
+    query = "SELECT event_id FROM events WHERE furnisher = %s AND event_id = ANY(%s)"
+    rows = connection.execute(query, (furnisher_no, [UUID(bytes=i) for i in event_ids])).fetchall()
+    return {row[0].bytes for row in rows}
+
+
+def insert_notice(connection: Connection, payload: bytes) -> int:
+    """Admit a notice behind everything admitted so far; waits for admissions under way."""
+    lock_out_admissions(connection)
+    row = connection.execute("SELECT nextval('admission')").fetchone()
+    assert row is not None
+    connection.execute("INSERT INTO notices (id, payload) VALUES (%s, %s)", (row[0], payload))
+    return int(row[0])
+
+
+def lock_out_admissions(connection: Connection) -> None:
+    """Hold the exclusive lock until the transaction ends."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ADMISSION_LOCK,))
+
+
+def try_lock_out_admissions(connection: Connection) -> bool:
+    """The exclusive lock if nothing is being admitted right now: then no lower id can still appear."""
+    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_ADMISSION_LOCK,)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def all_notices(connection: Connection) -> list[tuple[int, bytes, int | None]]:
+    """(admission id, payload, log index or None while unplaced), in admission order."""
+    query = (
+        "SELECT n.id, n.payload, p.first_index FROM notices n LEFT JOIN placements p ON p.admission = n.id ORDER BY n.id"
+    )
+    return [(row[0], bytes(row[1]), row[2]) for row in connection.execute(query, binary=True).fetchall()]
+
+
+def newest_notice(connection: Connection) -> int:
+    """The newest notice's admission id, 0 for none: the register can only have changed when this did."""
+    row = connection.execute("SELECT coalesce(max(id), 0) FROM notices").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One admitted batch or notice that no block holds yet."""
+
+    admission: int
+    furnisher: str  # "" for a notice
+    event_count: int
+    hash: bytes
+    note: str
+    payload: bytes  # of a notice, else empty
+
+
+def pending(connection: Connection, after: int, limit: int) -> list[Pending]:
+    """Admitted but unplaced, in admission order, with ids above `after`."""
+    query = """
+        SELECT id, furnisher, event_count, hash, note, payload FROM (
+            (SELECT id, furnisher, event_count, hash, note, ''::bytea AS payload FROM batches b WHERE id > %(after)s
+                AND NOT EXISTS (SELECT FROM placements p WHERE p.admission = b.id) ORDER BY id LIMIT %(limit)s)
+            UNION ALL
+            (SELECT id, '', 0, ''::bytea, '', payload FROM notices n WHERE id > %(after)s
+                AND NOT EXISTS (SELECT FROM placements p WHERE p.admission = n.id) ORDER BY id LIMIT %(limit)s)
+        ) AS admitted ORDER BY id LIMIT %(limit)s"""
+    rows = connection.execute(query, {"after": after, "limit": limit}, binary=True).fetchall()
+    return [Pending(r[0], r[1], r[2], bytes(r[3]), r[4], bytes(r[5])) for r in rows]
+
+
+def last_admission_id(connection: Connection) -> int:
+    """The highest id among admitted batches and notices, 0 for none."""
+    row = connection.execute(
+        "SELECT greatest((SELECT coalesce(max(id), 0) FROM batches), (SELECT coalesce(max(id), 0) FROM notices))"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def body_by_name(connection: Connection, furnisher: str, batch_id: str) -> tuple[str, bytes] | None:
+    """(receipt, sealed body) of a batch of one event, or None when there is no such batch or its body is gone."""
+    query = (
+        "SELECT b.receipt, e.sealed FROM batches b JOIN event_bodies e ON e.batch = b.id AND e.position = 0"
+        " WHERE b.furnisher = %s AND b.batch_id = %s"
+    )
+    row = connection.execute(query, (furnisher, batch_id), binary=True).fetchone()
+    return None if row is None else (row[0], bytes(row[1]))

@@ -1,0 +1,109 @@
+"""Citizens as the database knows them: a number, a VRF output, and wrapped secrets; links and sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from app.db.session import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Citizen:
+    """`vrf_proof` shows that `key` is the VRF output of the identifier; `wrapped` is None once the keys were destroyed."""
+
+    id: int
+    key: bytes
+    vrf_proof: bytes
+    wrapped: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCitizen:
+    """What a citizen is enrolled with."""
+
+    key: bytes
+    vrf_proof: bytes
+    wrapped: bytes
+
+
+_SELECT = "SELECT c.id, c.key, c.vrf_proof, k.wrapped FROM citizens c LEFT JOIN citizen_keys k ON k.citizen = c.id "
+
+
+def _citizen(row: tuple[int, bytes, bytes, bytes | None]) -> Citizen:
+    return Citizen(row[0], bytes(row[1]), bytes(row[2]), None if row[3] is None else bytes(row[3]))
+
+
+def citizens_by_key(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Citizen]:
+    """Those of `keys` that have a file, by key."""
+    rows = connection.execute(_SELECT + "WHERE c.key = ANY(%b::bytea[])", (list(keys),), binary=True).fetchall()
+    return {bytes(row[1]): _citizen(row) for row in rows}
+
+
+def citizen_by_id(connection: Connection, citizen_id: int) -> Citizen | None:
+    """One citizen."""
+    row = connection.execute(_SELECT + "WHERE c.id = %s", (citizen_id,), binary=True).fetchone()
+    return None if row is None else _citizen(row)
+
+
+def enrol(connection: Connection, citizens: Iterable[NewCitizen]) -> dict[bytes, Citizen]:
+    """Give new citizens their numbers; who was enrolled by another transaction meanwhile keeps its first secrets.
+
+    Keys go in sorted, so that two batches that bring the same new citizens wait for each other and never deadlock.
+    """
+    new = {citizen.key: citizen for citizen in sorted(citizens, key=lambda citizen: citizen.key)}
+    rows = connection.execute(
+        "INSERT INTO citizens (key, vrf_proof) SELECT * FROM unnest(%b::bytea[], %b::bytea[])"
+        " ON CONFLICT (key) DO NOTHING RETURNING id, key",
+        (list(new), [citizen.vrf_proof for citizen in new.values()]),
+        binary=True,
+    ).fetchall()
+    numbers = {bytes(key): number for number, key in rows}
+    connection.execute(
+        "INSERT INTO citizen_keys (citizen, wrapped) SELECT * FROM unnest(%b::bigint[], %b::bytea[])",
+        (list(numbers.values()), [new[key].wrapped for key in numbers]),
+    )
+    return citizens_by_key(connection, list(new))
+
+
+def add_link(connection: Connection, token_hash: bytes, citizen_id: int, expires_at: datetime) -> None:
+    """Remember a one-time link by the hash of its token."""
+    connection.execute(
+        "INSERT INTO links (token_hash, citizen, expires_at) VALUES (%s, %s, %s)", (token_hash, citizen_id, expires_at)
+    )
+
+
+def use_link(connection: Connection, token_hash: bytes, now: datetime) -> int | None:
+    """Use a link up; its citizen, or None when it is unknown, used or expired."""
+    row = connection.execute(
+        "UPDATE links SET used_at = %(now)s WHERE token_hash = %(hash)s AND used_at IS NULL AND expires_at > %(now)s"
+        " RETURNING citizen",
+        {"now": now, "hash": token_hash},
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def add_session(connection: Connection, token_hash: bytes, citizen_id: int, expires_at: datetime) -> None:
+    """Start a session; expired ones are swept out on the way."""
+    connection.execute("DELETE FROM sessions WHERE expires_at < now() - interval '1 day'")
+    connection.execute(
+        "INSERT INTO sessions (token_hash, citizen, expires_at) VALUES (%s, %s, %s)",
+        (token_hash, citizen_id, expires_at),
+    )
+
+
+def session_citizen(connection: Connection, token_hash: bytes, now: datetime) -> int | None:
+    """Whose session it is, or None when it is unknown or expired."""
+    row = connection.execute(
+        "SELECT citizen FROM sessions WHERE token_hash = %s AND expires_at > %s", (token_hash, now)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def end_session(connection: Connection, token_hash: bytes) -> None:
+    """End a session, if it is there."""
+    connection.execute("DELETE FROM sessions WHERE token_hash = %s", (token_hash,))

@@ -1,0 +1,143 @@
+"""The tables, as SQLAlchemy sees them. `migrations/` makes them; a test compares the two.
+
+Three kinds of table, and what may be done to each:
+
+- *append-only*, the ledger: INSERT and SELECT only; UPDATE, DELETE and TRUNCATE are refused by trigger and by role;
+- *sealed*, what is personal (`event_bodies`, `account_bodies`, `citizen_keys`): only the retention role may delete;
+- *working*, what can be rebuilt or is of the moment (`log_edge`, `links`, `sessions`).
+
+The unit of work is the batch: an event is known by (`batch`, `position`), and `placements.first_index + 1 + position` is
+its log index, so that sequencing writes one row a batch and none an event.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
+
+metadata = MetaData()
+
+
+def _table(name: str, *columns: Column[Any]) -> Table:
+    return Table(name, metadata, *columns)
+
+
+def _bytes(name: str, *, primary_key: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, primary_key=primary_key, nullable=False)
+
+
+def _big(name: str, *, primary_key: bool = False) -> Column[int]:
+    return Column(name, BigInteger, primary_key=primary_key, nullable=False)
+
+
+# Admission: what intake has promised. `id` is drawn from one sequence for batches and notices.
+batches = _table(
+    "batches",
+    _big("id", primary_key=True),
+    _bytes("hash"),
+    Column("furnisher", Text, nullable=False),
+    Column("batch_id", Text, nullable=False),
+    Column("event_count", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("receipt", Text, nullable=False),
+)
+notices = _table("notices", _big("id", primary_key=True), _bytes("payload"))
+furnishers = _table(
+    "furnishers", Column("id", Integer, primary_key=True), Column("name", Text, nullable=False)
+)
+events = _table(
+    "events",
+    _big("batch", primary_key=True),
+    Column("position", Integer, primary_key=True),
+    _big("citizen"),
+    Column("furnisher", Integer, nullable=False),
+    Column("event_id", Uuid, nullable=False),
+    _bytes("commitment"),
+)
+event_bodies = _table(
+    "event_bodies",
+    _big("batch", primary_key=True),
+    Column("position", Integer, primary_key=True),
+    _bytes("sealed"),
+)
+
+# People. A citizen is a VRF output; who that is stands only in sealed bodies.
+citizens = _table("citizens", _big("id", primary_key=True), _bytes("key"), _bytes("vrf_proof"))
+citizen_keys = _table("citizen_keys", _big("citizen", primary_key=True), _bytes("wrapped"))
+
+# The log.
+placements = _table("placements", _big("admission", primary_key=True), _big("first_index"), _big("block"))
+tiles = _table(
+    "tiles",
+    Column("level", SmallInteger, primary_key=True),
+    _big("tile_index", primary_key=True),
+    _bytes("data"),
+)
+log_edge = _table(
+    "log_edge", Column("level", SmallInteger, primary_key=True), _big("tile_index"), _bytes("data")
+)
+blocks = _table(
+    "blocks",
+    _big("number", primary_key=True),
+    _big("tree_size"),
+    _bytes("root"),
+    _bytes("entry"),
+    Column("checkpoint", Text, nullable=False),
+)
+publications = _table(
+    "publications", _big("block", primary_key=True), Column("checkpoint", Text, nullable=False)
+)
+documents = _table("documents", _bytes("hash", primary_key=True), _bytes("body"))
+
+# Accounts: a version a block that changed them; the newest up to block n is the leaf at block n.
+accounts = _table(
+    "accounts",
+    _big("citizen", primary_key=True),
+    _big("block", primary_key=True),
+    _bytes("value"),
+    Column("until", Date, nullable=False),
+)
+account_bodies = _table(
+    "account_bodies", _big("citizen", primary_key=True), _big("block", primary_key=True), _bytes("sealed")
+)
+trie_tiles = _table(
+    "trie_tiles",
+    Column("depth", SmallInteger, primary_key=True),
+    _bytes("prefix", primary_key=True),
+    _big("block", primary_key=True),
+    _bytes("data"),
+)
+
+# Pages.
+links = _table(
+    "links",
+    _bytes("token_hash", primary_key=True),
+    _big("citizen"),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True)),
+)
+sessions = _table(
+    "sessions",
+    _bytes("token_hash", primary_key=True),
+    _big("citizen"),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+
+APPEND_ONLY = (
+    batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, documents, accounts, trie_tiles,
+)  # fmt: skip
+SEALED = (event_bodies, account_bodies, citizen_keys)
+WORKING = (log_edge, links, sessions)

@@ -1,0 +1,28 @@
+"""One transaction of one connection, as the rest of `db` uses it.
+
+SQLAlchemy owns the pool, the connect options and the transaction; the statements are plain SQL on psycopg's own
+connection, because most of them are COPY, `unnest` or lateral joins over thousands of rows.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import psycopg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+Connection: TypeAlias = psycopg.Connection[Any]
+UniqueViolation = psycopg.errors.UniqueViolation
+DatabaseError = psycopg.Error
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """Commit at the end, roll back on any error."""
+    with engine.begin() as connection:
+        yield cast("Connection", connection.connection.driver_connection)

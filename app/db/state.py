@@ -1,0 +1,178 @@
+"""Accounts and the stored part of the state trie, in versions: the newest up to block n is what block n signed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from app.db.pgcopy import copy_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from app.db.session import Connection
+
+_EPOCH_DAY = date(2000, 1, 1).toordinal()  # PostgreSQL's binary dates count from here
+_ACCOUNT_ROW = Struct("!hiqiqi32sii")
+_BODY_ROW = Struct("!hiqiqi")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedAccount:
+    """What the fold needs of one citizen; `block` and `sealed` are None before the first version."""
+
+    citizen: int
+    key: bytes
+    wrapped: bytes | None
+    block: int | None
+    sealed: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedEvent:
+    """One event of a citizen; `sealed` is None once its body was destroyed."""
+
+    citizen: int
+    batch: int
+    position: int
+    commitment: bytes
+    sealed: bytes | None
+
+
+def account_row(citizen: int, block: int, value: bytes, until_ordinal: int) -> bytes:
+    """One packed row of `accounts`; `until_ordinal` as `date.toordinal()`."""
+    return _ACCOUNT_ROW.pack(4, 8, citizen, 8, block, 32, value, 4, until_ordinal - _EPOCH_DAY)
+
+
+def account_body_row(citizen: int, block: int, sealed: bytes) -> bytes:
+    """One packed row of `account_bodies`."""
+    return _BODY_ROW.pack(3, 8, citizen, 8, block, len(sealed)) + sealed
+
+
+def copy_accounts(connection: Connection, accounts: Iterable[bytes], bodies: Iterable[bytes]) -> None:
+    """Store packed versions."""
+    copy_rows(connection, "accounts (citizen, block, value, until)", accounts)
+    copy_rows(connection, "account_bodies (citizen, block, sealed)", bodies)
+
+
+def load_accounts(connection: Connection, citizens: Sequence[int]) -> list[LoadedAccount]:
+    """The newest version of each of these citizens' accounts."""
+    query = """
+        SELECT c.id, c.key, k.wrapped, b.block, b.sealed
+        FROM unnest(%s::bigint[]) AS wanted (id) JOIN citizens c USING (id)
+        LEFT JOIN citizen_keys k ON k.citizen = c.id
+        LEFT JOIN LATERAL (SELECT block, sealed FROM account_bodies WHERE citizen = c.id ORDER BY block DESC LIMIT 1)
+            AS b ON true"""
+    rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
+    return [
+        LoadedAccount(r[0], bytes(r[1]), r[2] and bytes(r[2]), r[3], r[4] and bytes(r[4])) for r in rows
+    ]
+
+
+def events_of_batches(connection: Connection, batches: Sequence[int], share: int, shares: int) -> list[LoadedEvent]:
+    """Events of these batches whose citizen falls into one of several shares, by citizen and log order."""
+    query = """
+        SELECT e.citizen, e.batch, e.position, e.commitment, b.sealed
+        FROM events e LEFT JOIN event_bodies b USING (batch, position)
+        WHERE e.batch = ANY(%s) AND e.citizen %% %s = %s"""
+    rows = connection.execute(query, (list(batches), shares, share), binary=True).fetchall()
+    rows.sort(key=lambda r: r[:3])
+    return [LoadedEvent(*row) for row in rows]
+
+
+def events_of_citizens(connection: Connection, citizens: Sequence[int]) -> list[tuple[LoadedEvent, int | None, int | None]]:
+    """Every event of these citizens with its log index and block (None while unplaced), by citizen and log order."""
+    query = """
+        SELECT e.citizen, e.batch, e.position, e.commitment, b.sealed, p.first_index + 1 + e.position, p.block
+        FROM events e LEFT JOIN event_bodies b USING (batch, position) LEFT JOIN placements p ON p.admission = e.batch
+        WHERE e.citizen = ANY(%s)
+        ORDER BY e.citizen, p.first_index IS NULL, p.first_index, e.batch, e.position"""
+    rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
+    return [(LoadedEvent(*row[:5]), row[5], row[6]) for row in rows]
+
+
+def unplaced_events(connection: Connection, citizens: Sequence[int]) -> list[LoadedEvent]:
+    """Admitted events of these citizens that no block holds yet, by citizen and admission order."""
+    query = """
+        SELECT e.citizen, e.batch, e.position, e.commitment, b.sealed
+        FROM events e LEFT JOIN event_bodies b USING (batch, position)
+        WHERE e.citizen = ANY(%s) AND NOT EXISTS (SELECT FROM placements p WHERE p.admission = e.batch)
+        ORDER BY e.citizen, e.batch, e.position"""
+    rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
+    return [LoadedEvent(*row) for row in rows]
+
+
+def event_at(connection: Connection, log_index: int) -> tuple[LoadedEvent, str] | None:
+    """The event at a log index with its furnisher's name; None when another kind of entry, or none, stands there."""
+    query = """
+        SELECT e.citizen, e.batch, e.position, e.commitment, b.sealed, f.name
+        FROM (SELECT admission, first_index FROM placements WHERE first_index < %(index)s
+            ORDER BY first_index DESC LIMIT 1) AS p
+        JOIN events e ON e.batch = p.admission AND e.position = %(index)s - p.first_index - 1
+        JOIN furnishers f ON f.id = e.furnisher LEFT JOIN event_bodies b USING (batch, position)"""
+    row = connection.execute(query, {"index": log_index}, binary=True).fetchone()
+    return None if row is None else (LoadedEvent(*row[:5]), row[5])
+
+
+def account_at(connection: Connection, citizen: int, block: int) -> tuple[int, bytes | None] | None:
+    """(block that wrote it, sealed body) of the version that stands at a block."""
+    query = """
+        SELECT a.block, b.sealed FROM accounts a LEFT JOIN account_bodies b USING (citizen, block)
+        WHERE a.citizen = %s AND a.block <= %s ORDER BY a.block DESC LIMIT 1"""
+    row = connection.execute(query, (citizen, block), binary=True).fetchone()
+    return None if row is None else (row[0], row[1] and bytes(row[1]))
+
+
+def due(connection: Connection, day: date) -> list[int]:
+    """Citizens whose newest version speaks for no day from `day` on: what has aged."""
+    query = """
+        SELECT a.citizen FROM accounts a WHERE a.until <= %s
+            AND NOT EXISTS (SELECT FROM accounts n WHERE n.citizen = a.citizen AND n.block > a.block)"""
+    return [row[0] for row in connection.execute(query, (day,), binary=True).fetchall()]
+
+
+def all_leaves(connection: Connection) -> Iterator[tuple[bytes, bytes]]:
+    """(citizen key, newest account value) of every account, ascending by key; streamed."""
+    query = """
+        SELECT c.key, a.value FROM (SELECT DISTINCT ON (citizen) citizen, value FROM accounts
+            ORDER BY citizen, block DESC) AS a JOIN citizens c ON c.id = a.citizen ORDER BY c.key"""
+    with connection.cursor(name="leaves", binary=True) as cursor:
+        cursor.itersize = 20_000
+        cursor.execute(query)
+        for key, value in cursor:
+            yield bytes(key), bytes(value)
+
+
+def page_leaves(connection: Connection, low: bytes, high: bytes, block: int) -> list[tuple[bytes, bytes]]:
+    """(key, value) at a block of the accounts with low <= key <= high, ascending."""
+    query = """
+        SELECT c.key, a.value FROM citizens c JOIN LATERAL (
+            SELECT value FROM accounts WHERE citizen = c.id AND block <= %s ORDER BY block DESC LIMIT 1) AS a ON true
+        WHERE c.key >= %s AND c.key <= %s ORDER BY c.key"""
+    rows = connection.execute(query, (block, low, high), binary=True).fetchall()
+    return [(bytes(row[0]), bytes(row[1])) for row in rows]
+
+
+def copy_trie_tiles(connection: Connection, block: int, tiles: Iterable[tuple[int, bytes, bytes]]) -> None:
+    """Store the trie tiles (depth, prefix, data) that a block changed."""
+    head, tail = Struct("!hihi").pack, Struct("!iqi").pack
+    copy_rows(
+        connection,
+        "trie_tiles (depth, prefix, block, data)",
+        (
+            head(4, 2, depth, len(prefix)) + prefix + tail(8, block, len(data)) + data
+            for depth, prefix, data in tiles
+        ),
+    )
+
+
+def trie_tiles(connection: Connection, wanted: Sequence[tuple[int, bytes]], block: int) -> dict[tuple[int, bytes], tuple[int, bytes]]:
+    """Of the wanted (depth, prefix): (block that wrote it, data) at a block, where one is stored."""
+    query = """
+        SELECT w.depth, w.prefix, t.block, t.data FROM unnest(%b::smallint[], %b::bytea[]) AS w (depth, prefix)
+        JOIN LATERAL (SELECT block, data FROM trie_tiles t WHERE t.depth = w.depth AND t.prefix = w.prefix
+            AND t.block <= %s ORDER BY block DESC LIMIT 1) AS t ON true"""
+    rows = connection.execute(query, ([d for d, _ in wanted], [p for _, p in wanted], block), binary=True).fetchall()
+    return {(row[0], bytes(row[1])): (row[2], bytes(row[3])) for row in rows}

@@ -1,0 +1,142 @@
+"""What one running process knows of the bureau: its database, its keys, the ledger it serves, and its caches.
+
+    bureau = Bureau.open(Home.from_environment())
+    with bureau.transaction() as connection: ...
+
+The clock is read here and nowhere below; services pass days and instants down.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.core import fields, note, notices
+from app.core.errors import RefusedError
+from app.core.register import Register
+from app.core.vrf import VrfKey
+from app.db import admission, session
+from app.db.engine import database_url, make_engine
+from app.services.people import People
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Engine
+
+    from app.db.session import Connection
+    from app.services.home import Home
+    from app.services.proofs import Snapshot
+
+UNPLACED = 2**53 - 2
+"""The log index that stands for "not in the log yet" where a key is judged."""
+
+
+def utc_now() -> dt.datetime:
+    """The wall clock, UTC, whole seconds."""
+    return dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+
+@dataclass(slots=True)
+class Bureau:
+    """One process's view of one ledger."""
+
+    home: Home
+    engine: Engine
+    genesis: notices.Genesis
+    service: note.Signer
+    signer: note.Signer
+    vrf: VrfKey
+    people: People
+    now: Callable[[], dt.datetime] = utc_now
+    _register: Register | None = None
+    _register_id: int = -1
+    furnisher_numbers: dict[str, int] = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+
+    @classmethod
+    def open(cls, home: Home, url: str | None = None, *, now: Callable[[], dt.datetime] = utc_now) -> Bureau:
+        """Open the ledger that was founded from `home`. Raises RefusedError when there is none, or another."""
+        engine = make_engine(url or database_url(home.path))
+        with session.transaction(engine) as connection:
+            stored = admission.all_notices(connection)
+        if not stored:
+            raise RefusedError("this database holds no ledger yet: run `credence up` or `credence migrate`", code="no-ledger")
+        genesis = notices.decode(stored[0][1])
+        assert isinstance(genesis, notices.Genesis)
+        vrf = VrfKey.from_seed(home.secret("vrf.seed"))
+        if vrf.public.hex() != genesis.vrf:
+            message = (
+                f"this database holds the ledger {genesis.origin}, but the keys in {home.keys} belong to another one:"
+                " point CREDENCE_HOME or DATABASE_URL at what belongs together"
+            )
+            raise RefusedError(message, code="other-ledger")
+        people = People(genesis.origin, vrf, home.secret("wrap.key"))
+        return cls(home, engine, genesis, home.signer("service"), home.signer("bureau"), vrf, people, now)
+
+    @property
+    def origin(self) -> str:
+        """The ledger's name."""
+        return self.genesis.origin
+
+    @property
+    def scheme(self) -> str:
+        """The ledger's identifier scheme, `cn` or `uci`."""
+        return self.genesis.scheme
+
+    @property
+    def verifier(self) -> note.Verifier:
+        """The key that signs checkpoints."""
+        return note.Verifier.parse(self.genesis.vkey)
+
+    def local_day(self, instant: dt.datetime) -> dt.date:
+        """The ledger's local day of an instant."""
+        return (instant + dt.timedelta(minutes=self.genesis.utc_offset_minutes)).date()
+
+    def today(self) -> str:
+        """The ledger's local day now."""
+        return fields.format_day(self.local_day(self.now()))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One database transaction: commits at the end, rolls back on any error."""
+        with session.transaction(self.engine) as connection:
+            yield connection
+
+    def register(self, connection: Connection) -> Register:
+        """The key register as of every notice admitted so far; unplaced ones stand at `UNPLACED` - 1 and below."""
+        newest = admission.newest_notice(connection)
+        if self._register is None or newest != self._register_id:
+            self._register = load_register(connection)
+            self._register_id = newest
+        return self._register
+
+    def furnisher_number(self, connection: Connection, name: str) -> int:
+        """The number that stands for a furnisher in `events`; kept once it is committed."""
+        number = self.furnisher_numbers.get(name)
+        if number is None:
+            number = admission.committed_furnisher(connection, name)
+            if number is not None:
+                self.furnisher_numbers[name] = number
+            else:
+                number = admission.new_furnisher(connection, name)
+        return number
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def load_register(connection: Connection) -> Register:
+    """Fold every admitted notice; one that has no log index yet counts as if placed after all that have."""
+    stored = admission.all_notices(connection)
+    waiting = sum(1 for _, _, index in stored if index is None)
+    first_waiting = UNPLACED - 1 - waiting
+    indexed = []
+    for _, payload, index in stored:
+        if index is None:
+            first_waiting += 1
+        indexed.append((first_waiting if index is None else index, notices.decode(payload)))
+    return Register.fold(indexed)

@@ -1,0 +1,167 @@
+"""Folding one share of a block: load accounts, open events, fold, score, seal. What the sequencer's processes do.
+
+A block's citizens are split by number into as many shares as there are processes. Each process reads its own rows and
+gives back packed rows for COPY and (citizen key, trie leaf) pairs; the sequencer alone writes. PyNaCl holds the
+interpreter's lock, so these are processes and not threads.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from app.core import account, account_state, entries, merkle, sealing
+from app.core.account_state import PlacedEvent, Rules
+from app.core.events import decode_stored
+from app.core.profiles import PROFILES
+from app.core.scorecard import parse_card
+from app.db import session, state
+from app.services import history
+from app.services.people import Person
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from multiprocessing.connection import Connection as Pipe
+
+    from sqlalchemy import Engine
+
+    from app.db.session import Connection
+
+IN_PROCESS_EVENTS_MAX = 256
+"""Blocks this small are folded by the sequencer itself: quicker than telling others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A share of a block; `first_indices` gives the log index of position 0 of each batch."""
+
+    block: int
+    day: str
+    card: bytes
+    profile: str
+    first_indices: dict[int, int]
+    aged: Sequence[int]
+    share: int
+    shares: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a share became: packed rows of `accounts` and `account_bodies`, and the leaves."""
+
+    accounts: list[bytes]
+    bodies: list[bytes]
+    leaves: dict[bytes, bytes]
+
+
+def fold_share(connection: Connection, wrap_key: bytes, task: Task) -> Share:
+    """Fold the events of a share into their accounts, and score them again for the block's day."""
+    rows = state.events_of_batches(connection, list(task.first_indices), task.share, task.shares)
+    by_citizen = {citizen: list(group) for citizen, group in groupby(rows, key=lambda row: row.citizen)}
+    for citizen in task.aged:
+        if citizen % task.shares == task.share:
+            by_citizen.setdefault(citizen, [])
+    rules = Rules(task.day, parse_card(task.card), PROFILES[task.profile])
+    share = Share([], [], {})
+    nonces = os.urandom(sealing.NONCE_SIZE * len(by_citizen))
+    for number, loaded in enumerate(state.load_accounts(connection, list(by_citizen))):
+        nonce = nonces[sealing.NONCE_SIZE * number : sealing.NONCE_SIZE * (number + 1)]
+        _fold_account(connection, wrap_key, task, rules, loaded, by_citizen[loaded.citizen], nonce, share)
+    return share
+
+
+def _fold_account(
+    connection: Connection,
+    wrap_key: bytes,
+    task: Task,
+    rules: Rules,
+    loaded: state.LoadedAccount,
+    rows: list[state.LoadedEvent],
+    nonce: bytes,
+    share: Share,
+) -> None:
+    assert loaded.wrapped is not None, f"citizen {loaded.citizen} has no keys: an erased file is not folded again"
+    keys = sealing.unwrap(wrap_key, loaded.key, loaded.wrapped)
+    previous = None
+    if loaded.sealed is not None:
+        previous = account_state.decode(sealing.unseal(keys.data_key, loaded.sealed))
+    new = [_placed(task, keys.data_key, row) for row in rows]
+
+    def whole_history() -> list[tuple[int, object]]:
+        person = Person(loaded.citizen, loaded.key, b"", keys.data_key, keys.salt_key)
+        return history.whole_history(connection, person) + [(p.log_index, p.event) for p in new]
+
+    written = account_state.advance(previous, new, rules, keys.salt_key, whole_history)
+    value = written.state.account_value(keys.salt_key, task.block)
+    until = date.fromisoformat(written.until).toordinal()
+    share.accounts.append(state.account_row(loaded.citizen, task.block, value, until))
+    sealed = sealing.seal(keys.data_key, nonce, account_state.encode(written.state))
+    share.bodies.append(state.account_body_row(loaded.citizen, task.block, sealed))
+    share.leaves[loaded.key] = account.leaf(loaded.key, value)
+
+
+def _placed(task: Task, data_key: bytes, row: state.LoadedEvent) -> PlacedEvent:
+    assert row.sealed is not None, f"body of batch {row.batch} position {row.position} is gone before it was folded"
+    event = decode_stored(sealing.unseal(data_key, row.sealed))
+    log_index = task.first_indices[row.batch] + row.position
+    return PlacedEvent(log_index, merkle.leaf_hash(entries.event_entry(row.commitment)), event)
+
+
+class FoldingPool:
+    """Processes that fold shares. They end when their pipe closes, so they cannot outlive the sequencer."""
+
+    def __init__(self, url: str, wrap_key: bytes, size: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipes: list[Pipe] = []
+        self._processes = []
+        for _ in range(size):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, url, wrap_key), daemon=True, name="credence-folding")
+            process.start()
+            theirs.close()
+            self._pipes.append(ours)
+            self._processes.append(process)
+
+    def __len__(self) -> int:
+        return len(self._pipes)
+
+    def fold(self, tasks: Sequence[Task]) -> list[Share]:
+        """Run one task in each process. An error in one of them is raised here."""
+        for pipe, task in zip(self._pipes, tasks, strict=True):
+            pipe.send(task)
+        answers = [pipe.recv() for pipe in self._pipes]
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return answers
+
+    def close(self) -> None:
+        """End the processes."""
+        for pipe in self._pipes:
+            pipe.close()
+        for process in self._processes:
+            process.join(timeout=10)
+            if process.is_alive():
+                process.kill()
+
+
+def _serve(pipe: Pipe, url: str, wrap_key: bytes) -> None:
+    from app.db.engine import make_engine  # noqa: PLC0415 - in the child only
+
+    engine: Engine = make_engine(url, pool_size=1, application_name="credence-folding")
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, KeyboardInterrupt):
+            engine.dispose()
+            return
+        try:
+            with session.transaction(engine) as connection:
+                answer: object = fold_share(connection, wrap_key, task)
+        except Exception as error:  # noqa: BLE001 - carried to the sequencer, which raises it
+            answer = error
+        pipe.send(answer)

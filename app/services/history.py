@@ -1,0 +1,144 @@
+"""What a citizen's file says right now, block or no block, and what the ledger's past forbids in a new batch.
+
+The newest folded file stands in a sealed account version; events that were admitted since are folded on top. So a
+withdrawn consent or a freeze counts from the moment its receipt was given, without waiting for a block (R17, R18).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from app.core import account_state, episodes, fold, folded, sealing
+from app.core import events as event_formats
+from app.core.errors import FormatError, LineProblem, RuleError
+from app.db import state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+    from app.services.people import Person
+
+FIRST_EVENT_LINE = 2
+UNPLACED_INDEX = 2**52
+"""Stands for the log index of events that no block holds yet; they come after all that have one."""
+
+
+def current_files(connection: Connection, persons: Iterable[Person]) -> dict[int, folded.File]:
+    """Citizen number -> folded file, with everything that has been admitted."""
+    by_id = {person.id: person for person in persons}
+    files = {}
+    for loaded in state.load_accounts(connection, list(by_id)):
+        file = folded.File()
+        if loaded.sealed is not None:
+            opened = account_state.decode(sealing.unseal(by_id[loaded.citizen].data_key, loaded.sealed))
+            file = folded.decode_file(bytes(opened.file))
+        files[loaded.citizen] = file
+    waiting = defaultdict(list)
+    for row in state.unplaced_events(connection, list(by_id)):
+        if row.sealed is not None:
+            line = sealing.unseal(by_id[row.citizen].data_key, row.sealed)
+            waiting[row.citizen].append((UNPLACED_INDEX + row.batch, event_formats.decode_stored(line)))
+    for citizen, events in waiting.items():
+        # a repair changes the score at the next block; access and first delinquency do not wait for it
+        files[citizen] = fold.fold(files[citizen], [pair for pair in events if not fold.touches_repair(pair[1])])
+    return files
+
+
+def whole_history(connection: Connection, person: Person) -> list[tuple[int, event_formats.Event]]:
+    """All events of a citizen that a block holds: (log index, event), ascending; destroyed bodies left out."""
+    return [
+        (index, event_formats.decode_stored(sealing.unseal(person.data_key, row.sealed)))
+        for row, index, _ in state.events_of_citizens(connection, [person.id])
+        if index is not None and row.sealed is not None
+    ]
+
+
+def check(bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]) -> None:
+    """Refuse a batch that contradicts the ledger's past (R8, targets of repairs). Raises RuleError."""
+    problems = _check_first_delinquency(bureau, connection, furnisher, events)
+    problems += _check_targets(bureau, connection, furnisher, events)
+    if problems:
+        first = problems[0]
+        message = f"the batch is refused whole and nothing was stored; line {first.line} ({first.rule}): {first.detail}"
+        raise RuleError(message, code="batch-refused", problems=tuple(problems[:10]))
+
+
+def _check_first_delinquency(
+    bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]
+) -> list[LineProblem]:
+    """R8: late reports of one episode agree on the day of first delinquency, with the file and with each other."""
+    late: dict[tuple[str, str], list[tuple[int, str, int]]] = defaultdict(list)
+    on_time: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for line, event in enumerate(events, FIRST_EVENT_LINE):
+        if isinstance(event, event_formats.Status):
+            place, month = (event.citizen, event.account), event_formats.month_of(event.day)
+            if event.first_delinquent_on is None or event.status == "on_time":
+                on_time[place].add(month)
+            else:
+                late[place].append((month, event.first_delinquent_on, line))
+    if not late:
+        return []
+    persons = bureau.people.find(connection, {citizen for citizen, _ in late})
+    files = current_files(connection, persons.values()) if persons else {}
+    problems = []
+    for (citizen, account), reports in late.items():
+        known: dict[int, str] = {}
+        good = on_time[citizen, account]
+        if citizen in persons:
+            old = files[persons[citizen].id].accounts.get(f"{furnisher}:{account}")
+            if old is not None:
+                known = {late.month: late.first_delinquent_on for late in old.late}
+                good |= _on_time_months(old)
+        good -= {month for month, _, _ in reports} | known.keys()
+        for position, stands in episodes.contradictions(good, known, [(m, day) for m, day, _ in reports]):
+            detail = f"first_delinquent_on of account {account} is {stands} in this episode and cannot move"
+            problems.append(LineProblem(reports[position][2], "R8", detail))
+    return sorted(problems, key=lambda problem: problem.line)
+
+
+def _on_time_months(account: folded.Account) -> set[int]:
+    if account.status is None:
+        return set()
+    first, codes = account.status
+    return {first + n for n, code in enumerate(codes) if code == "0"}
+
+
+def _check_targets(
+    bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]
+) -> list[LineProblem]:
+    """Repairs name an event that is in the log, of the same citizen, and (but for the bureau) of the same furnisher."""
+    problems = []
+    for line, event in enumerate(events, FIRST_EVENT_LINE):
+        target = getattr(event, "target", None)
+        if target is None:
+            continue
+        detail = _target_problem(bureau, connection, furnisher, event, target)
+        if detail:
+            problems.append(LineProblem(line, "R27", detail))
+    return problems
+
+
+def _target_problem(
+    bureau: Bureau, connection: Connection, furnisher: str, event: event_formats.Event, target: int
+) -> str:
+    found = state.event_at(connection, target)
+    person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
+    if found is None or person is None or found[0].citizen != person.id:
+        return f"target {target} is no event of this citizen in the ledger"
+    row, owner = found
+    if isinstance(event, event_formats.Correction | event_formats.Retraction) and owner != furnisher:
+        return f"target {target} was reported by another furnisher, who alone can change it"
+    if isinstance(event, event_formats.DisputeClosed) and furnisher not in (owner, bureau.signer.name):
+        return f"target {target} was reported by another furnisher; a dispute is closed by it or by the bureau"
+    if isinstance(event, event_formats.Correction):
+        if row.sealed is None:
+            return f"target {target} was destroyed and cannot be corrected"
+        try:
+            original = event_formats.decode_stored(sealing.unseal(person.data_key, row.sealed))
+            event_formats.decode_corrected(original, event)
+        except (FormatError, RuleError) as error:
+            return f"the corrected fields do not make an event: {error.detail}"
+    return ""

@@ -1,0 +1,221 @@
+"""A bank asks, and gets an answer with a proof; the question and the answer are in the ledger before it leaves.
+
+    1. the inquiry is a batch of one event, checked like any batch          services.intake
+    2. may this bank look? consent, purpose, freeze, as of this second      core.access
+    3. no: the refusal is an event too (R15), and the bank gets its receipt
+    4. yes: a proof from the newest block, and an answer event by the bureau
+    5. inquiry and answer (or refusal) are stored in one transaction; then it is sent
+
+The same inquiry again gets the same receipts, with a proof from the newest block.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from app.core import access, canon, fields, sealing
+from app.core import batch as batches
+from app.core import event_types as types
+from app.core import events as event_formats
+from app.core.errors import CredenceError, LineProblem, NotFoundError, RefusedError
+from app.db import admission
+from app.db.session import UniqueViolation
+from app.services import history, intake, proofs
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from app.core.account_state import AccountState
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+    from app.services.people import Person
+
+ADVICE = (
+    "This score is advisory. Credence never declines anybody: a decision is the bank's own and must not rest on this"
+    " number alone. The citizen can ask the bureau for a person to look at the case, see every look at their file, and"
+    " dispute what is wrong."
+)
+RETRY_AFTER_S = 2
+
+
+class ConsentError(CredenceError):
+    """The look is refused; `receipt` shows that the refusal is in the ledger. `reason` as in the `refusal` event."""
+
+    code = "no-consent"
+
+    def __init__(self, detail: str, *, reason: str, receipt: bytes) -> None:
+        super().__init__(detail, code=reason.replace("_", "-"))
+        self.reason = reason
+        self.receipt = receipt
+
+
+class NotYetError(CredenceError):
+    """The citizen's file is admitted, but no block holds it yet."""
+
+    code = "not-yet"
+    retry_after_s = RETRY_AFTER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer event as an object, the receipts of inquiry and answer, and the proof (canonical JSON)."""
+
+    answer: dict[str, Any]
+    receipts: tuple[bytes, bytes]
+    proof: bytes
+    advice: str = ADVICE
+
+
+def inquire(bureau: Bureau, body: bytes) -> Answer:
+    """Answer a signed batch of exactly one `inquiry`.
+
+    Raises what `intake.admit` raises, ConsentError when the look is refused, NotYetError while the citizen is in no block.
+    """
+    file = batches.parse_batch(body)
+    try:
+        return _inquire(bureau, file)
+    except UniqueViolation:
+        return _inquire(bureau, file)  # the same inquiry at the same moment: the other request stored it
+
+
+def _inquire(bureau: Bureau, file: batches.BatchFile) -> Answer:
+    refused: ConsentError | None = None
+    answer: Answer | None = None
+    with bureau.transaction() as connection:
+        known = intake.known_receipt(connection, file)
+        if known is not None:
+            return _again(bureau, connection, file, known)
+        checked = intake.check(bureau, connection, file)
+        event = _the_inquiry(checked)
+        person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
+        reason = _reason_to_refuse(bureau, connection, person, event)
+        if reason is not None:
+            refused = _refuse(bureau, connection, checked, event, reason)
+        else:
+            assert person is not None, "no consent without a file"
+            answer = _answer(bureau, connection, checked, event, person)
+    if refused is not None:  # raised behind the commit: the refusal stays in the ledger
+        raise refused
+    assert answer is not None
+    return answer
+
+
+def _the_inquiry(checked: intake.CheckedBatch) -> types.Inquiry:
+    event = checked.events[0]
+    if len(checked.events) != 1 or not isinstance(event, types.Inquiry):
+        line = intake.FIRST_EVENT_LINE
+        raise intake.refusal([LineProblem(line, "format", "an inquiry comes as a batch of exactly one inquiry")])
+    return event
+
+
+def _reason_to_refuse(
+    bureau: Bureau, connection: Connection, person: Person | None, event: types.Inquiry
+) -> access.Reason | None:
+    if person is None:
+        return "no_consent"
+    file = history.current_files(connection, [person])[person.id]
+    return access.reason_to_refuse(file, event, bureau.today())
+
+
+def _answer(
+    bureau: Bureau, connection: Connection, checked: intake.CheckedBatch, event: types.Inquiry, person: Person
+) -> Answer:
+    try:
+        at = proofs.snapshot(bureau, connection)
+        opened = proofs.account_at(connection, person, at)
+    except NotFoundError as error:
+        raise NotYetError("the citizen's file is admitted and will be in the next block: ask again") from error
+    proof = proofs.build(connection, person, at, opened, proofs.SHOWN_TO_BANKS)
+    fields_ = _said(opened[1]) | {"block": at.block.number, "shown": sorted(proofs.SHOWN_TO_BANKS)}
+    answer, line, reply = _reply(bureau, checked, event, "answer", fields_)
+    receipts = intake.store(bureau, connection, [checked, reply])
+    return Answer(answer, (receipts[0], receipts[1]), proof)
+
+
+def _said(state: AccountState) -> dict[str, Any]:
+    """The score, or why there is none, as the answer event repeats it."""
+    score = orjson.loads(bytes(state.score))
+    return {name: score[name] for name in ("score", "insufficient") if name in score}
+
+
+def _refuse(
+    bureau: Bureau,
+    connection: Connection,
+    checked: intake.CheckedBatch,
+    event: types.Inquiry,
+    reason: access.Reason,
+) -> ConsentError:
+    _, _, reply = _reply(bureau, checked, event, "refusal", {"reason": reason})
+    receipts = intake.store(bureau, connection, [checked, reply])
+    return ConsentError(access.REASONS[reason], reason=reason, receipt=receipts[1])
+
+
+def _reply(
+    bureau: Bureau, checked: intake.CheckedBatch, event: types.Inquiry, kind: str, more: dict[str, Any]
+) -> tuple[dict[str, Any], bytes, intake.CheckedBatch]:
+    """The bureau's own batch of one event about an inquiry: (the event, its line, the batch)."""
+    reply = {
+        "inquiry": checked.commitments[0].hex(),
+        "purpose": event.purpose,
+        "recipient": event.furnisher,
+        **more,
+    }
+    line = own_event(bureau, kind, event.citizen, reply)
+    body = batches.make_batch(bureau.signer, bureau.origin, f"{kind}-{checked.file.batch_hash.hex()[:40]}", [line])
+    file = batches.parse_batch(body)
+    decoded = event_formats.decode_stored(line)
+    return orjson.loads(line), line, intake.CheckedBatch(file, [decoded], batches.check_root(file))
+
+
+def own_event(bureau: Bureau, kind: str, citizen: str, more: dict[str, Any]) -> bytes:
+    """The canonical line of an event of the bureau's own, about now."""
+    moment = bureau.now()
+    return canon.encode(
+        {
+            "citizen": citizen,
+            "day": fields.format_day(bureau.local_day(moment)),
+            "furnisher": bureau.signer.name,
+            "id": uuid7(moment),
+            "ledger": bureau.origin,
+            "nonce": fields.format_b64url32(os.urandom(32)),
+            "time": fields.format_instant(moment),
+            "type": kind,
+            "v": 1,
+            **more,
+        }
+    )
+
+
+def uuid7(moment: dt.datetime) -> str:
+    """A UUID version 7 (RFC 9562 section 5.7): milliseconds, then random bits."""
+    milliseconds = int(moment.timestamp()) * 1000 + int(time.time() * 1000) % 1000
+    value = milliseconds << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _again(bureau: Bureau, connection: Connection, file: batches.BatchFile, receipt: bytes) -> Answer:
+    """The same inquiry again: the recorded answer or refusal, with a proof from the newest block."""
+    event = event_formats.decode_stored(file.lines[0])
+    person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
+    for kind in ("answer", "refusal"):
+        name = f"{kind}-{file.batch_hash.hex()[:40]}"
+        stored = admission.body_by_name(connection, bureau.signer.name, name)
+        if stored is None or person is None:
+            continue
+        reply_receipt, sealed = stored
+        recorded = orjson.loads(sealing.unseal(person.data_key, sealed))
+        if kind == "refusal":
+            reason: access.Reason = recorded["reason"]
+            raise ConsentError(access.REASONS[reason], reason=reason, receipt=reply_receipt.encode())
+        at = proofs.snapshot(bureau, connection)
+        proof = proofs.build(connection, person, at, proofs.account_at(connection, person, at), proofs.SHOWN_TO_BANKS)
+        return Answer(recorded, (receipt, reply_receipt.encode()), proof)
+    raise RefusedError("an inquiry is recorded without its answer: run `credence audit`")

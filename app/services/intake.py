@@ -1,0 +1,244 @@
+"""Intake: a batch goes in, a receipt comes out, and the receipt means that it is durable.
+
+The way of a batch, a rung each; the first that fails refuses the whole batch and stores nothing:
+
+    1. form         note, lines, limits                        core.batch
+    2. known?       the same batch again: the same receipt     ConflictError for the same id with other content
+    3. signature    a key of this furnisher, valid now (R4), over this ledger's origin
+    4. root         count and RFC 6962 root over the commitments
+    5. events       closed schema, R1-R3, R5, R7; types that the key's role may report
+    6. history      targets of repairs exist; first delinquency cannot move (R8)
+    7. store        seal, COPY, one transaction; an event id twice is R6
+
+Any number of processes do this at once; `db.admission` says how they are ordered.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.core import batch as batches
+from app.core import events as event_formats
+from app.core import fields
+from app.core.errors import ConflictError, FormatError, LineProblem, NotFoundError, RuleError, SignatureError
+from app.core.note import open_note
+from app.core.receipt import Receipt
+from app.core.sealing import NONCE_SIZE, seal
+from app.db import admission
+from app.db.session import UniqueViolation
+from app.services import history
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+    from app.services.people import Person
+
+BLOCK_WITHIN_S = 3600
+"""What a receipt promises: the batch is in a block by then. The sequencer needs a second or two."""
+
+PROBLEMS_MAX = 10
+FIRST_EVENT_LINE = 2
+
+ONLINE_TYPES = frozenset({"inquiry"})
+"""Types that are answered at once and so come in by their own door, `/v1/inquiries`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The receipt (a signed note); `fresh` is False when the batch had been admitted before."""
+
+    receipt: bytes
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBatch:
+    """A batch that rungs 1 to 5 let through."""
+
+    file: batches.BatchFile
+    events: Sequence[event_formats.Event]
+    commitments: Sequence[bytes]
+
+
+def admit(bureau: Bureau, body: bytes) -> Admission:
+    """Admit a `.batch` file. Raises FormatError, SignatureError, RuleError (with line problems) or ConflictError."""
+    file = batches.parse_batch(body)
+    try:
+        with bureau.transaction() as connection:
+            known = known_receipt(connection, file)
+            if known is not None:
+                return Admission(known, fresh=False)
+            checked = check(bureau, connection, file)
+            _refuse_online_types(checked.events)
+            history.check(bureau, connection, checked.file.header.furnisher, checked.events)
+            (receipt,) = store(bureau, connection, [checked])
+            return Admission(receipt, fresh=True)
+    except UniqueViolation:
+        return _explain_collision(bureau, file)
+
+
+def receipt_of(bureau: Bureau, furnisher: str, batch_id: str) -> bytes:
+    """The receipt of an admitted batch, for who lost it or resumes. Raises NotFoundError."""
+    with bureau.transaction() as connection:
+        receipt = admission.receipt_by_name(connection, furnisher, batch_id)
+    if receipt is None:
+        raise NotFoundError(f"no batch {batch_id!r} of {furnisher!r} was admitted")
+    return receipt.encode()
+
+
+def known_receipt(connection: Connection, file: batches.BatchFile) -> bytes | None:
+    """Rung 2: the receipt of the same batch, admitted before."""
+    receipt = admission.receipt_by_hash(connection, file.batch_hash)
+    if receipt is not None:
+        return receipt.encode()
+    if admission.receipt_by_name(connection, file.header.furnisher, file.header.batch_id) is not None:
+        message = f"batch id {file.header.batch_id!r} was used before for other content: choose a new id"
+        raise ConflictError(message, code="batch-id-taken")
+    return None
+
+
+def check(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> CheckedBatch:
+    """Rungs 3 to 5."""
+    header = file.header
+    if header.origin != bureau.origin:
+        message = f"this is the ledger {bureau.origin!r}; the batch is signed for {header.origin!r}"
+        raise SignatureError(message, code="other-ledger")
+    roles = check_signature(bureau, connection, file)
+    commitments = batches.check_root(file)
+    limits = event_formats.Header(header.origin, header.furnisher, bureau.scheme, bureau.today())
+    events, problems = event_formats.decode_events(file.lines, limits)
+    problems = problems or _refused_types(events, roles)
+    if problems:
+        raise refusal(problems)
+    return CheckedBatch(file, events, commitments)
+
+
+def check_signature(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> frozenset[str]:
+    """Rung 3 (R4): the roles of the key that signed, as of now."""
+    from app.services.bureau import UNPLACED  # noqa: PLC0415 - bureau imports nothing from here; a type-only cycle
+
+    header = file.header
+    known = bureau.register(connection).verifiers(header.furnisher, UNPLACED)
+    if not known:
+        message = f"no valid key is registered for {header.furnisher!r} (R4): it was never registered, or was revoked"
+        raise SignatureError(message, code="unknown-key")
+    opened = open_note(file.note, [verifier for verifier, _ in known])
+    if not opened.verified:
+        message = f"the batch is not signed by a valid key of {header.furnisher!r} (R4)"
+        raise SignatureError(message, code="unknown-key")
+    used = {signature.verifier.encode() for signature in opened.verified}
+    return frozenset(role for verifier, roles in known if verifier.encode() in used for role in roles)
+
+
+def _refused_types(events: Sequence[event_formats.Event], roles: frozenset[str]) -> list[LineProblem]:
+    allowed = {t for t, may in event_formats.ROLES_BY_TYPE.items() if may & roles}
+    problems = []
+    for line, event in enumerate(events, FIRST_EVENT_LINE):
+        kind = event_formats.type_of(event)
+        if kind not in allowed:
+            problems.append(LineProblem(line, "R4", f"a key of role {', '.join(sorted(roles))} may not report {kind!r}"))
+        elif getattr(event, "assertion", None) is not None:
+            problems.append(LineProblem(line, "R4", "passkey assertions are not accepted yet: use basis and basis_ref"))
+        if len(problems) == PROBLEMS_MAX:
+            break
+    return problems
+
+
+def _refuse_online_types(events: Sequence[event_formats.Event]) -> None:
+    for line, event in enumerate(events, FIRST_EVENT_LINE):
+        if event_formats.type_of(event) in ONLINE_TYPES:
+            raise refusal([LineProblem(line, "R15", "an inquiry is answered at once: send it to /v1/inquiries")])
+
+
+def refusal(problems: Sequence[LineProblem]) -> RuleError:
+    """One error for a batch that rules refuse, naming the first lines."""
+    first = problems[0]
+    message = f"the batch is refused whole and nothing was stored; line {first.line} ({first.rule}): {first.detail}"
+    return RuleError(message, code="batch-refused", problems=tuple(problems[:PROBLEMS_MAX]))
+
+
+def store(bureau: Bureau, connection: Connection, checked: Sequence[CheckedBatch]) -> list[bytes]:
+    """Rung 7: seal and store batches behind each other in one transaction; their receipts."""
+    people = bureau.people.enrol(connection, {event.citizen for one in checked for event in one.events})
+    numbers = [bureau.furnisher_number(connection, one.file.header.furnisher) for one in checked]
+    sealed = [_seal(one, people) for one in checked]
+    ids = admission.draw_batch_ids(connection, len(checked))
+    for one in checked:
+        check_signature(bureau, connection, one.file)  # under the lock: a revocation may have come in meanwhile
+    admitted_at = bureau.now()
+    receipts = [_receipt(bureau, one.file, admitted_at) for one in checked]
+    rows = [
+        admission.NewBatch(
+            hash=one.file.batch_hash,
+            furnisher=one.file.header.furnisher,
+            furnisher_no=number,
+            batch_id=one.file.header.batch_id,
+            note=one.file.note.decode(),
+            receipt=receipt.decode(),
+            commitments=one.commitments,
+            event_ids=event_id_bytes(one.events),
+            citizens=[people[event.citizen].id for event in one.events],
+            sealed=bodies,
+        )
+        for one, number, receipt, bodies in zip(checked, numbers, receipts, sealed, strict=True)
+    ]
+    admission.insert_batches(connection, ids, rows)
+    return receipts
+
+
+def event_id_bytes(events: Iterable[event_formats.Event]) -> list[bytes]:
+    """The 16 bytes of each event's UUID."""
+    unhex = bytes.fromhex
+    return [unhex(event.id.replace("-", "")) for event in events]
+
+
+def _seal(checked: CheckedBatch, people: dict[str, Person]) -> list[bytes]:
+    nonces = os.urandom(NONCE_SIZE * len(checked.events))
+    sealed = []
+    for position, (event, line) in enumerate(zip(checked.events, checked.file.lines, strict=True)):
+        data_key = people[event.citizen].data_key
+        if not data_key:
+            detail = "this citizen's file was erased; a new enrolment has to come first"
+            raise refusal([LineProblem(FIRST_EVENT_LINE + position, "R40", detail)])
+        start = NONCE_SIZE * position
+        sealed.append(seal(data_key, nonces[start : start + NONCE_SIZE], line))
+    return sealed
+
+
+def _receipt(bureau: Bureau, file: batches.BatchFile, admitted_at: dt.datetime) -> bytes:
+    block_by = admitted_at + dt.timedelta(seconds=BLOCK_WITHIN_S)
+    receipt = Receipt(bureau.origin, file.batch_hash, file.header.count, admitted_at, block_by)
+    return receipt.sign(bureau.service)
+
+
+def _explain_collision(bureau: Bureau, file: batches.BatchFile) -> Admission:
+    """What a UniqueViolation was about: the same batch a moment earlier, or event ids that the ledger holds (R6)."""
+    with bureau.transaction() as connection:
+        known = known_receipt(connection, file)
+        if known is not None:
+            return Admission(known, fresh=False)
+        limits = event_formats.Header(file.header.origin, file.header.furnisher, bureau.scheme, bureau.today())
+        events, _ = event_formats.decode_events(file.lines, limits)
+        ids = event_id_bytes(events)
+        taken = admission.taken_event_ids(connection, bureau.furnisher_number(connection, file.header.furnisher), ids)
+    problems = [
+        LineProblem(line, "R6", f"event id {event.id} is in the ledger already")
+        for line, (event, event_id) in enumerate(zip(events, ids, strict=True), FIRST_EVENT_LINE)
+        if event_id in taken
+    ]
+    if not problems:
+        raise ConflictError("another request with the same content is being stored; send it again", code="busy")
+    raise refusal(problems)
+
+
+def local_day_of(bureau: Bureau, instant: str) -> str:
+    """The ledger's local day of an instant in an event; raises FormatError."""
+    try:
+        return fields.format_day(bureau.local_day(fields.parse_instant(instant)))
+    except OverflowError as error:
+        raise FormatError("an instant at the edge of time") from error

@@ -1,0 +1,89 @@
+"""Who a citizen is to the database: identifier -> VRF output -> number and secrets.
+
+The identifier itself is never stored outside sealed bodies. A VRF output costs a few scalar multiplications, so each
+process remembers the ones it made; secrets are remembered too, and both caches are simply emptied when full.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.core import sealing, vrf
+from app.db import people as rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from app.db.session import Connection
+
+_CACHE_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A citizen's number and keys; the secrets are empty once they were destroyed."""
+
+    id: int
+    key: bytes
+    vrf_proof: bytes
+    data_key: bytes
+    salt_key: bytes
+
+
+@dataclass(slots=True)
+class People:
+    """Citizens of one ledger, as one process knows them."""
+
+    origin: str
+    vrf_key: vrf.VrfKey
+    wrap_key: bytes
+    _keys: dict[str, bytes] = field(default_factory=dict)
+    _persons: dict[bytes, Person] = field(default_factory=dict)
+
+    def key_of(self, identifier: str) -> bytes:
+        """The citizen key of an identifier."""
+        key = self._keys.get(identifier)
+        if key is None:
+            key = vrf.citizen_key(self.vrf_key.evaluate(vrf.citizen_alpha(self.origin, identifier)))
+            if len(self._keys) >= _CACHE_MAX:
+                self._keys.clear()
+            self._keys[identifier] = key
+        return key
+
+    def find(self, connection: Connection, identifiers: Iterable[str]) -> dict[str, Person]:
+        """Those of these citizens that have a file."""
+        keys = {identifier: self.key_of(identifier) for identifier in identifiers}
+        missing = [key for key in keys.values() if key not in self._persons]
+        if missing:
+            if len(self._persons) + len(missing) > _CACHE_MAX:
+                self._persons.clear()
+                missing = list(keys.values())
+            for key, row in rows.citizens_by_key(connection, missing).items():
+                self._persons[key] = self.unwrap(row)
+        return {i: self._persons[key] for i, key in keys.items() if key in self._persons}
+
+    def enrol(self, connection: Connection, identifiers: Iterable[str]) -> dict[str, Person]:
+        """All of these citizens, new ones with fresh secrets in this transaction (so not remembered before it commits)."""
+        wanted = list(identifiers)
+        found = self.find(connection, wanted)
+        new = {self.key_of(i): i for i in wanted if i not in found}
+        if new:
+            enrolled = rows.enrol(connection, [self._new_citizen(key, identifier) for key, identifier in new.items()])
+            for key, row in enrolled.items():
+                found[new[key]] = self.unwrap(row)
+        return found
+
+    def _new_citizen(self, key: bytes, identifier: str) -> rows.NewCitizen:
+        random = secrets.token_bytes(64 + sealing.NONCE_SIZE)
+        keys = sealing.CitizenKeys(random[:32], random[32:64])
+        proof = self.vrf_key.prove(vrf.citizen_alpha(self.origin, identifier))
+        return rows.NewCitizen(key, proof, sealing.wrap(self.wrap_key, random[64:], key, keys))
+
+    def unwrap(self, row: rows.Citizen) -> Person:
+        """A citizen with the secrets opened; raises SignatureError when the row was tampered with."""
+        if row.wrapped is None:
+            return Person(row.id, row.key, row.vrf_proof, b"", b"")
+        keys = sealing.unwrap(self.wrap_key, row.key, row.wrapped)
+        return Person(row.id, row.key, row.vrf_proof, keys.data_key, keys.salt_key)

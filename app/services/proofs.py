@@ -1,0 +1,144 @@
+"""Score proofs from the newest published block.
+
+What a proof needs of the block (its entry, its place in the log) is worked out once a block and kept; what it needs of
+the citizen is one row of their account, and a few tiles and a page of leaves of the state trie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.core import account, account_state, merkle, sealing, tiles, trie, trie_tiles
+from app.core.block import Block
+from app.core.errors import NotFoundError, RefusedError
+from app.core.proof_form import build_score_proof
+from app.core.tlogproof import TlogProof
+from app.db import ledger, people, state
+from app.services.public_log import read_tile
+
+if TYPE_CHECKING:
+    from app.core.account_state import AccountState
+    from app.db.ledger import StoredBlock
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+    from app.services.people import Person
+
+SHOWN_TO_BANKS = ("score", "receipt")
+SHOWN_TO_CITIZENS = account.NAMES
+_PAGES_MAX = 20_000
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """A published block as proofs see it, with the parts of its state trie that were read so far."""
+
+    block: StoredBlock
+    tlog: bytes
+    accounts: int
+    tiles: dict[trie_tiles.TileId, bytes] = field(default_factory=dict)
+    pages: dict[tuple[int, bytes], list[trie.Leaf]] = field(default_factory=dict)
+
+
+def snapshot(bureau: Bureau, connection: Connection) -> Snapshot:
+    """The newest published block. Raises NotFoundError before the first."""
+    number = ledger.newest_published_number(connection)
+    kept: Snapshot | None = bureau.snapshot
+    if kept is None or kept.block.number != number:
+        kept = bureau.snapshot = snapshot_of(connection, number)
+    return kept
+
+
+def snapshot_of(connection: Connection, number: int) -> Snapshot:
+    """Any published block."""
+    block, checkpoint = ledger.block_by_number(connection, number), ledger.publication(connection, number)
+    if block is None or checkpoint is None:
+        raise NotFoundError("no block was published yet", code="no-checkpoint")
+    size = block.tree_size
+    reader = tiles.TileReader(size, lambda wanted: read_tile(connection, wanted, size))
+    hashes = merkle.inclusion_proof(size - 1, size, reader)
+    tlog = TlogProof(size - 1, tuple(hashes), checkpoint.encode()).encode()
+    return Snapshot(block, tlog, Block.parse(block.entry).accounts)
+
+
+def score_proof(bureau: Bureau, citizen_id: int, shown: tuple[str, ...] = SHOWN_TO_CITIZENS) -> bytes:
+    """A citizen's own `.proof` file. Raises NotFoundError while they are in no block."""
+    with bureau.transaction() as connection:
+        row = people.citizen_by_id(connection, citizen_id)
+        if row is None:
+            raise NotFoundError("no such citizen")
+        person = bureau.people.unwrap(row)
+        at = snapshot(bureau, connection)
+        opened = account_at(connection, person, at)
+        return build(connection, person, at, opened, shown)
+
+
+def account_at(connection: Connection, person: Person, at: Snapshot) -> tuple[int, AccountState]:
+    """(block that wrote it, state) of a citizen's account at a block. Raises NotFoundError when there is none."""
+    found = state.account_at(connection, person.id, at.block.number)
+    if found is None or found[1] is None:
+        raise NotFoundError("this citizen's file is in no published block yet", code="not-yet")
+    return found[0], account_state.decode(sealing.unseal(person.data_key, found[1]))
+
+
+def build(
+    connection: Connection,
+    person: Person,
+    at: Snapshot,
+    opened: tuple[int, AccountState],
+    shown: tuple[str, ...],
+) -> bytes:
+    """The proof, showing the named disclosures and hiding the others."""
+    written_by, opened_state = opened
+    disclosures: list[tuple[bytes, str, bytes]] = []
+    hidden: dict[str, bytes] = {}
+    salts = account.salts(person.salt_key, written_by)
+    for salt, name, value in zip(salts, account.NAMES, opened_state.values(), strict=True):
+        if name in shown:
+            disclosures.append((salt, name, value))
+        else:
+            hidden[name] = account.digest(account.disclosure_of_json(salt, name, value))
+    path = trie_path(connection, person.key, at)
+    if not path.reaches(person.key):
+        raise RefusedError("the stored state trie does not lead to this account: run `credence audit`")
+    return build_score_proof(
+        key=person.key,
+        vrf_proof=person.vrf_proof,
+        disclosures=disclosures,
+        hidden=hidden,
+        siblings=path.siblings,
+        block_json=at.block.entry,
+        tlog=at.tlog,
+    )
+
+
+def trie_path(connection: Connection, key: bytes, at: Snapshot) -> trie.Path:
+    """The path towards a key in a block's state trie, from tiles and the page of leaves below them."""
+    wanted = trie_tiles.tile_ids(key, _depth_max(at.accounts))
+    missing = [tile for tile in wanted if tile not in at.tiles]
+    if missing:
+        if len(at.tiles) > _PAGES_MAX:
+            at.tiles.clear()
+            missing = wanted
+        stored = state.trie_tiles(connection, missing, at.block.number)
+        at.tiles.update({tile: stored[tile][1] if tile in stored else b"" for tile in missing})
+    way = trie_tiles.descend({tile: at.tiles[tile] for tile in wanted if at.tiles[tile]}, key)
+    if way.is_empty:
+        return way.finish([])
+    place = (way.depth, way.first_key)
+    page = at.pages.get(place)
+    if page is None:
+        if len(at.pages) > _PAGES_MAX:
+            at.pages.clear()
+        rows = state.page_leaves(connection, way.first_key, way.last_key, at.block.number)
+        page = at.pages[place] = [(row_key, trie.leaf_hash(row_key, value)) for row_key, value in rows]
+    return way.finish(page)
+
+
+def _depth_max(accounts: int) -> int:
+    """The depth to look for tiles to: VRF outputs are spread evenly, so a few levels more than the mean is enough."""
+    depth = trie_tiles.LEVELS
+    while accounts > trie_tiles.PAGE_MAX // 4:
+        accounts >>= trie_tiles.LEVELS
+        depth += trie_tiles.LEVELS
+    return depth

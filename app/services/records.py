@@ -1,0 +1,129 @@
+"""A citizen's own record: the score and how it is made, every event with its place in the ledger, every look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from app.core import card_texts, sealing
+from app.core import events as event_formats
+from app.core.block import Block
+from app.core.event_base import COMMON_FIELDS
+from app.db import ledger, state
+from app.services import proofs
+from app.services.links import person_by_id
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+    from app.services.people import Person
+
+LOOKS = frozenset({"inquiry", "answer", "look", "refusal"})
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionView:
+    """One line of the receipt, with the label of its bin."""
+
+    id: str
+    bin: int
+    bin_label: str
+    points: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One event; `log_index` and `block` are None while it waits for the next block."""
+
+    log_index: int | None
+    block: int | None
+    day: str
+    type: str
+    furnisher: str
+    negative: bool
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Everything that a citizen's page shows. `events` and `looks` are newest first."""
+
+    identifier: str
+    score: int | None
+    insufficient: tuple[str, ...]
+    as_of: str
+    until: str
+    block: int
+    block_time: dt.datetime
+    base: int
+    criteria: list[CriterionView]
+    reasons: list[str]
+    events: list[EventView]
+    looks: list[EventView]
+    flags: dict[str, Any]
+
+
+def record(bureau: Bureau, citizen_id: int, language: str = "en") -> Record:
+    """The record as of the newest published block. Raises NotFoundError while the citizen is in no block."""
+    with bureau.transaction() as connection:
+        person = person_by_id(bureau, connection, citizen_id)
+        at = proofs.snapshot(bureau, connection)
+        _, opened = proofs.account_at(connection, person, at)
+        views, identifier = _views(connection, person, at.block.number)
+    block = Block.parse(at.block.entry)
+    score, receipt = orjson.loads(bytes(opened.score)), orjson.loads(bytes(opened.receipt))
+    return Record(
+        identifier=identifier,
+        score=score.get("score"),
+        insufficient=tuple(score.get("insufficient", ())),
+        as_of=score["as_of"],
+        until=score["until"],
+        block=block.number,
+        block_time=block.time,
+        base=receipt["base"],
+        criteria=[
+            CriterionView(name, number, card_texts.bin_label(name, number, language), points, most)
+            for name, number, points, most in receipt["criteria"]
+        ],
+        reasons=receipt["reasons"],
+        events=[view for view in views if view.type not in LOOKS],
+        looks=[view for view in views if view.type in LOOKS],
+        flags=orjson.loads(bytes(opened.flags)),
+    )
+
+
+def _views(connection: Connection, person: Person, newest_block: int) -> tuple[list[EventView], str]:
+    views, identifier = [], ""
+    for row, log_index, block in state.events_of_citizens(connection, [person.id]):
+        if row.sealed is None:
+            continue
+        line = sealing.unseal(person.data_key, row.sealed)
+        event = event_formats.decode_stored(line)
+        identifier = event.citizen
+        published = block is not None and block <= newest_block
+        views.append(
+            EventView(
+                log_index=log_index if published else None,
+                block=block if published else None,
+                day=event.day,
+                type=event_formats.type_of(event),
+                furnisher=event.furnisher,
+                negative=event_formats.is_negative(event),
+                fields={name: value for name, value in orjson.loads(line).items() if name not in COMMON_FIELDS},
+            )
+        )
+    views.reverse()
+    views.sort(key=lambda view: view.day, reverse=True)
+    return views, identifier
+
+
+def block_times(bureau: Bureau, numbers: set[int]) -> dict[int, dt.datetime]:
+    """When these blocks were made."""
+    with bureau.transaction() as connection:
+        stored = [ledger.block_by_number(connection, number) for number in numbers]
+    return {block.number: Block.parse(block.entry).time for block in stored if block is not None}

@@ -1,0 +1,69 @@
+"""Keys of organisations enter and leave the ledger's register, each by a public notice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.core import notices
+from app.core.errors import ConflictError, NotFoundError, RuleError
+from app.core.fields import format_instant
+from app.core.note import Signer, Verifier, open_note
+from app.db import admission
+
+if TYPE_CHECKING:
+    from app.core.register import KeyRecord
+    from app.services.bureau import Bureau
+
+OPEN_ROLES = ("lender", "utility", "public_body", "bank", "enrolment")
+"""Roles of others than the bureau itself, whose own keys come with the founding."""
+
+
+def register_key(bureau: Bureau, key: Signer | bytes, role: str) -> KeyRecord:
+    """Register a key by its signer, or by its holder's possession note. Raises RuleError, SignatureError, ConflictError."""
+    if role not in OPEN_ROLES:
+        raise RuleError(f"{role!r} is no role for a registered organisation: {', '.join(OPEN_ROLES)}", code="unknown-role")
+    if isinstance(key, Signer):
+        notice = notices.key_registered(key, role, bureau.origin, bureau.now())
+    else:
+        notice = _by_possession(bureau, key, role)
+    with bureau.transaction() as connection:
+        admission.lock_out_admissions(connection)
+        for record in bureau.register(connection).current(notice.name):
+            if record.role == role:
+                if record.vkey == notice.vkey:
+                    return record
+                raise ConflictError(f"{notice.name!r} has a valid {role} key already: rotate or revoke it first", code="key-exists")
+        admission.insert_notice(connection, notices.encode(notice))
+    with bureau.transaction() as connection:
+        return next(r for r in bureau.register(connection).current(notice.name) if r.vkey == notice.vkey and r.role == role)
+
+
+def _by_possession(bureau: Bureau, note: bytes, role: str) -> notices.KeyRegistered:
+    lines = note.decode(errors="replace").split("\n")
+    vkey = lines[4] if len(lines) > 4 else ""
+    verifier = Verifier.parse(vkey)
+    opened = open_note(note, [verifier])
+    if not opened.verified or opened.text != notices.possession_text(bureau.origin, verifier.name, role, vkey):
+        message = f"this does not prove possession of a key for {bureau.origin} as {role}: make it with `credence keys possession`"
+        raise RuleError(message, code="no-possession")
+    return notices.KeyRegistered(
+        time=format_instant(bureau.now()), name=verifier.name, role=role, vkey=vkey, possession=note.decode()
+    )
+
+
+def revoke_key(bureau: Bureau, name: str, role: str, reason: str) -> KeyRecord:
+    """End the valid key of a name in a role, at once for every batch not yet admitted. Raises NotFoundError."""
+    with bureau.transaction() as connection:
+        admission.lock_out_admissions(connection)
+        for record in bureau.register(connection).current(name):
+            if record.role == role:
+                notice = notices.key_revoked(Verifier.parse(record.vkey), role, reason, bureau.now())
+                admission.insert_notice(connection, notices.encode(notice))
+                return record
+    raise NotFoundError(f"{name!r} has no valid {role} key", code="unknown-key")
+
+
+def list_keys(bureau: Bureau) -> list[KeyRecord]:
+    """The whole register, ended keys too."""
+    with bureau.transaction() as connection:
+        return bureau.register(connection).records()

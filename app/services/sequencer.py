@@ -1,0 +1,323 @@
+"""The sequencer: the one writer that turns admitted batches and notices into blocks.
+
+    1. lock      one sequencer a database, by an advisory lock that dies with its connection
+    2. compare   the database with the copy of the last signed head outside it; finish what a crash left unpublished
+    3. load      the log's right edge and the state trie, both checked against the newest block
+  then, for every block:
+    4. take      admitted batches and notices in admission order, up to 65,536 events
+    5. append    their entries; judge each batch's key at the index of its entry
+    6. fold      the events into the accounts; score again what has aged
+    7. trie      the changed leaves, a new root
+    8. block     its entry ends the run
+    9. store     tiles, placements, account versions, trie tiles
+   10. re-read   the new entries and the right edge as stored, and recompute the root from them
+   11. sign      the checkpoint; store the block
+   12. commit    one transaction since 4, and the point of no return
+   13. publish   copy the head outside the database, then let readers see the block
+
+If anything fails before 12, nothing happened; the memory of 3 is thrown away and loaded again. If it fails between 12 and
+13, step 2 of the next start finishes it by the same code.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.core import checkpoint, entries, fields, log_edge, merkle, notices, tiles
+from app.core.account import leaf as trie_leaf
+from app.core.block import NO_PREVIOUS, Block
+from app.core.errors import RefusedError
+from app.core.note import open_note
+from app.core.profiles import PROFILES, rules_hash
+from app.core.register import Register
+from app.core.trie_store import Trie
+from app.db import admission, ledger, state
+from app.db.ledger import StoredBlock
+from app.services import publishing
+from app.services.cards import card_in_force
+from app.services.folding import IN_PROCESS_EVENTS_MAX, FoldingPool, Share, Task, fold_share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from app.core.note import Signer
+    from app.db.admission import Pending
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+
+BLOCK_EVENTS_MAX = 65_536
+BLOCK_INTERVAL_S = 1.0
+POLL_S = 0.05
+ADMISSIONS_MAX = 8_192
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the sequencer keeps between blocks; all of it can be loaded again from the rows."""
+
+    tree_size: int
+    frontier: merkle.Frontier
+    edge: dict[int, tuple[int, bytes]]
+    trie: Trie
+    block: Block | None
+    notices: list[tuple[int, notices.Notice]]
+    placed_below: int = 0  # every admission up to this id is placed or will never be there
+
+
+@dataclass(slots=True)
+class Draft:
+    """A block in the making: what it takes and the log entries that this gives."""
+
+    taken: list[Pending]
+    number: int
+    time: dt.datetime
+    day: dt.date
+    entries: list[bytes] = field(default_factory=list)
+    placed: list[tuple[int, int]] = field(default_factory=list)
+    first_indices: dict[int, int] = field(default_factory=dict)
+    notices: list[tuple[int, notices.Notice]] = field(default_factory=list)
+
+    @property
+    def event_count(self) -> int:
+        """Events that the block takes in."""
+        return sum(pending.event_count for pending in self.taken)
+
+
+class Sequencer:
+    """One writer. Use as a context manager; `run` serves until told to stop, `step` makes at most one block."""
+
+    def __init__(self, bureau: Bureau, *, pool: FoldingPool | None = None, events_max: int = BLOCK_EVENTS_MAX) -> None:
+        self.bureau = bureau
+        self.signer: Signer = bureau.home.signer("ledger")
+        self.pool = pool
+        self.events_max = events_max
+        self._memory: Memory | None = None
+        self._last_block_at = 0.0
+        self._holder = bureau.engine.connect()
+        self._lock()
+
+    def _lock(self) -> None:
+        """Step 1."""
+        connection: Connection = self._holder.connection.driver_connection  # type: ignore[assignment]
+        connection.autocommit = True
+        if not ledger.try_sequencer_lock(connection):
+            self._holder.invalidate()
+            self._holder.close()
+            message = "another sequencer is at work on this database; there can be only one"
+            raise RefusedError(message, code="sequencer-running")
+
+    def __enter__(self) -> Sequencer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._holder.invalidate()  # never back to the pool: the lock belongs to this connection
+        self._holder.close()
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Make a block whenever one is due, until `stop()`."""
+        while not stop():
+            if not self.step():
+                time.sleep(POLL_S)
+
+    def step(self, *, now: bool = False) -> bool:
+        """Make a block if one is due (`now`: if there is anything to put in); whether one was made."""
+        if self._memory is None:
+            self._memory = self._load()
+        memory = self._memory
+        taken = self._pending(memory)
+        if not self._due(taken, memory, now=now):
+            return False
+        started, grew_from = time.monotonic(), memory.tree_size
+        self._memory = None  # loaded again unless the whole block succeeds
+        block = self._make_block(memory, taken)
+        with self.bureau.transaction() as connection:  # step 13
+            publishing.publish(self.bureau, connection, block, grew_from)
+        self._memory = memory
+        self._last_block_at = time.monotonic()
+        seconds = round(self._last_block_at - started, 3)
+        events = sum(pending.event_count for pending in taken)
+        log.info("block", number=block.number, tree_size=block.tree_size, events=events, seconds=seconds)
+        return True
+
+    def _load(self) -> Memory:
+        """Steps 2 and 3."""
+        bureau = self.bureau
+        with bureau.transaction() as connection:
+            publishing.compare(bureau, connection)
+        with bureau.transaction() as connection:
+            publishing.finish_publishing(bureau, connection)
+        with bureau.transaction() as connection:
+            newest = ledger.newest_block(connection)
+            edge = ledger.read_edge(connection)
+            size = newest.tree_size if newest else 0
+            frontier = log_edge.frontier(edge, size)
+            trie = Trie.from_items((key, trie_leaf(key, value)) for key, value in state.all_leaves(connection))
+            stored = admission.all_notices(connection)
+        block = Block.parse(newest.entry) if newest else None
+        if newest and (not log_edge.check_edge(edge, size) or frontier.root() != newest.root):
+            raise RefusedError("the stored right edge of the log does not give the newest block's root: run `credence audit`")
+        if block and trie.root != block.state:
+            raise RefusedError("the stored accounts do not give the newest block's state: run `credence audit`")
+        placed = [(index, notices.decode(payload)) for _, payload, index in stored if index is not None]
+        return Memory(size, frontier, edge, trie, block, placed)
+
+    def _pending(self, memory: Memory) -> list[Pending]:
+        """Step 4: what the next block would take."""
+        with self.bureau.transaction() as connection:
+            waiting = admission.pending(connection, memory.placed_below, ADMISSIONS_MAX)
+            if not waiting and admission.try_lock_out_admissions(connection):
+                # nothing waits and nothing is being admitted: ids up to the last are placed, or were rolled back
+                if not admission.pending(connection, memory.placed_below, 1):
+                    memory.placed_below = admission.last_admission_id(connection)
+        taken: list[Pending] = []
+        events = 0
+        for pending in waiting:
+            if taken and events + pending.event_count > self.events_max:
+                break
+            taken.append(pending)
+            events += pending.event_count
+        return taken
+
+    def _due(self, taken: Sequence[Pending], memory: Memory, *, now: bool) -> bool:
+        """A block is due a second after the last, at once when it is full, and on a new day even when it is empty."""
+        if not taken:
+            today = self.bureau.local_day(self.bureau.now())
+            return memory.block is not None and today > memory.block.as_of
+        full = sum(pending.event_count for pending in taken) > self.events_max // 2
+        return now or full or time.monotonic() - self._last_block_at >= BLOCK_INTERVAL_S
+
+    def _make_block(self, memory: Memory, taken: list[Pending]) -> StoredBlock:
+        """Steps 4 to 12, in one transaction."""
+        bureau = self.bureau
+        draft = self._draft(memory, taken)
+        with bureau.transaction() as connection:
+            self._append(connection, memory, draft)
+            card_hash, card = card_in_force(connection, [n for _, n in memory.notices + draft.notices])
+            shares = self._fold(connection, memory, draft, card)
+            leaves = {key: leaf for share in shares for key, leaf in share.leaves.items()}
+            changed = memory.trie.update(leaves)
+            block = self._block(memory, draft, card_hash)
+            draft.entries.append(block.entry())
+            self._store(connection, memory, draft, shares, changed.tiles)
+            root = self._reread(connection, memory, draft)
+            head = checkpoint.Checkpoint(bureau.origin, memory.tree_size + len(draft.entries), root)
+            note = checkpoint.sign_checkpoint(self.signer, head).decode()
+            stored = StoredBlock(draft.number, head.size, root, block.encode(), note)
+            ledger.insert_block(connection, stored)
+        memory.tree_size += len(draft.entries)
+        memory.block = block
+        memory.notices += draft.notices
+        return stored
+
+    def _draft(self, memory: Memory, taken: list[Pending]) -> Draft:
+        moment = self.bureau.now()
+        day = self.bureau.local_day(moment)
+        if memory.block is not None:  # neither ever decreases, whatever the clock does
+            moment, day = max(moment, memory.block.time), max(day, memory.block.as_of)
+        return Draft(taken, memory.block.number + 1 if memory.block else 0, moment, day)
+
+    def _append(self, connection: Connection, memory: Memory, draft: Draft) -> None:
+        """Step 5: the entries in order, and the key of each batch judged at its index."""
+        batch_ids = [pending.admission for pending in draft.taken if pending.furnisher]
+        commitments = iter(ledger.commitments(connection, batch_ids))
+        register = Register.fold(memory.notices)
+        for pending in draft.taken:
+            index = memory.tree_size + len(draft.entries)
+            draft.placed.append((pending.admission, index))
+            if not pending.furnisher:
+                draft.entries.append(entries.notice_entry(pending.payload))
+                draft.notices.append((index, notices.decode(pending.payload)))
+                register = Register.fold(memory.notices + draft.notices)
+                continue
+            known = [verifier for verifier, _ in register.verifiers(pending.furnisher, index)]
+            if not open_note(pending.note.encode(), known).verified:
+                raise RefusedError(f"batch {pending.hash.hex()} is not signed by a key valid at index {index}: run `credence audit`")
+            draft.entries.append(entries.batch_entry(pending.hash))
+            draft.first_indices[pending.admission] = index + 1
+            for _ in range(pending.event_count):
+                batch, commitment = next(commitments)
+                assert batch == pending.admission, "commitments come in the order of the batches"
+                draft.entries.append(b"\x01" + commitment)
+
+    def _fold(self, connection: Connection, memory: Memory, draft: Draft, card: bytes) -> list[Share]:
+        """Step 6: in this process for a small block, else one share a process of the pool."""
+        aged = state.due(connection, draft.day) if self._is_new_day(memory, draft) else []
+        if self.pool is None or draft.event_count + len(aged) <= IN_PROCESS_EVENTS_MAX:
+            shares, run = 1, lambda tasks: [fold_share(connection, self.bureau.people.wrap_key, t) for t in tasks]
+        else:
+            shares, run = len(self.pool), self.pool.fold
+        tasks = [
+            Task(
+                block=draft.number,
+                day=fields.format_day(draft.day),
+                card=card,
+                profile=self.bureau.genesis.profile,
+                first_indices=draft.first_indices,
+                aged=aged,
+                share=share,
+                shares=shares,
+            )
+            for share in range(shares)
+        ]
+        return run(tasks)
+
+    def _is_new_day(self, memory: Memory, draft: Draft) -> bool:
+        return memory.block is not None and draft.day > memory.block.as_of
+
+    def _block(self, memory: Memory, draft: Draft, card_hash: bytes) -> Block:
+        """Step 8."""
+        return Block(
+            number=draft.number,
+            previous=memory.block.leaf_hash() if memory.block else NO_PREVIOUS,
+            state=memory.trie.root,
+            accounts=len(memory.trie),
+            as_of=draft.day,
+            time=draft.time,
+            scorecard=card_hash,
+            rules=rules_hash(PROFILES[self.bureau.genesis.profile]),
+            keys=Register.fold(memory.notices + draft.notices).root(),
+            vrf=self.bureau.vrf.public,
+        )
+
+    def _store(
+        self,
+        connection: Connection,
+        memory: Memory,
+        draft: Draft,
+        shares: Iterable[Share],
+        trie_tiles: dict[tuple[int, bytes], bytes],
+    ) -> None:
+        """Step 9."""
+        hashes = [merkle.leaf_hash(entry) for entry in draft.entries]
+        full, edge = log_edge.grow(memory.edge, memory.tree_size, draft.entries, hashes)
+        ledger.insert_tiles(connection, full)
+        ledger.replace_edge(connection, edge)
+        ledger.place(connection, draft.placed, draft.number)
+        for share in shares:
+            state.copy_accounts(connection, share.accounts, share.bodies)
+        state.copy_trie_tiles(connection, draft.number, ((d, p, data) for (d, p), data in trie_tiles.items()))
+
+    def _reread(self, connection: Connection, memory: Memory, draft: Draft) -> bytes:
+        """Step 10: the root of the new tree from what the database gives back, and from nothing else."""
+        old_size, new_size = memory.tree_size, memory.tree_size + len(draft.entries)
+        first, stop = old_size // tiles.TILE_WIDTH, -(-new_size // tiles.TILE_WIDTH)
+        stored: list[bytes] = []
+        for index, data in ledger.read_tiles(connection, tiles.ENTRIES, first, stop):
+            width = min(tiles.TILE_WIDTH, new_size - index * tiles.TILE_WIDTH)
+            stored += tiles.decode_bundle(data, width)
+        hashes = [merkle.leaf_hash(entry) for entry in stored[old_size - first * tiles.TILE_WIDTH :]]
+        grown = memory.frontier.append_many(hashes)
+        edge = ledger.read_edge(connection)
+        if grown.size != new_size or not log_edge.check_edge(edge, new_size):
+            raise RefusedError("what the database stored of the log is not what was written; nothing was signed")
+        if log_edge.frontier(edge, new_size) != grown:
+            raise RefusedError("the stored tiles do not give the root of the stored entries; nothing was signed")
+        memory.frontier, memory.edge = grown, edge
+        return grown.root()
