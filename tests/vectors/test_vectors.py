@@ -1,0 +1,301 @@
+"""The vectors: made again byte for byte, read by the independent reader, and by the product."""
+
+import datetime as dt
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.core import batch, block, canon, merkle, notices, policy, receipt, register, tlogproof, trie, vrf
+from app.core.entries import parse_entry
+from app.core.errors import CredenceError, FormatError
+from app.core.note import Verifier
+from app.core.proof import verify_score_proof
+
+HERE = Path(__file__).parent
+
+
+def load(name):
+    """A module of this folder, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"vectors_{name}", HERE / f"{name}.py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+make, independent = load("make"), load("independent")
+
+
+def vectors(name):
+    return json.loads((HERE / name).read_text(encoding="utf-8"))
+
+
+VALID = vectors("score-proof-valid.json")["cases"]
+INVALID = vectors("score-proof-invalid.json")["cases"]
+
+
+def names(cases):
+    return [case["name"] for case in cases]
+
+
+def verify_by(verifier, case):
+    moment = dt.datetime.fromisoformat(case["at"])
+    return verifier(
+        case["proof"].encode(),
+        case["policy"].encode(),
+        at=moment,
+        max_age_s=case["max_age_s"],
+        identifier=case["identifier"],
+    )
+
+
+@pytest.mark.parametrize("name", make.FILES)
+def test_made_again_the_files_are_the_same(name):
+    assert make.render(name).encode() == (HERE / name).read_bytes()
+
+
+def test_no_file_is_left_over():
+    assert {path.name for path in HERE.glob("*.json")} == set(make.FILES)
+
+
+def test_the_independent_reader_shares_nothing_with_the_product():
+    imports = re.findall(r"^(?:from|import) (\w+)", (HERE / "independent.py").read_text(), re.MULTILINE)
+    assert set(imports) <= set(sys.stdlib_module_names) | {"cryptography"}
+
+
+# -- canonical JSON ---------------------------------------------------------------------------------------------
+
+
+def test_canonical_json():
+    data = vectors("canonical-json.json")
+    for row in data["valid"]:
+        text = bytes.fromhex(row["canonical_hex"])
+        assert independent.canonical(row["value"]) == text == canon.encode(row["value"])
+        assert independent.read_canonical(text) == row["value"] == canon.decode(text)
+
+
+@pytest.mark.parametrize(
+    "text", [bytes.fromhex(text) for text in vectors("canonical-json.json")["refused_hex"]]
+)
+def test_what_is_not_canonical_is_refused(text):
+    with pytest.raises(independent.Refused):
+        independent.read_canonical(text)
+    with pytest.raises(FormatError):
+        canon.decode(text)
+
+
+# -- citizen keys -----------------------------------------------------------------------------------------------
+
+
+def test_citizen_keys():
+    data = vectors("citizen-key.json")
+    public = bytes.fromhex(data["vrf"])
+    assert vrf.VrfKey.from_seed(bytes.fromhex(data["vrf_seed"])).public == public
+    for row in data["citizens"]:
+        proof, alpha = bytes.fromhex(row["proof"]), row["alpha"].encode()
+        beta = independent.vrf_output(public, alpha, proof)
+        assert beta.hex() == row["beta"] == vrf.verify(public, alpha, proof).hex()
+        key = independent.citizen_key(data["origin"], row["identifier"], public, proof)
+        assert key.hex() == row["key"] == row["beta"][:64]
+
+
+# -- batch and receipt ------------------------------------------------------------------------------------------
+
+
+def test_batch():
+    data = vectors("batch.json")
+    batch_hash, entries = independent.read_batch(data["file"].encode(), data["vkey"])
+    assert batch_hash.hex() == data["batch_hash"]
+    assert independent.tree_root(entries[1:]).hex() == data["root"]
+    assert [entry[1:].hex() for entry in entries[1:]] == [row["commitment"] for row in data["events"]]
+    ours = batch.parse_batch(data["file"].encode())
+    assert (ours.batch_hash.hex(), ours.header.root.hex()) == (data["batch_hash"], data["root"])
+
+
+def test_a_changed_batch_is_refused():
+    data = vectors("batch.json")
+    changed = data["file"].replace('"balance_minor":-125', '"balance_minor":-124')
+    with pytest.raises(independent.Refused):
+        independent.read_batch(changed.encode(), data["vkey"])
+
+
+def test_receipt():
+    data = vectors("batch.json")
+    note, vkey = data["receipt"]["note"].encode(), data["receipt"]["vkey"]
+    origin, batch_hash, count, _, _ = independent.read_receipt(note, vkey)
+    ours = receipt.Receipt.verify(note, [Verifier.parse(vkey)])
+    assert (origin, batch_hash, int(count)) == (ours.origin, ours.batch_hash.hex(), ours.count)
+    assert batch_hash == data["batch_hash"]
+
+
+# -- notices, register, log -------------------------------------------------------------------------------------
+
+
+def test_notices_and_the_root_of_the_register():
+    seen = []
+    for row in vectors("notices.json")["notices"]:
+        entry = bytes.fromhex(row["entry_hex"])
+        assert independent.leaf_hash(entry).hex() == row["leaf"] == merkle.leaf_hash(entry).hex()
+        assert entry[0] == 4
+        seen.append((row["index"], independent.read_canonical(entry[1:])))
+        assert independent.register_root(seen).hex() == row["keys"]
+    ours = register.Register.fold((index, notices.decode(canon.encode(notice))) for index, notice in seen)
+    assert ours.root().hex() == row["keys"]
+
+
+def test_possession_and_rotation_are_signed():
+    rows = [json.loads(bytes.fromhex(row["entry_hex"])[1:]) for row in vectors("notices.json")["notices"]]
+    origin, keys = rows[0]["origin"], {}
+    for row in rows:
+        if row["notice"] not in ("key_registered", "key_rotated"):
+            continue
+        text = independent.note_signed_by(row["possession"].encode(), row["vkey"])
+        assert text.decode().split("\n") == [
+            "credence/possession@v1",
+            origin,
+            row["name"],
+            row["role"],
+            row["vkey"],
+            "",
+        ]
+        if row["notice"] == "key_rotated":
+            text = independent.note_signed_by(row["signed_by_old"].encode(), keys[row["name"]])
+            assert text.decode().split("\n") == [
+                "credence/rotation@v1",
+                origin,
+                row["name"],
+                row["role"],
+                row["vkey"],
+                "",
+            ]
+        keys[row["name"]] = row["vkey"]
+
+
+def test_the_log_its_blocks_and_its_checkpoint():
+    data = vectors("log.json")
+    entries = [bytes.fromhex(entry) for entry in data["entries_hex"]]
+    for size, root in enumerate(data["roots"]):
+        assert independent.tree_root(entries[:size]).hex() == root
+        assert merkle.root(map(merkle.leaf_hash, entries[:size])).hex() == root
+    text = independent.note_signed_by(data["checkpoint"].encode(), data["vkey"])
+    assert text.decode().split("\n")[1] == str(len(entries))
+    assert independent.unb64(text.decode().split("\n")[2]).hex() == data["roots"][-1]
+    assert [parse_entry(entry)[0] for entry in entries] == [4] * 9 + [3, 2, 1, 1, 1, 3]
+    previous = bytes(32)
+    for number, document in enumerate(data["blocks"]):
+        fields = independent.read_canonical(document.encode())
+        independent.read_block(fields)
+        assert (fields["block"], fields["previous"]) == (number, previous.hex())
+        assert block.Block.parse(document.encode()).encode() == document.encode()
+        entry = b"\x03" + document.encode()
+        assert entry in entries
+        previous = independent.leaf_hash(entry)
+    notice_rows = [(i, json.loads(entry[1:])) for i, entry in enumerate(entries) if entry[0] == 4]
+    assert independent.register_root(notice_rows).hex() == fields["keys"]
+
+
+def test_the_proof_of_inclusion():
+    data = vectors("log.json")
+    entry = bytes.fromhex(data["entries_hex"][-1])
+    index, size, _, times = independent.open_tlog_proof(data["tlog_proof"], data["policy"].encode(), entry, 2)
+    assert (index + 1, sorted(times)) == (size, ["w1", "w2"])
+    trusted = policy.Policy.parse(data["policy"].encode())
+    proof = tlogproof.parse(data["tlog_proof"].encode())
+    assert tlogproof.verify(proof, entry, trusted).checkpoint.size == size
+
+
+# -- accounts and the trie --------------------------------------------------------------------------------------
+
+
+def test_accounts():
+    rows = vectors("account.json")["accounts"]
+    accounts = {}
+    for row in rows:
+        key, salt_key = bytes.fromhex(row["key"]), bytes.fromhex(row["salt_key"])
+        digests = {}
+        for salt_text, name, value in row["disclosures"]:
+            assert independent.salt_of(salt_text) == independent.salt(salt_key, name, row["block"])
+            digests[name] = independent.disclosure_digest(salt_text, name, value)
+        assert {name: digest.hex() for name, digest in digests.items()} == row["digests"]
+        value = accounts[key] = independent.account_value(digests)
+        assert (value.hex(), independent.trie_leaf(key, value).hex()) == (row["value"], row["leaf"])
+    last_block = json.loads(vectors("log.json")["blocks"][-1])
+    assert independent.trie_root(accounts).hex() == last_block["state"]
+    assert len(accounts) == last_block["accounts"]
+
+
+def test_citizen_trees():
+    entries = [bytes.fromhex(entry) for entry in vectors("log.json")["entries_hex"]]
+    placed = []
+    for row in vectors("account.json")["accounts"]:
+        history = row["disclosures"][0][2]
+        found = []
+        for item in row["history"]:
+            index = item["log_index"]
+            salt = independent.salt(bytes.fromhex(row["salt_key"]), "event", index)
+            leaf = independent.leaf_hash(entries[index])
+            assert item["entry_hex"] == (salt + index.to_bytes(8, "big") + leaf).hex()
+            found.append((salt, index, leaf))
+            placed.append(index)
+        assert (history["size"], history["root"]) == (len(found), independent.citizen_tree_root(found).hex())
+    assert sorted(placed) == [index for index, entry in enumerate(entries) if entry[0] == 1]
+
+
+@pytest.mark.parametrize("row", vectors("trie.json")["tries"], ids=lambda row: len(row["items"]))
+def test_tries(row):
+    items = {bytes.fromhex(key): bytes.fromhex(value) for key, value in row["items"]}
+    root = bytes.fromhex(row["root"])
+    assert independent.trie_root(items) == root
+    for path in row["paths"]:
+        key, siblings = bytes.fromhex(path["key"]), [bytes.fromhex(hash_) for hash_ in path["siblings"]]
+        if path["member"]:
+            end = independent.trie_leaf(key, items[key])
+            trie.verify_membership(root, key, items[key], siblings)
+        else:
+            other = path["other"] and tuple(bytes.fromhex(part) for part in path["other"])
+            end = independent.trie_leaf(*other) if other else independent.EMPTY
+            if other:
+                assert all(
+                    independent.bit(key, d) == independent.bit(other[0], d) for d in range(len(siblings))
+                )
+            trie.verify_absence(root, key, trie.NonMembership(tuple(siblings), other))
+        assert independent.trie_path_root(key, end, siblings) == root
+
+
+# -- score proofs -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", VALID, ids=names(VALID))
+def test_a_proof_that_holds(case):
+    origin, block_fields, score, witnesses = verify_by(independent.verify_score_proof, case)
+    ours = verify_by(verify_score_proof, case)
+    assert (ours.origin, ours.block_number, ours.day.isoformat()) == (
+        origin,
+        block_fields["block"],
+        block_fields["as_of"],
+    )
+    assert (ours.score, list(ours.insufficient)) == (score.get("score"), score.get("insufficient", []))
+    assert len(ours.cosignatures) == len(witnesses)
+    assert ours.identity_checked == (case["identifier"] is not None)
+
+
+@pytest.mark.parametrize("case", INVALID, ids=names(INVALID))
+def test_a_proof_that_does_not_hold_is_refused_in_its_step(case):
+    with pytest.raises(independent.Refused) as independent_refusal:
+        verify_by(independent.verify_score_proof, case)
+    with pytest.raises(CredenceError) as refusal:
+        verify_by(verify_score_proof, case)
+    assert refusal.value.detail.startswith(f"step {case['step']}, ")
+    assert independent_refusal.value.step == case["step"]
+
+
+def test_every_step_has_proofs_that_fail_in_it():
+    steps = [case["step"] for case in INVALID]
+    assert all(steps.count(step) >= 5 for step in range(1, 7)), steps
+
+
+def test_cases_have_distinct_names_and_proofs():
+    assert len(set(names(VALID + INVALID))) == len(VALID + INVALID)
