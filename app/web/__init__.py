@@ -1,0 +1,115 @@
+"""The web: JSON API, public log, pages and operations, as one Flask application around one bureau.
+
+    app = create_app(Bureau.open(Home.from_environment()))
+
+| module | what it does |
+|---|---|
+| api, schemas | the JSON API and its description |
+| public_log | checkpoint and tiles |
+| pages, record, check | HTML for people; words, chart and language serve them |
+| operations, metrics, logs | /livez, /readyz, /metrics and the access log |
+| errors, headers, limits | one shape for every error, security headers, brakes |
+
+Two things come from the environment: CREDENCE_HTTPS=1 says that people reach the service over https (secure
+cookies, HSTS), and CREDENCE_PROXIES=n that n proxies of ours stand in front and set X-Forwarded-For.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Flask, url_for
+from flask_wtf.csrf import CSRFProtect
+from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.web import api, check, errors, headers, language, logs, operations, pages, public_log, record
+from app.web.limits import limiter
+from app.web.metrics import Metrics
+
+if TYPE_CHECKING:
+    from app.services.bureau import Bureau
+
+__all__ = ["create_app"]
+
+
+def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, proxies: int = 0) -> Flask:
+    """The application around an open bureau. `log` is the access log's file, standard error when there is
+    none.
+    """
+    app = Flask(__name__, static_folder="static", template_folder="templates")
+    app.extensions["credence"] = bureau
+    app.extensions["metrics"] = Metrics(bureau.home.path / "run")
+    app.url_map.merge_slashes = False
+    app.config.update(
+        SECRET_KEY=_cookie_key(bureau.home.secret("wrap.key")),
+        SESSION_COOKIE_NAME="__Host-session" if https else "session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=https,
+        SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
+        MAX_CONTENT_LENGTH=check.REQUEST_BYTES_MAX,  # the API sets its own, larger one
+        MAX_FORM_MEMORY_SIZE=check.REQUEST_BYTES_MAX,
+        WTF_CSRF_SSL_STRICT=False,  # it asks for a Referer, and our own policy is to send none
+    )
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+    logs.configure(logs.open_log(log))
+    logs.register(app, app.extensions["metrics"])
+    headers.register(app, https=https)
+    errors.register(app, bureau.engine)
+    language.register(app)
+    _prepare_templates(app)
+    limiter.init_app(app)
+    csrf = CSRFProtect(app)
+    machine = api.register(app)
+    machine.register_blueprint(public_log.blueprint)
+    csrf.exempt(api.blueprint)
+    csrf.exempt(pages.blueprint)
+    for blueprint in (operations.blueprint, pages.blueprint, record.blueprint, check.blueprint):
+        app.register_blueprint(blueprint)
+    return app
+
+
+def from_environment(bureau: Bureau) -> Flask:
+    """The application with its switches taken from the environment."""
+    to_stderr = os.environ.get("CREDENCE_LOG") == "-"
+    return create_app(
+        bureau,
+        log=None if to_stderr else bureau.home.path / "log" / "web.jsonl",
+        https=os.environ.get("CREDENCE_HTTPS") == "1",
+        proxies=int(os.environ.get("CREDENCE_PROXIES", "0")),
+    )
+
+
+def _cookie_key(secret: bytes) -> bytes:
+    """The key that signs cookies, the same in every worker; derived, so that there is no further secret to
+    keep.
+    """
+    return hmac.digest(secret, b"credence/cookies@v1", hashlib.sha256)
+
+
+def _prepare_templates(app: Flask) -> None:
+    app.jinja_loader = ChoiceLoader(
+        [
+            PackageLoader("app.web"),
+            PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
+        ]
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    versions = {
+        each.name: hashlib.sha256(each.read_bytes()).hexdigest()[:8]
+        for each in Path(app.static_folder or "").glob("*.*")
+    }
+
+    def static(name: str) -> str:
+        """The address of one of our files; it changes with the content, so browsers may keep it for ever."""
+        version = versions.get(name)
+        return url_for("static", filename=name, v=version) if version else url_for("static", filename=name)
+
+    app.jinja_env.globals["static"] = static

@@ -1,0 +1,175 @@
+"""The JSON API for furnishers and banks, described by itself at /v1/openapi.json.
+
+    POST /v1/batches                          a .batch in, a signed receipt out: 201, or 200 the next time
+    GET  /v1/receipts/<furnisher>/<batch id>  the same receipt again
+    POST /v1/inquiries                        a .batch of one inquiry in; answer, receipts, proof out
+    GET  /v1/figures                          what the ledger holds
+
+There are no accounts, keys or cookies here: what comes in is signed by a registered key, and that signature
+is the permission. Bodies are read up to a limit, also when they come in chunks without a length, and go to
+the services as bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+from flask import Response, request
+from flask_smorest import Api as SmorestApi
+from flask_smorest import Blueprint
+from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.routing import BaseConverter
+
+from app.services import figures, inquiries, intake
+from app.web import schemas
+from app.web.described import endpoint
+from app.web.limits import BATCHES_A_MINUTE, limiter
+from app.web.state import bureau
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+BATCH_BYTES_MAX = 128 * 1024 * 1024
+INQUIRY_BYTES_MAX = 64 * 1024
+PLAIN = "text/plain; charset=utf-8"
+NDJSON = "application/x-ndjson"
+UNAVAILABLE = "The ledger refuses to go on, or the database does not answer."
+
+blueprint = Blueprint(
+    "api", __name__, url_prefix="/v1", description="Signed batches in, signed receipts and proofs out."
+)
+
+
+class Api(SmorestApi):  # type: ignore[misc]
+    """flask-smorest without its own error answers: `app.web.errors` gives all of them."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """Nothing: the table in `app.web.errors` is registered for the whole application."""
+
+
+class NameConverter(BaseConverter):
+    """The name of a key, which may hold slashes (formats.md, section 1)."""
+
+    regex = r"[a-z0-9.\-/]{1,100}"
+    part_isolating = False
+
+
+class RefConverter(BaseConverter):
+    """A batch id (formats.md, section 1)."""
+
+    regex = r"[A-Za-z0-9._\-]{1,64}"
+
+
+def read_body(bytes_max: int) -> bytes:
+    """The request's body as it came, at most `bytes_max` bytes.
+
+    Raises 413 as soon as more are announced or arrive, and 415 for a compressed body.
+    """
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("Send the body without a content encoding.")
+    request.max_content_length = bytes_max
+    return request.get_data(cache=False)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/batches",
+    summary="Submit a batch of events",
+    takes=NDJSON,
+    good={
+        201: (PLAIN, "Durable: the signed receipt."),
+        200: (PLAIN, "It was here before: the same receipt."),
+    },
+    problems={
+        400: "The bytes are not a batch.",
+        403: "The signature is wrong, or its key is unknown or revoked.",
+        409: "The batch id stands for another batch.",
+        413: "More than 128 MiB.",
+        415: "The body is compressed.",
+        422: "A rule refuses it; `problems` names the first lines.",
+        429: "Too many requests; see Retry-After.",
+        503: UNAVAILABLE,
+    },
+)
+@limiter.limit(BATCHES_A_MINUTE)
+def post_batch() -> Response:
+    admission = intake.admit(bureau(), read_body(BATCH_BYTES_MAX))
+    return Response(admission.receipt, 201 if admission.fresh else 200, content_type=PLAIN)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/receipts/<name:furnisher>/<ref:batch_id>",
+    summary="The receipt of a batch, again",
+    good={200: (PLAIN, "The signed receipt.")},
+    problems={404: "No such batch was admitted."},
+)
+def get_receipt(furnisher: str, batch_id: str) -> Response:
+    return Response(intake.receipt_of(bureau(), furnisher, batch_id), content_type=PLAIN)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/inquiries",
+    summary="Ask for a citizen's score",
+    takes=NDJSON,
+    good={200: (schemas.Answer, "The answer; it and the inquiry are durable.")},
+    problems={
+        400: "The bytes are not a batch of one inquiry.",
+        403: "No consent (with the refusal's receipt), or the key is not accepted.",
+        404: "There is no file for this citizen.",
+        409: "Not in a block yet: see Retry-After. Or the batch id stands for another batch.",
+        413: "More than 64 KiB.",
+        415: "The body is compressed.",
+        422: "A rule refuses it.",
+        423: "The citizen has frozen the file (with the refusal's receipt).",
+        503: UNAVAILABLE,
+    },
+)
+def post_inquiry() -> Response:
+    """The hot path: bytes in, bytes out. The proof is put in as the canonical bytes that it is."""
+    answer = inquiries.inquire(bureau(), read_body(INQUIRY_BYTES_MAX))
+    body = orjson.dumps(
+        {
+            "answer": answer.answer,
+            "receipts": [receipt.decode() for receipt in answer.receipts],
+            "proof": orjson.Fragment(answer.proof),
+            "advice": answer.advice,
+        }
+    )
+    response = Response(body, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/figures",
+    summary="What the ledger holds",
+    good={200: (schemas.Figures, "Numbers as of the newest block.")},
+    problems={503: UNAVAILABLE},
+)
+def get_figures() -> figures.Figures:
+    return figures.figures(bureau())
+
+
+def register(app: Flask) -> Api:
+    app.url_map.converters["name"] = NameConverter
+    app.url_map.converters["ref"] = RefConverter
+    app.config.update(
+        API_TITLE="Credence",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/v1",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    api = Api(app)
+    api.register_blueprint(blueprint)
+    return api

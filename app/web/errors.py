@@ -1,0 +1,296 @@
+"""Every error that leaves over HTTP, in one shape and from one table.
+
+Machines get `application/problem+json` (RFC 9457):
+
+    {"type":"/problems#rule","title":"Refused by a rule","status":422,"detail":"...","code":"sensitive-field",
+     "problems":[{"line":3,"rule":"R2","detail":"..."}]}
+
+`type` names the class of the error and leads to a page that explains it, `code` is the error's own stable
+name. `problems` is there for batches only. Errors of HTTP itself (no such path, wrong method, too large) have
+`type` "about:blank" and the code of their status. People get a page that says what happened and what to do;
+who asks under a path for machines never gets HTML.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+import structlog
+from flask import Flask, Response, g, render_template, request
+from sqlalchemy import exc as sql_errors
+from werkzeug.exceptions import HTTPException
+
+from app.core.errors import (
+    ConflictError,
+    CredenceError,
+    FormatError,
+    NotFoundError,
+    ProofError,
+    RefusedError,
+    RuleError,
+    SignatureError,
+)
+from app.services.inquiries import ConsentError, NotYetError
+from app.web.language import N_
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+PROBLEM_JSON = "application/problem+json"
+MACHINE_PATHS = ("/v1/", "/tile/", "/checkpoint", "/policy", "/livez", "/readyz", "/metrics", "/static/")
+PROBLEMS_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What one class of our errors is on HTTP. `name` is the last part of the problem's type.
+
+    The title of a type is the same in every answer (RFC 9457), so machines get it in English; pages translate
+    title and advice.
+    """
+
+    error: type[CredenceError]
+    status: int
+    name: str
+    title: str
+    advice: str
+
+
+# First match wins, so that a subclass stands before its parent.
+KINDS = (
+    Kind(
+        ConsentError,
+        403,
+        "no-consent",
+        N_("No consent"),
+        N_("The citizen has not agreed to it, or the file is frozen (423). The refusal is in the ledger."),
+    ),
+    Kind(
+        NotYetError,
+        409,
+        "not-yet",
+        N_("Not yet"),
+        N_("The file is not in a block yet. Ask again after the seconds in Retry-After."),
+    ),
+    Kind(
+        FormatError,
+        400,
+        "malformed",
+        N_("Malformed"),
+        N_("The bytes are not what the format says. Compare them with docs/formats.md; nothing was stored."),
+    ),
+    Kind(
+        SignatureError,
+        403,
+        "bad-signature",
+        N_("Signature not accepted"),
+        N_("No valid key made this signature. Check the key's name and role, and that it is not revoked."),
+    ),
+    Kind(
+        ProofError,
+        422,
+        "proof-failed",
+        N_("The proof does not hold"),
+        N_("Do not rely on what it says. Ask whoever gave it to you for a fresh one."),
+    ),
+    Kind(
+        RuleError,
+        422,
+        "rule",
+        N_("Refused by a rule"),
+        N_("The batch was refused whole. The list of problems names the first lines and the rule of each."),
+    ),
+    Kind(
+        ConflictError,
+        409,
+        "conflict",
+        N_("Conflict"),
+        N_("This name stands for other content. Use a new batch id, or send the first content again."),
+    ),
+    Kind(
+        NotFoundError,
+        404,
+        "not-found",
+        N_("Not found"),
+        N_("There is nothing under this name."),
+    ),
+    Kind(
+        RefusedError,
+        503,
+        "refused",
+        N_("The ledger refuses to go on"),
+        N_("An operator has to look at it. Nothing that was acknowledged is lost."),
+    ),
+    Kind(
+        CredenceError,
+        400,
+        "error",
+        N_("Refused"),
+        N_("The detail says why."),
+    ),
+)
+
+# What an error page tells people: the heading, and what to do.
+PAGES: dict[int, tuple[str, str]] = {
+    400: (N_("This request could not be read"), N_("Go back, load the page again and repeat what you did.")),
+    403: (N_("You cannot open this page"), N_("Open your record with a new one-time link, then try again.")),
+    404: (N_("Page not found"), N_("Check the address, or begin at the home page.")),
+    405: (N_("This page cannot be used in that way"), N_("Begin at the home page.")),
+    409: (
+        N_("Your record is not ready yet"),
+        N_("It will be in the next block. Load the page again in a few seconds."),
+    ),
+    410: (
+        N_("This link no longer works"),
+        N_("A link opens your record once and only for a limited time. Ask for a new link."),
+    ),
+    413: (N_("This file is too large"), N_("A proof is at most 64 KiB. Choose the .proof file itself.")),
+    429: (N_("Too many tries"), N_("Wait a minute, then try again.")),
+    500: (
+        N_("Something went wrong on our side"),
+        N_("Your data is safe. Try again in a few minutes; if it happens again, tell us the number below."),
+    ),
+    503: (N_("The service is not available now"), N_("Try again in a few minutes.")),
+}
+
+
+def kind_of(error: CredenceError) -> Kind:
+    """The row of the table that speaks for this error."""
+    return next(kind for kind in KINDS if isinstance(error, kind.error))
+
+
+def wants_page() -> bool:
+    """Whether whoever asked should get HTML: never under a path for machines."""
+    if request.path.startswith(MACHINE_PATHS):
+        return False
+    accepted = request.accept_mimetypes
+    return not accepted or accepted.best_match(["text/html", PROBLEM_JSON]) == "text/html"
+
+
+def problem(
+    status: int, *, title: str, detail: str, code: str, kind: str | None = None, **more: Any
+) -> Response:
+    """One RFC 9457 answer; `kind` is the last part of the type, `more` are further members."""
+    members = {
+        "type": "about:blank" if kind is None else f"/problems#{kind}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": g.get("request_id", ""),
+        **more,
+    }
+    response = Response(orjson.dumps(members), status, content_type=PROBLEM_JSON)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def page(status: int, detail: str | None = None) -> Response:
+    """The error page for people; `detail` is shown in the language it was written in, English."""
+    heading, advice = PAGES.get(status, PAGES[500] if status >= 500 else PAGES[400])
+    html = render_template(
+        "error.html",
+        heading=heading,
+        advice=advice,
+        detail=detail,
+        status=status,
+        request_id=g.get("request_id", ""),
+    )
+    response = Response(html, status, content_type="text/html; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def on_credence_error(error: CredenceError) -> Response:
+    kind = kind_of(error)
+    status = kind.status
+    more: dict[str, Any] = {}
+    if isinstance(error, ConsentError):
+        more = {"reason": error.reason, "receipt": error.receipt.decode()}
+        status = HTTPStatus.LOCKED if error.reason == "frozen" else status
+    if isinstance(error, RuleError) and error.problems:
+        more["problems"] = [
+            {"line": each.line, "rule": each.rule, "detail": each.detail}
+            for each in error.problems[:PROBLEMS_MAX]
+        ]
+    if wants_page():
+        response = page(status, error.detail)
+    else:
+        response = problem(
+            status, title=kind.title, detail=error.detail, code=error.code, kind=kind.name, **more
+        )
+    if isinstance(error, NotYetError):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def on_http_error(error: HTTPException) -> Response:
+    """Errors of HTTP itself. The headers that belong to them (Allow, Retry-After) are kept."""
+    if error.response is not None:
+        return cast("Response", error.response)  # a redirect, and the like
+    status = error.code or 500
+    if wants_page():
+        response = page(status)
+    else:
+        phrase = HTTPStatus(status).phrase
+        code = phrase.lower().replace(" ", "-")
+        response = problem(status, title=phrase, detail=error.description or phrase, code=code)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def on_database_error(error: Exception) -> Response:
+    """The database does not answer, or not in time: not our caller's fault, and worth another try."""
+    structlog.get_logger().error("database", kind=type(error).__name__, request_id=g.get("request_id", ""))
+    if wants_page():
+        response = page(503)
+    else:
+        response = problem(
+            503,
+            title="Service Unavailable",
+            detail="The database does not answer.",
+            code="database-unavailable",
+        )
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def on_unexpected_error(error: Exception) -> Response:
+    """A fault of ours. The log names the place; never the message, which may quote what somebody sent."""
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename}:{trace.tb_lineno}:{code.co_name}")
+        trace = trace.tb_next
+    structlog.get_logger().error(
+        "fault", kind=type(error).__name__, places=places[-12:], request_id=g.get("request_id", "")
+    )
+    if wants_page():
+        return page(500)
+    return problem(
+        500,
+        title="Internal Server Error",
+        detail="A fault on our side; it was recorded.",
+        code="internal-server-error",
+    )
+
+
+def register(app: Flask, engine: Engine) -> None:
+    """All handlers. The database's own errors come from its driver, which only `engine` knows by name."""
+    driver = cast("Any", engine.dialect).loaded_dbapi
+    app.register_error_handler(CredenceError, on_credence_error)
+    app.register_error_handler(HTTPException, on_http_error)
+    for each in (
+        driver.OperationalError,
+        driver.InterfaceError,
+        sql_errors.DBAPIError,
+        sql_errors.TimeoutError,
+    ):
+        app.register_error_handler(each, on_database_error)
+    app.register_error_handler(Exception, on_unexpected_error)

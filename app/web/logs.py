@@ -1,0 +1,93 @@
+"""One JSON line for each request, without personal data.
+
+    {"event":"request","time":"2026-11-22T15:35:50.123Z","request_id":"5c0e...","method":"POST","route":"/open/<token>","status":303,
+     "ms":4.1,"bytes_in":120,"bytes_out":0}
+
+The route is the pattern, never the address: addresses of one-time links are keys. No query, no header, no
+body, no IP address. The request id is taken from the proxy's `X-Request-Id` when it looks like one, and is
+sent back in the same header. Lines go to `CREDENCE_HOME/log/web.jsonl`, or to standard error with
+CREDENCE_LOG=-. The file is only ever appended to, a line at a time, so several workers share it and
+copy-and-truncate rotation works.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import sys
+import time
+from typing import TYPE_CHECKING, BinaryIO
+
+import orjson
+import structlog
+from flask import Response, g, request
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flask import Flask
+
+    from app.web.metrics import Metrics
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+def open_log(target: Path | None) -> BinaryIO:
+    """The file to append to, or standard error when there is none."""
+    if target is None:
+        return sys.stderr.buffer
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.open("ab", buffering=0)
+
+
+def configure(file: BinaryIO) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.JSONRenderer(serializer=lambda value, **_: orjson.dumps(value)),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.BytesLoggerFactory(file),
+        cache_logger_on_first_use=True,
+    )
+
+
+def register(app: Flask, metrics: Metrics) -> None:
+    """Registered before everything else, so that its after_request runs last and sees the answer as it
+    leaves.
+    """
+
+    def begin() -> None:
+        g.began = time.perf_counter()
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+    def finish(response: Response) -> Response:
+        seconds = time.perf_counter() - g.began
+        response.headers["X-Request-Id"] = g.request_id
+        route = request.url_rule.rule if request.url_rule is not None else "(none)"
+        received = request.content_length or 0
+        sent = response.calculate_content_length() or 0
+        metrics.observe(
+            _known(request.method), route, response.status_code, seconds=seconds, received=received, sent=sent
+        )
+        structlog.get_logger().info(
+            "request",
+            request_id=g.request_id,
+            method=_known(request.method),
+            route=route,
+            status=response.status_code,
+            ms=round(seconds * 1000, 2),
+            bytes_in=received,
+            bytes_out=sent,
+        )
+        return response
+
+    app.before_request(begin)
+    app.after_request(finish)
+
+
+def _known(method: str) -> str:
+    """A method is whatever a client writes; a label must come from a short list."""
+    return method if method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS") else "(other)"

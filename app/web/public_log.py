@@ -1,0 +1,101 @@
+"""The public log over HTTP, to the letter of C2SP tlog-tiles.
+
+    GET /checkpoint                     text/plain; charset=utf-8, cached for a second
+    GET /tile/<L>/<N>[.p/<W>]           application/octet-stream, cached for ever
+    GET /tile/entries/<N>[.p/<W>]       the same; gzip when the client takes it
+    GET /policy                         this ledger's key and no witnesses (C2SP tlog-policy)
+
+Anybody may read it from anywhere: CORS `*`, no cookies, no key, and nothing personal is in it. What is not
+there is a 404 that nobody caches, because a tile that does not exist yet may exist a second later.
+"""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from app.core.errors import FormatError, NotFoundError
+from app.services import public_log
+from app.web.described import endpoint
+from app.web.state import bureau
+
+if TYPE_CHECKING:
+    from app.services.bureau import Bureau
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+OCTETS = "application/octet-stream"
+PLAIN = "text/plain; charset=utf-8"
+
+blueprint = Blueprint("log", __name__, description="The public log, as C2SP tlog-tiles says.")
+
+
+def _open_to_all(response: Response) -> Response:
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+blueprint.after_request(_open_to_all)
+
+
+def own_policy_of(ledger: Bureau) -> bytes:
+    """The policy that trusts this ledger's key and asks for no witness. Whoever is careful has it from
+    elsewhere.
+    """
+    return f"log {ledger.genesis.vkey}\nquorum none\n".encode()
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/policy",
+    summary="The policy",
+    good={200: (PLAIN, "This ledger's own policy.")},
+    problems={},
+)
+def policy() -> Response:
+    response = Response(own_policy_of(bureau()), content_type=PLAIN)
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/checkpoint",
+    summary="The checkpoint",
+    good={200: (PLAIN, "The newest signed checkpoint.")},
+    problems={404: "No block was published yet."},
+)
+def checkpoint() -> Response:
+    response = Response(public_log.checkpoint(bureau()), content_type=PLAIN)
+    response.headers["Cache-Control"] = "public, max-age=1"
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/tile/<path:rest>",
+    summary="A tile or an entry bundle",
+    good={200: (OCTETS, "Hashes, or entries; never changes.")},
+    problems={404: "No such tile, or not yet."},
+)
+def tile(rest: str) -> Response:
+    path = f"tile/{rest}"
+    try:
+        body = public_log.tile(bureau(), path)
+    except FormatError as error:
+        raise NotFoundError("This is not the path of a tile.", code="no-such-tile") from error
+    response = Response(content_type=OCTETS)
+    if rest.startswith("entries/"):
+        response.headers["Vary"] = "Accept-Encoding"
+        if request.accept_encodings["gzip"] > 0:
+            body = gzip.compress(body, compresslevel=6, mtime=0)
+            response.headers["Content-Encoding"] = "gzip"
+    response.set_data(body)
+    response.headers["Cache-Control"] = IMMUTABLE
+    return response

@@ -1,0 +1,149 @@
+"""A citizen's own record, behind a one-time link.
+
+    GET  /open/<token>        a page with one button: a program that previews links does not use it up
+    POST /open/<token>        uses the link: a session begins, and the look is an event
+    GET  /record              the record
+    GET  /record/score.proof  the score with its proof, to keep or to hand on
+    POST /record/sign-out     the session ends
+
+The session is in PostgreSQL; the signed cookie holds nothing but its token. Addresses never carry an
+identifier, and nothing here is cached.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, session, url_for
+
+from app.core import card_texts
+from app.core.errors import NotFoundError
+from app.services import figures, links, proofs, records
+from app.web import chart, errors, language, words
+from app.web.limits import limiter
+from app.web.state import bureau
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from werkzeug.wrappers import Response as AnyResponse
+
+    from app.services.records import EventView, Record
+
+blueprint = Blueprint("record", __name__)
+EVENTS_A_PAGE = 30
+LOOKS_SHOWN = 5
+TOKEN = "citizen"  # noqa: S105 - the name of a member of the session, not a password
+
+
+@blueprint.after_request
+def _keep_private(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _citizen() -> int:
+    """Whose session this is; 403 when it is nobody's."""
+    token = session.get(TOKEN, "")
+    citizen_id: int | None = links.session_citizen(bureau(), token) if token else None
+    if citizen_id is None:
+        abort(403)
+    return citizen_id
+
+
+@blueprint.get("/open/<token>")
+def ask_to_open(token: str) -> str:
+    return render_template("open.html", token=token)
+
+
+@blueprint.post("/open/<token>")
+@limiter.limit("10 per minute")
+def open_record(token: str) -> AnyResponse:
+    try:
+        session_token = links.open_link(bureau(), token)
+    except NotFoundError:
+        # The same words whether the link was used, has expired or never was: a guesser learns nothing.
+        return errors.page(410)
+    session.clear()
+    session[TOKEN] = session_token
+    return redirect(url_for("record.show"), 303)
+
+
+@blueprint.get("/record")
+def show() -> Response | str:
+    try:
+        record = records.record(bureau(), _citizen())
+    except NotFoundError:
+        response = errors.page(409)
+        response.headers["Retry-After"] = "2"
+        return response
+    page_count = max(1, -(-len(record.events) // EVENTS_A_PAGE))
+    page = request.args.get("page", 1, type=int)
+    if not 1 <= page <= page_count:
+        abort(404)
+    events = record.events[(page - 1) * EVENTS_A_PAGE : page * EVENTS_A_PAGE]
+    looks = record.looks if page == 1 else []
+    blocks = {event.block for event in (*events, *looks) if event.block is not None}
+    return render_template(
+        "record.html",
+        record=record,
+        masked=words.mask(record.identifier),
+        scale=None if record.score is None else chart.scale(record.score),
+        criteria=_criteria(record),
+        reasons=[card_texts.reason_sentence(each, _text_language()) for each in record.reasons],
+        months=_by_month(events),
+        page=page,
+        page_count=page_count,
+        block_time=_instant(record.block_time),
+        sealed_at={number: _instant(made) for number, made in records.block_times(bureau(), blocks).items()},
+        words=words,
+        looks_shown=LOOKS_SHOWN,
+        tree_size=figures.figures(bureau()).tree_size,
+    )
+
+
+@blueprint.get("/record/score.proof")
+def score_proof() -> Response:
+    proof = proofs.score_proof(bureau(), _citizen())
+    response = Response(proof, content_type="application/json")
+    response.headers["Content-Disposition"] = 'attachment; filename="score.proof"'
+    return response
+
+
+@blueprint.post("/record/sign-out")
+def sign_out() -> AnyResponse:
+    token = session.pop(TOKEN, "")
+    if token:
+        links.end_session(bureau(), token)
+    session.clear()
+    return redirect(url_for("pages.home"), 303)
+
+
+def _instant(moment: datetime) -> str:
+    return language.format_instant(moment, bureau().genesis.utc_offset_minutes)
+
+
+def _text_language() -> str:
+    return language.LANGUAGES[language.code()][1]
+
+
+def _criteria(record: Record) -> list[tuple[str, str, int, int]]:
+    """(criterion, where the citizen stands, points, most points) in the reader's language, in the card's
+    order.
+    """
+    spoken = _text_language()
+    return [
+        (
+            card_texts.criterion_name(each.id, spoken),
+            card_texts.bin_label(each.id, each.bin, spoken),
+            each.points,
+            each.max,
+        )
+        for each in record.criteria
+    ]
+
+
+def _by_month(events: list[EventView]) -> list[tuple[str, list[EventView]]]:
+    """Events, newest first, under the months of their days."""
+    return [(month, list(each)) for month, each in itertools.groupby(events, key=lambda event: event.day[:7])]

@@ -1,0 +1,78 @@
+"""The shapes of the JSON API, in marshmallow: they describe it in /v1/openapi.json, and the small answers are
+made with them.
+
+The big bodies (batches, inquiries) are not decoded here: their bytes go to the core's own strict parser,
+which is fifty times as fast and the only judge of what a batch is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from app.web.errors import PROBLEM_JSON
+
+
+class LineProblem(Schema):
+    line = fields.Integer(
+        strict=True, metadata={"description": "Line of the batch file, from 1; the note is line 1."}
+    )
+    rule = fields.String(metadata={"description": "The rule that refuses it, such as R5."})
+    detail = fields.String(required=True)
+
+
+class Problem(Schema):
+    """RFC 9457 problem details."""
+
+    type = fields.String(
+        required=True, metadata={"description": "about:blank, or a page that explains the class of error."}
+    )
+    title = fields.String(required=True)
+    status = fields.Integer(required=True, strict=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "The error's stable kebab-case name."})
+    request_id = fields.String(required=True)
+    problems = fields.List(
+        fields.Nested(LineProblem), metadata={"description": "The first ten lines refused."}
+    )
+    reason = fields.String(metadata={"description": "Of a refused inquiry: why."})
+    receipt = fields.String(
+        metadata={"description": "Of a refused inquiry: the receipt of the refusal in the ledger."}
+    )
+
+
+class Answer(Schema):
+    """What a bank gets for an inquiry."""
+
+    answer = fields.Dict(required=True, metadata={"description": "The answer event, as it is in the ledger."})
+    receipts = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Two signed notes: the inquiry's receipt and the answer's."},
+    )
+    proof = fields.Dict(
+        required=True, metadata={"description": "The score proof; its canonical JSON is a .proof file."}
+    )
+    advice = fields.String(
+        required=True, metadata={"description": "That the answer is advisory, and how to reach a person."}
+    )
+
+
+class Figures(Schema):
+    """The public figures of the ledger."""
+
+    origin = fields.String(required=True)
+    events = fields.Integer(required=True)
+    citizens = fields.Integer(required=True)
+    batches = fields.Integer(required=True)
+    blocks = fields.Integer(required=True)
+    furnishers = fields.Integer(required=True)
+    tree_size = fields.Integer(required=True)
+    root = fields.Function(lambda figures: figures.root.hex(), required=True)
+    last_block_time = fields.DateTime(format="%Y-%m-%dT%H:%M:%SZ", allow_none=True)
+    as_of = fields.Date(allow_none=True)
+
+
+# What `alt_response` needs for an answer that is a problem.
+PROBLEM_DOC: dict[str, Any] = {"schema": Problem, "content_type": PROBLEM_JSON}

@@ -1,0 +1,75 @@
+"""The JSON API with real batches: what goes in, what comes out, and that the description of it is true."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+from tests.web.conftest import CITIZEN, LENDER, UTILITY
+
+
+def test_a_batch_is_admitted_once_and_its_receipt_stays(client, world):
+    body = world.batch(UTILITY, [world.line(UTILITY, "utility", "uci:9", account="m", status="on_time")], "twice")
+    first = client.post("/v1/batches", data=body, content_type="application/x-ndjson")
+    again = client.post("/v1/batches", data=body, content_type="application/x-ndjson")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.content_type == "text/plain; charset=utf-8"
+    assert first.data == again.data
+    assert first.data.startswith(b"credence/receipt@v1\n")
+    kept = client.get(f"/v1/receipts/{UTILITY}/twice")  # the furnisher's name holds a slash
+    assert (kept.status_code, kept.data) == (200, first.data)
+
+
+def test_an_inquiry_is_answered_with_a_proof_that_holds(client, world):
+    from app.core.proof import verify_score_proof
+    from app.web.public_log import own_policy_of
+
+    answer = client.post("/v1/inquiries", data=world.inquiry(CITIZEN))
+    assert answer.status_code == 200, answer.data
+    assert answer.headers["Cache-Control"] == "no-store"
+    members = json.loads(answer.data)
+    assert set(members) == {"answer", "receipts", "proof", "advice"}
+    start = answer.data.index(b'"proof":') + len(b'"proof":')
+    proof = answer.data[start : answer.data.index(b',"advice"')]  # the canonical bytes, not an equal object
+    verified = verify_score_proof(proof, own_policy_of(world.bureau), at=dt.datetime.now(dt.UTC), identifier=CITIZEN)
+    assert verified.score == members["answer"]["score"]
+    assert all(receipt.startswith("credence/receipt@v1\n") for receipt in members["receipts"])
+
+
+def test_figures_are_the_ledgers(client, world):
+    figures = client.get("/v1/figures").get_json()
+    assert figures["origin"] == world.bureau.origin
+    assert figures["events"] > 70
+    assert len(bytes.fromhex(figures["root"])) == 32
+    assert dt.datetime.fromisoformat(figures["last_block_time"]).tzinfo is not None
+
+
+def test_the_description_names_every_endpoint_and_status(client):
+    spec = client.get("/v1/openapi.json").get_json()
+    assert spec["openapi"].startswith("3.1")
+    assert set(spec["paths"]) >= {"/v1/batches", "/v1/inquiries", "/v1/figures", "/checkpoint", "/tile/{rest}", "/policy"}
+    post = spec["paths"]["/v1/batches"]["post"]
+    assert set(post["responses"]) == {"200", "201", "400", "403", "409", "413", "415", "422", "429", "503"}
+    assert list(post["requestBody"]["content"]) == ["application/x-ndjson"]
+    for status, response in post["responses"].items():
+        wanted = "text/plain; charset=utf-8" if status.startswith("2") else "application/problem+json"
+        assert list(response["content"]) == [wanted], status
+
+
+def test_every_endpoint_is_in_the_handbook(app):
+    """docs/http.md names every route that there is."""
+    from pathlib import Path
+
+    text = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+    missing = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint != "static" and f"`{rule.rule}`" not in text}
+    assert not missing
+
+
+def test_a_chunked_body_without_a_length_is_read_whole(client, world):
+    import io
+
+    body = world.batch(LENDER, [world.line(LENDER, "payment", CITIZEN, account="card-1", currency="TWD", amount_minor=5)])
+    answer = client.post(
+        "/v1/batches", input_stream=io.BytesIO(body), environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    )
+    assert answer.status_code == 201, answer.data

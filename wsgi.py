@@ -1,0 +1,13 @@
+"""What a WSGI server loads: the application around the ledger of CREDENCE_HOME and DATABASE_URL.
+
+    granian --interface wsgi --workers 2 --blocking-threads 4 wsgi:app
+    gunicorn --worker-class gthread --workers 2 --threads 4 --no-control-socket wsgi:app
+
+Each worker process loads this file for itself and has its own connections.
+"""
+
+from app.services.bureau import Bureau
+from app.services.home import Home
+from app.web import from_environment
+
+app = from_environment(Bureau.open(Home.from_environment()))
