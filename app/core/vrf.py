@@ -27,6 +27,7 @@ Where only beta is wanted, the cofactor is folded into the secret scalar: 8*Gamm
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha512
 from typing import Final
 
@@ -94,8 +95,14 @@ class VrfKey:
 
     def prove(self, alpha: bytes) -> bytes:
         """The proof (pi, 80 bytes) for `alpha`; deterministic (RFC 9381, 5.1)."""
+        return self.begin(alpha).prove()
+
+    def begin(self, alpha: bytes) -> Evaluation:
+        """Output and proof of one input, each worked out when it is asked for, from what they share."""
         point = _encode_to_curve(self.public, alpha)
-        gamma = crypto_scalarmult_ed25519_noclamp(self._scalar, point)
+        return Evaluation(self, point, crypto_scalarmult_ed25519_noclamp(self._scalar, point))
+
+    def _prove(self, point: bytes, gamma: bytes) -> bytes:
         nonce = crypto_core_ed25519_scalar_reduce(sha512(self._nonce_prefix + point).digest())
         challenge = _challenge(
             self.public,
@@ -106,6 +113,23 @@ class VrfKey:
         )
         product = crypto_core_ed25519_scalar_mul(challenge + bytes(16), self._scalar)
         return gamma + challenge + crypto_core_ed25519_scalar_add(nonce, product)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A secret key at one input: H and Gamma of RFC 9381. Whoever enrols needs the output always, the proof sometimes."""
+
+    key: VrfKey
+    point: bytes
+    gamma: bytes
+
+    def output(self) -> bytes:
+        """The output (beta, 64 bytes)."""
+        return _output(_times_8(self.gamma))
+
+    def prove(self) -> bytes:
+        """The proof (pi, 80 bytes)."""
+        return self.key._prove(self.point, self.gamma)  # noqa: SLF001 - two halves of one computation
 
 
 def verify(public: bytes, alpha: bytes, proof: bytes) -> bytes:

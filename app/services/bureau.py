@@ -106,7 +106,7 @@ class Bureau:
             yield connection
 
     def register(self, connection: Connection) -> Register:
-        """The key register as of every notice admitted so far; unplaced ones stand at `UNPLACED` - 1 and below."""
+        """The key register as of every notice admitted so far, in a block or not."""
         newest = admission.newest_notice(connection)
         if self._register is None or newest != self._register_id:
             self._register = load_register(connection)
@@ -130,13 +130,11 @@ class Bureau:
 
 
 def load_register(connection: Connection) -> Register:
-    """Fold every admitted notice; one that has no log index yet counts as if placed after all that have."""
-    stored = admission.all_notices(connection)
-    waiting = sum(1 for _, _, index in stored if index is None)
-    first_waiting = UNPLACED - 1 - waiting
+    """Fold every admitted notice; one that has no log index yet counts as if it stood right behind those that have."""
     indexed = []
-    for _, payload, index in stored:
-        if index is None:
-            first_waiting += 1
-        indexed.append((first_waiting if index is None else index, notices.decode(payload)))
+    following = 0
+    for _, payload, index in admission.all_notices(connection):
+        place = following if index is None else index
+        indexed.append((place, notices.decode(payload)))
+        following = place + 1
     return Register.fold(indexed)

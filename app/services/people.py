@@ -14,7 +14,7 @@ from app.core import sealing, vrf
 from app.db import people as rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from app.db.session import Connection
 
@@ -47,12 +47,15 @@ class People:
         key = self._keys.get(identifier)
         if key is None:
             key = vrf.citizen_key(self.vrf_key.evaluate(vrf.citizen_alpha(self.origin, identifier)))
-            if len(self._keys) >= _CACHE_MAX:
-                self._keys.clear()
-            self._keys[identifier] = key
+            self._remember_key(identifier, key)
         return key
 
-    def find(self, connection: Connection, identifiers: Iterable[str]) -> dict[str, Person]:
+    def _remember_key(self, identifier: str, key: bytes) -> None:
+        if len(self._keys) >= _CACHE_MAX:
+            self._keys.clear()
+        self._keys[identifier] = key
+
+    def find(self, connection: Connection, identifiers: Collection[str]) -> dict[str, Person]:
         """Those of these citizens that have a file."""
         keys = {identifier: self.key_of(identifier) for identifier in identifiers}
         missing = [key for key in keys.values() if key not in self._persons]
@@ -64,22 +67,24 @@ class People:
                 self._persons[key] = self.unwrap(row)
         return {i: self._persons[key] for i, key in keys.items() if key in self._persons}
 
-    def enrol(self, connection: Connection, identifiers: Iterable[str]) -> dict[str, Person]:
+    def enrol(self, connection: Connection, identifiers: Collection[str]) -> dict[str, Person]:
         """All of these citizens, new ones with fresh secrets in this transaction (so not remembered before it commits)."""
-        wanted = list(identifiers)
-        found = self.find(connection, wanted)
-        new = {self.key_of(i): i for i in wanted if i not in found}
+        begun = {i: self.vrf_key.begin(vrf.citizen_alpha(self.origin, i)) for i in identifiers if i not in self._keys}
+        for identifier, evaluation in begun.items():
+            self._remember_key(identifier, vrf.citizen_key(evaluation.output()))
+        found = self.find(connection, identifiers)
+        new = {self.key_of(i): i for i in identifiers if i not in found}
         if new:
-            enrolled = rows.enrol(connection, [self._new_citizen(key, identifier) for key, identifier in new.items()])
-            for key, row in enrolled.items():
+            for key, row in rows.enrol(connection, [self._new_citizen(i, begun.get(i)) for i in new.values()]).items():
                 found[new[key]] = self.unwrap(row)
         return found
 
-    def _new_citizen(self, key: bytes, identifier: str) -> rows.NewCitizen:
+    def _new_citizen(self, identifier: str, begun: vrf.Evaluation | None) -> rows.NewCitizen:
+        key = self.key_of(identifier)
         random = secrets.token_bytes(64 + sealing.NONCE_SIZE)
         keys = sealing.CitizenKeys(random[:32], random[32:64])
-        proof = self.vrf_key.prove(vrf.citizen_alpha(self.origin, identifier))
-        return rows.NewCitizen(key, proof, sealing.wrap(self.wrap_key, random[64:], key, keys))
+        evaluation = begun or self.vrf_key.begin(vrf.citizen_alpha(self.origin, identifier))
+        return rows.NewCitizen(key, evaluation.prove(), sealing.wrap(self.wrap_key, random[64:], key, keys))
 
     def unwrap(self, row: rows.Citizen) -> Person:
         """A citizen with the secrets opened; raises SignatureError when the row was tampered with."""
