@@ -36,6 +36,7 @@ NAME: Final = r"^[a-z0-9.\-/]{1,100}\Z"
 REF: Final = r"^[A-Za-z0-9._\-]{1,64}\Z"
 UUID7: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z"
 NONCE: Final = r"^[A-Za-z0-9_\-]{42}[AEIMQUYcgkosw048]\Z"  # 258 bits of text for 256: the last two are zero
+CURRENCY: Final = r"^[A-Z]{3}\Z"
 HASH: Final = r"^[0-9a-f]{64}\Z"
 TEXT: Final = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]{1,1000}\Z"
 # Whole bytes, and the bits that stand for none are zero: one spelling (RFC 4648 sections 3.5 and 5).
@@ -51,7 +52,7 @@ Hash = Annotated[str, Meta(pattern=HASH)]
 Text = Annotated[str, Meta(pattern=TEXT)]
 KeyText = Annotated[str, Meta(pattern=B64URL % 1023)]
 AssertionText = Annotated[str, Meta(pattern=B64URL % 4096)]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
+Currency = Annotated[str, Meta(pattern=CURRENCY)]
 SignedMinor = Annotated[int, Meta(ge=-MINOR_MAX, le=MINOR_MAX)]
 Minor = Annotated[int, Meta(ge=0, le=MINOR_MAX)]
 PositiveMinor = Annotated[int, Meta(gt=0, le=MINOR_MAX)]

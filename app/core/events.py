@@ -39,6 +39,7 @@ from app.core.errors import CredenceError, FormatError, LineProblem, RuleError
 from app.core.event_base import (
     B64URL,
     COMMON_FIELDS,
+    CURRENCY,
     HASH,
     NAME,
     NONCE,
@@ -75,6 +76,7 @@ _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _WORDS: Final = {
     REF: "a ref: 1 to 64 characters of A-Z a-z 0-9 . _ -",
     NAME: "a name: 1 to 100 characters of a-z 0-9 . - /",
+    CURRENCY: "a currency: three capitals (ISO 4217)",
     UUID7: "a UUID version 7 in lower case",
     HASH: "a hash: 64 lower-case hex digits",
     TEXT: "a text: 1 to 1,000 characters, no control characters but newline",
@@ -307,10 +309,19 @@ def _missing_refusal(value: dict[str, Any]) -> Refusal | None:
 
 
 def _in_words(decoder_says: str) -> str:
-    """The decoder's sentence, with words for our patterns."""
+    """The decoder's sentence, with the field first and with words for our patterns."""
+    what, _, place = decoder_says.partition(" - at `$.")
     for pattern, words in _WORDS.items():
-        decoder_says = decoder_says.replace(f"`str` matching regex {pattern!r}", words)
-    return decoder_says or "the line is not in canonical form"
+        what = what.replace(f"`str` matching regex {pattern!r}", words)
+    what = _clipped(what)
+    return (
+        f"`{_clipped(place.rstrip('`'))}`: {what}" if place else what or "the line is not in canonical form"
+    )
+
+
+def _clipped(text: str) -> str:
+    """A sentence that may quote the sender, in at most 200 printable characters."""
+    return "".join(c if c.isprintable() else "?" for c in text[:200])
 
 
 def _shown(name: str) -> str:

@@ -23,7 +23,7 @@ from msgspec import Meta, Struct, field
 from app.core.errors import FormatError
 from app.core.event_base import INDEX_MAX, NONCE, Hash, Index, Name, Ref, Text
 from app.core.fields import format_b64url32, format_hex32, format_instant, parse_instant
-from app.core.note import ED25519, Signer, Verifier
+from app.core.note import ED25519, Signer, Verifier, split
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -43,7 +43,7 @@ ROLES: Final[tuple[Role, ...]] = (
     "bureau",
 )
 
-# The vkey's own spelling is checked by Verifier.parse, a note's by note.split; these are limits only.
+# These are limits; how a vkey and a note are spelled is checked by Verifier.parse and note.split.
 Vkey = Annotated[str, Meta(min_length=1, max_length=256)]
 NoteText = Annotated[str, Meta(min_length=1, max_length=4096)]
 
@@ -168,6 +168,9 @@ def _check_fields(notice: Notice) -> None:
             raise FormatError("a key in a notice is a plain Ed25519 key")
         if verifier.name != (notice.origin if isinstance(notice, Genesis) else notice.name):
             raise FormatError("the name in a notice's key is not the name that the notice is about")
+    for note in (getattr(notice, "possession", None), getattr(notice, "signed_by_old", None)):
+        if note is not None and len(split(note.encode())[1]) != 1:
+            raise FormatError("a note in a notice has exactly one signature line")
     if isinstance(notice, KeyRotated) and (notice.signed_by_old, notice.recovery).count(None) != 1:
         raise FormatError("a rotation has either `signed_by_old` or `recovery`")
     if isinstance(notice, KeyRotated) and notice.recovery is False:

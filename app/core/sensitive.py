@@ -145,8 +145,7 @@ _TOPICS: Final = (
         "wechat weibo facebook twitter tiktok instagram",
         "社交 好友 朋友 亲属 親屬 亲戚 親戚 家庭 家属 家屬 父母 子女 通讯录 通訊錄 人际 "
         "人際 微信 微博 邻居 鄰居 同事",
-        "shejiao haoyou pengyou qinshu qinqi jiating jiashu fumu zinv tongxunlu renji weixin weibo linju "
-        "tongshi",
+        "shejiao haoyou pengyou qinshu qinqi jiating jiashu fumu zinv tongxunlu renji weixin linju tongshi",
     ),
     _Words(
         _r2("location", "PIPL art. 28"),
@@ -240,9 +239,9 @@ def sensitive_topic(field_name: str) -> Topic | None:
             return topic
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
     words = [word.lower() for word in _CUT.findall(plain)]
-    for start in range(len(words)):
-        for end in range(start + 1, min(start + _RUN_MAX, len(words)) + 1):
-            for form in _singulars("".join(words[start:end])):
+    for length in range(_RUN_MAX, 0, -1):  # phrases before words: an address book is no address
+        for start in range(len(words) - length + 1):
+            for form in _singulars("".join(words[start : start + length])):
                 if form in _WHOLE:
                     return _WHOLE[form]
     joined = "".join(words)
