@@ -220,15 +220,19 @@ def genesis(
 
 def key_registered(signer: Signer, role: str, origin: str, time: dt.datetime) -> KeyRegistered:
     """The registration of the signer's key under the signer's name, with the proof that it is there."""
-    vkey = signer.verifier.encode()
-    possession = signer.sign(possession_text(origin, signer.name, role, vkey)).decode()
+    text = possession_text(origin, signer.name, role, signer.verifier.encode())
+    return key_possessed(signer.verifier, role, signer.sign(text).decode(), time)
+
+
+def key_possessed(verifier: Verifier, role: str, possession: str, time: dt.datetime) -> KeyRegistered:
+    """The registration of somebody else's key, who sent the possession note; the register checks the note."""
     return _checked(
         KeyRegistered(
             v=1,
             time=format_instant(time),
-            name=signer.name,
+            name=verifier.name,
             role=cast("Role", role),
-            vkey=vkey,
+            vkey=verifier.encode(),
             possession=possession,
         )
     )

@@ -57,6 +57,13 @@ def test_the_genesis_field_by_field():
     }  # fmt: skip
 
 
+def test_a_key_is_registered_from_the_note_its_holder_sent():
+    whole = notices.key_registered(BANK, "lender", ORIGIN, TIME)
+    assert notices.key_possessed(BANK.verifier, "lender", whole.possession, TIME) == whole
+    with pytest.raises(FormatError):
+        notices.key_possessed(BANK.verifier, "lender", "trust me", TIME)
+
+
 def test_what_possession_and_rotation_sign():
     vkey = NEXT.verifier.encode()
     rotated = notices.key_rotated(NEXT, "lender", ORIGIN, TIME, old=BANK)
