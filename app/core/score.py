@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from app.core.folded import File
     from app.core.profiles import Profile
-    from app.core.scorecard import Row, Card
+    from app.core.scorecard import Card, Row
 
 REASONS_MAX: Final = 4
 
@@ -65,7 +65,10 @@ class Flags(Struct, frozen=True):
 
 
 class Scored(Struct, frozen=True):
-    """A score of 300 to 850 with its lines and reasons, or None and why there is none; for days before `until`."""
+    """A score of 300 to 850 with its lines and reasons, or None and why there is none.
+
+    It stands for the days before `until`.
+    """
 
     score: int | None
     insufficient: tuple[str, ...]

@@ -1,0 +1,231 @@
+"""Short ways to write events for the fold, and Hypothesis strategies for whole histories."""
+
+from datetime import date, timedelta
+
+from hypothesis import strategies as st
+
+from app.core import event_types as et
+from app.core.fold import fold
+from app.core.folded import File
+from app.core.months import month_of
+from app.core.profiles import CN
+from app.core.score import score_file
+from app.core.scorecard import CRITERIA, expert_card
+
+CARD = expert_card()
+TODAY = "2026-11-22"
+NOW = month_of(TODAY)
+NOTICE = {"notified_on": "1990-01-01", "notified_by": "letter"}
+PAPER = {"basis": "paper", "basis_ref": "form-17"}
+CLASSES = ("card", "overdraft", "instalment", "mortgage", "student", "business")
+STATUSES = ("on_time", "late_1", "late_30", "late_60", "late_90", "late_120", "charged_off")
+
+
+def make(cls, day, *, furnisher="bank.example", number=1, **fields):
+    return cls(
+        v=1,
+        ledger="credence.example/ledger",
+        furnisher=furnisher,
+        id=f"0192f3b6-7d2a-7000-8000-{number:012x}",
+        citizen="uci:17",
+        nonce="q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA",
+        day=day,
+        **fields,
+    )
+
+
+def opened(day=TODAY, account="a", class_="card", currency="CNY", **fields):
+    return make(et.AccountOpened, day, account=account, class_=class_, currency=currency, **fields)
+
+
+def statement(day, balance_minor, account="a", currency="CNY", **fields):
+    return make(et.Statement, day, account=account, currency=currency, balance_minor=balance_minor, **fields)
+
+
+def payment(day, amount_minor, account="a", currency="CNY"):
+    return make(et.Payment, day, account=account, currency=currency, amount_minor=amount_minor)
+
+
+def status(day, how="on_time", account="a", first=None):
+    if how == "on_time":
+        return make(et.Status, day, account=account, status=how)
+    return make(et.Status, day, account=account, status=how, first_delinquent_on=first or day, **NOTICE)
+
+
+def closed(day, account="a"):
+    return make(et.AccountClosed, day, account=account)
+
+
+def rent(day, how="on_time", account="flat"):
+    return make(et.Rent, day, account=account, status=how, **(NOTICE if how == "late" else {}))
+
+
+def inquiry(day, class_=None, purpose="credit_application"):
+    return make(et.Inquiry, day, purpose=purpose, time=f"{day}T04:00:00Z", class_=class_)
+
+
+def placed(cls, day, case="c-1", **fields):
+    return make(cls, day, case=case, **NOTICE, **fields)
+
+
+def settled(cls, day, case="c-1"):
+    return make(cls, day, case=case)
+
+
+def freeze(day):
+    return make(et.Freeze, day, **PAPER)
+
+
+def thaw(day, grantee=None, until=None):
+    return make(et.Thaw, day, grantee=grantee, until=until, **PAPER)
+
+
+def ago(months, day_of_month=15):
+    """A day in the month that is so many months before TODAY's."""
+    month = NOW - months - 1
+    return f"{month // 12:04d}-{month % 12 + 1:02d}-{day_of_month:02d}"
+
+
+def file_of(*events):
+    return fold(File(), list(enumerate(events)))
+
+
+def scored(events, day=TODAY, profile=CN, card=CARD):
+    return score_file(file_of(*events), day, card, profile)
+
+
+def bin_of(criterion, events, day=TODAY, profile=CN):
+    """The bin that a criterion falls into, for a file that has a score on account of an old loan."""
+    old = opened("2020-01-01", account="old", class_="mortgage", opened_on="2020-01-01")
+    rows = scored([old, rent(day, account="now"), *events], day, profile).criteria
+    return rows[CRITERIA.index(criterion)][1]
+
+
+def next_day(day, days=1):
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+
+
+# ---- histories
+# --------------------------------------------------------------------------------------------------
+
+
+def days(first, last):
+    return st.dates(date.fromisoformat(first), date.fromisoformat(last)).map(date.isoformat)
+
+
+def business(day):
+    accounts = st.sampled_from(["a", "b", "c"])
+    currencies = st.sampled_from(["CNY", "CNY", "CNY", "EUR"])
+    minor = st.sampled_from([0, 1, 100, 5_000, 10_000, 10**15])
+    return (
+        st.builds(
+            opened,
+            day,
+            accounts,
+            st.sampled_from(CLASSES),
+            currencies,
+            opened_on=st.none() | day,
+            limit_minor=st.none() | minor,
+        )
+        | st.builds(
+            statement,
+            day,
+            minor | minor.map(int.__neg__),
+            accounts,
+            currencies,
+            limit_minor=st.none() | minor,
+            minimum_minor=st.none() | minor,
+        )
+        | st.builds(payment, day, minor.filter(bool), accounts, currencies)
+        | statuses(day)
+        | st.builds(closed, day, accounts)
+    )
+
+
+def statuses(day, hows=STATUSES):
+    return st.builds(status, day, st.sampled_from(hows), st.sampled_from(["a", "b", "c"]), st.none() | day)
+
+
+def community(day, hows=("on_time", "late", "settled")):
+    return st.builds(
+        lambda cls, day, how, account: make(
+            cls, day, account=account, status=how, **(NOTICE if how == "late" else {})
+        ),
+        st.sampled_from([et.Rent, et.Utility, et.Telecom]),
+        day,
+        st.sampled_from(hows),
+        st.sampled_from(["a", "flat"]),
+    )
+
+
+def records(day):
+    cases = st.sampled_from(["c-1", "c-2"])
+    begun = st.sampled_from([et.CourtDebt, et.Insolvency, et.CollectionPlaced])
+    ended = st.sampled_from(
+        [et.CourtDebtSettled, et.InsolvencyDischarged, et.CollectionSettled, et.ArrearsPaid]
+    )
+    return (
+        st.builds(placed, begun, day, cases)
+        | st.builds(
+            lambda *a, kind: placed(*a, kind=kind),
+            st.just(et.Arrears),
+            day,
+            cases,
+            kind=st.sampled_from(["tax", "fee"]),
+        )
+        | st.builds(settled, ended, day, cases)
+    )
+
+
+def access(day):
+    numbers = st.integers(1, 3)
+    return (
+        st.builds(
+            inquiry,
+            day,
+            st.sampled_from([None, "card", "mortgage"]),
+            st.sampled_from(["credit_application", "self"]),
+        )
+        | st.builds(freeze, day)
+        | st.builds(thaw, day, st.sampled_from([None, "bank.example"]), st.none() | day)
+        | st.builds(
+            lambda day, until, number, grantee: make(
+                et.ConsentGiven, day, number=number, grantee=grantee, purposes=("self",), until=until, **PAPER
+            ),
+            day,
+            day,
+            numbers,
+            st.sampled_from(["bank.example", "other.example"]),
+        )
+        | st.builds(
+            lambda day, number: make(
+                et.ConsentWithdrawn, day, consent=f"0192f3b6-7d2a-7000-8000-{number:012x}", **PAPER
+            ),
+            day,
+            numbers,
+        )
+        | st.builds(
+            lambda day, credential, key: make(
+                et.PasskeyAdded, day, credential=credential, public_key=key, **PAPER
+            ),
+            day,
+            st.sampled_from(["AAAA", "AAAB"]),
+            st.sampled_from(["pQEC", "pQED"]),
+        )
+        | st.builds(
+            lambda day, credential: make(et.PasskeyRemoved, day, credential=credential, **PAPER),
+            day,
+            st.sampled_from(["AAAA", "AAAB"]),
+        )
+    )
+
+
+def events(first="2012-01-01", last=TODAY):
+    """Any event that the fold looks at, with a day in these."""
+    day = days(first, last)
+    return st.one_of(business(day), business(day), business(day), community(day), records(day), access(day))
+
+
+def histories(first="2012-01-01", last=TODAY, max_size=30):
+    """Lists of (log index, event), ascending by log index."""
+    return st.lists(events(first, last), max_size=max_size).map(lambda items: list(enumerate(items)))
