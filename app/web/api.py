@@ -18,7 +18,7 @@ import orjson
 from flask import Response, request
 from flask_smorest import Api as SmorestApi
 from flask_smorest import Blueprint
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 
 from app.services import figures, inquiries, intake
@@ -70,8 +70,14 @@ def read_body(bytes_max: int) -> bytes:
     """
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body without a content encoding.")
-    request.max_content_length = bytes_max
-    return request.get_data(cache=False)
+    # A body in chunks is cut silently at Werkzeug's limit, so the limit is one more and the last byte tells.
+    request.max_content_length = bytes_max + 1
+    if (request.content_length or 0) > bytes_max:
+        raise RequestEntityTooLarge
+    body = request.get_data(cache=False)
+    if len(body) > bytes_max:
+        raise RequestEntityTooLarge
+    return body
 
 
 @endpoint(

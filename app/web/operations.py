@@ -38,7 +38,10 @@ def livez() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    problems = figures.ready(bureau())
+    try:
+        problems = figures.ready(bureau())
+    except SQLAlchemyError as error:  # no connection at all
+        problems = [f"the database does not answer: {type(error).__name__}"]
     if not problems:
         return _plain("ready\n")
     return problem(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from flask_babel import gettext
 
 from app.web import language
@@ -52,7 +53,7 @@ TYPES = {
     "erasure": N_("Erasure"),
 }
 
-# Fields that have a label of their own; the rest is shown behind "all fields".
+# Fields that have a label of their own; the rest is shown under its own name, with the seal.
 FIELDS = {
     "status": N_("Status"),
     "paid": N_("Paid"),
@@ -183,6 +184,15 @@ def describe(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
         (gettext(label), _text(name, fields[name], currency))
         for name, label in FIELDS.items()
         if name in fields
+    ]
+
+
+def unnamed(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(field, text) of what has no label: hashes, signatures and the like, under their own names."""
+    return [
+        (name, value if isinstance(value, str) else orjson.dumps(value).decode())
+        for name, value in fields.items()
+        if name not in FIELDS and name != "currency"
     ]
 
 

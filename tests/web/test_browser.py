@@ -1,0 +1,192 @@
+"""The pages in a real browser: axe-core on every page in both languages on a phone and on a desktop, keyboard, no JavaScript, print.
+
+Set CREDENCE_SHOTS to a folder to get a picture of every page. Without Chromium the tests are skipped and say so.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.web.conftest import CITIZEN, THIN
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync".split()
+WIDTHS = {"phone": 360, "desktop": 1280}
+SHOT_HEIGHT_MAX = 2400
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed: tests/tools.sh does it")
+
+
+@pytest.fixture(scope="module")
+def address(app):
+    """The application on a port of the loopback."""
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join(5)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(browser, address, app):
+    """visit(language=..., width=..., javascript=...) -> a page of a fresh visitor; whatever the browser complains about fails the test."""
+    from app.web.limits import limiter
+
+    with app.app_context():
+        limiter.reset()
+    contexts, complaints = [], []
+
+    def new(language="en", width="desktop", *, javascript=True):
+        context = browser.new_context(viewport={"width": WIDTHS[width], "height": 800}, base_url=address, java_script_enabled=javascript)
+        context.add_cookies([{"name": "lang", "value": language, "url": address}])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if "Failed to load resource" not in message.text else None)
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+def open_record(page, world, citizen=CITIZEN):
+    from app.services.links import create_link
+
+    page.goto(f"/open/{create_link(world.bureau, citizen)}")
+    page.click("main button[type=submit]")
+    page.wait_for_url("**/record")
+
+
+def proof_file(world, tmp_path):
+    from app.services.proofs import score_proof
+
+    path = tmp_path / "score.proof"
+    path.write_bytes(score_proof(world.bureau, 1))
+    return path
+
+
+def judge(page, name, language, width):
+    """No violation that axe knows, nothing wider than the screen, a picture if one is wanted."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    folder = os.environ.get("CREDENCE_SHOTS")
+    if folder:
+        height = min(SHOT_HEIGHT_MAX, page.evaluate("document.documentElement.scrollHeight"))
+        clip = {"x": 0, "y": 0, "width": WIDTHS[width], "height": height}
+        page.screenshot(path=f"{folder}/{name}-{language}-{width}.png", full_page=True, clip=clip)
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert not [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found], name
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width], name
+    assert page.evaluate("document.documentElement.lang") == {"en": "en", "zh": "zh-Hans"}[language]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("width", list(WIDTHS))
+def test_every_page_is_accessible(visit, world, tmp_path, language, width):
+    page = visit(language, width)
+    for name, path in (("home", "/"), ("problems", "/problems"), ("check", "/check"), ("open", "/open/x"), ("404", "/nope"), ("403", "/record")):
+        page.goto(path)
+        for summary in page.locator("summary").all():
+            summary.click()
+        judge(page, name, language, width)
+    page.goto("/open/never-was")
+    page.click("main button[type=submit]")
+    judge(page, "410", language, width)
+    page.goto("/check")
+    page.click("main button[type=submit]")
+    page.wait_for_selector(".govuk-error-summary")
+    judge(page, "check-error", language, width)
+    for name, data in (("check-bad", b"{}"), ("check-good", proof_file(world, tmp_path).read_bytes())):
+        page.goto("/check")
+        page.set_input_files("input[type=file]", {"name": "score.proof", "mimeType": "application/json", "buffer": data})
+        page.click("main button[type=submit]")
+        page.wait_for_selector(".credence-panel--good" if name == "check-good" else ".govuk-error-summary")
+        judge(page, name, language, width)
+    open_record(page, world)
+    page.locator(".credence-event summary").first.click()
+    judge(page, "record", language, width)
+    page.goto("/record?page=2")
+    judge(page, "record-2", language, width)
+    open_record(page, world, THIN)
+    judge(page, "record-thin", language, width)
+
+
+def test_the_keyboard_reaches_the_content_first(visit):
+    page = visit()
+    page.goto("/check")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className").startswith("govuk-skip-link")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main-content"
+
+
+def test_the_language_switch_keeps_the_page(visit):
+    page = visit("en", "phone")
+    page.goto("/check")
+    page.click("button[value=zh]")
+    assert page.url.endswith("/check")
+    assert page.inner_text("h1") == "核验证明"
+    page.click("button[value=en]")
+    assert page.inner_text("h1") == "Check a proof"
+
+
+def test_a_file_can_be_dropped(visit, world, tmp_path):
+    page = visit()
+    page.goto("/check")
+    data = proof_file(world, tmp_path).read_text()
+    transfer = page.evaluate_handle(
+        "(text) => { const t = new DataTransfer(); t.items.add(new File([text], 'score.proof')); return t; }", data
+    )
+    page.dispatch_event(".govuk-file-upload-wrapper", "drop", {"dataTransfer": transfer})
+    page.fill("#identifier", CITIZEN)
+    page.click("main button[type=submit]")
+    assert "The proof holds" in page.inner_text("main")
+
+
+def test_everything_works_without_javascript(visit, world, tmp_path):
+    page = visit(javascript=False)
+    open_record(page, world)
+    assert page.is_visible("text=How the points add up")
+    page.goto("/check")
+    page.set_input_files("input[type=file]", proof_file(world, tmp_path))
+    page.click("main button[type=submit]")
+    assert page.is_visible("text=The proof holds")
+
+
+def test_on_paper_there_is_the_record_and_no_menus(visit, world):
+    page = visit()
+    open_record(page, world)
+    page.emulate_media(media="print")
+    assert page.is_visible("text=How the points add up")
+    for part in (".govuk-service-navigation", ".credence-language", ".credence-sign-out", ".credence-footer"):
+        assert not page.is_visible(part), part
+
+
+def test_errors_take_the_focus(visit):
+    page = visit()
+    page.goto("/check")
+    page.click("main button[type=submit]")
+    assert page.evaluate("document.activeElement.className") == "govuk-error-summary"
+    page.click(".govuk-error-summary a")
+    assert page.evaluate("document.activeElement.id").startswith("proof")

@@ -1,0 +1,187 @@
+"""The pages with a real record behind them, in both languages, without a browser."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+
+from tests.web.conftest import CITIZEN, THIN
+from tests.web.test_errors import csrf_of
+
+LANGUAGES = ["en", "zh"]
+
+
+def sign_in(client, token):
+    answer = client.post(f"/open/{token}", data={"csrf_token": csrf_of(client, f"/open/{token}")})
+    assert answer.status_code == 303, answer.text
+    assert answer.headers["Location"] == "/record"
+
+
+@pytest.fixture
+def record(client, link):
+    """The client of a citizen who is signed in."""
+    sign_in(client, link)
+    return client
+
+
+def test_home_shows_the_ledgers_figures(client):
+    figures = client.get("/v1/figures").get_json()
+    page = client.get("/").text
+    assert f"<dd>{figures['events']:,}</dd>" in page
+    assert figures["root"] in page
+    for address in ("/check", "/record", "/checkpoint", "/v1/openapi.json", "/problems"):
+        assert f'href="{address}"' in page
+        assert client.get(address).status_code in (200, 403)
+
+
+def test_looking_at_a_link_does_not_use_it_up(client, link):
+    for _ in range(3):
+        page = client.get(f"/open/{link}")
+        assert page.status_code == 200
+    assert "uci" not in page.text
+    sign_in(client, link)
+    assert client.get("/record").status_code == 200
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_link_works_once(client, link, language):
+    client.set_cookie("lang", language)
+    sign_in(client, link)
+    again = client.post(f"/open/{link}", data={"csrf_token": csrf_of(client, "/check")})
+    assert again.status_code == 410
+    assert ("once" if language == "en" else "一次") in again.text
+
+
+def test_the_record_shows_the_score_the_points_and_every_event(record, world):
+    import dataclasses
+
+    from app.services import records
+
+    page = record.get("/record").text
+    assert CITIZEN not in page  # masked
+    assert "uci:***" in page
+    shown = records.record(world.bureau, 1)
+    assert f'<p class="credence-score">{shown.score}</p>' in page
+    points = [int(each) for each in re.findall(r'__cell--numeric">\s*(\d+)\s*<svg', page)]
+    assert shown.base + sum(points) == shown.score
+    assert len(points) == len(shown.criteria)
+    count, number = 0, 1
+    while (answer := record.get(f"/record?page={number}")).status_code == 200:
+        count += answer.text.count('class="credence-event"') - (answer.text.count('id="looks"') and len(shown.looks))
+        number += 1
+    assert count == len(shown.events)
+    assert dataclasses.is_dataclass(shown)
+
+
+def test_an_event_says_where_it_is_in_the_ledger(record, client):
+    page = record.get("/record").text
+    assert re.search(r"In the ledger as entry [\d,]+, block 0", page)
+    path = re.search(r'href="(/tile/entries/[^"]+)"', page)[1]
+    assert client.get(path).status_code == 200
+
+
+def test_looks_are_shown(record, world):
+    from app.services.inquiries import inquire
+
+    inquire(world.bureau, world.inquiry(CITIZEN))
+    page = record.get("/record").text
+    section = page[page.index('id="looks"') :]
+    assert "bank.example" in section
+    assert "application for credit" in section
+
+
+def test_the_proof_can_be_taken_along_and_checked(record, world):
+    proof = record.get("/record/score.proof")
+    assert proof.headers["Content-Disposition"] == 'attachment; filename="score.proof"'
+    page = check(record, proof.data, identifier=CITIZEN)
+    assert page.status_code == 200
+    assert "The proof holds" in page.text
+    assert "The file belongs to the identifier" in page.text
+    assert "careful" in page.text
+
+
+def test_pages_that_are_not_there(record):
+    for wrong in ("0", "99", "-1"):
+        assert record.get(f"/record?page={wrong}").status_code == 404
+
+
+def test_signing_out_ends_the_session_on_the_server(record):
+    with record.session_transaction() as session:
+        kept = dict(session)
+    answer = record.post("/record/sign-out", data={"csrf_token": csrf_of(record, "/record")})
+    assert answer.status_code == 303
+    assert record.get("/record").status_code == 403
+    with record.session_transaction() as session:
+        session.update(kept)  # the old cookie again
+    assert record.get("/record").status_code == 403
+
+
+def test_a_thin_file_has_no_number_and_says_what_is_missing(client, world):
+    from app.services.links import create_link
+
+    sign_in(client, create_link(world.bureau, THIN))
+    page = client.get("/record").text
+    assert "No score yet" in page
+    assert "This is not a low score" in page
+    assert "six months" in page
+    assert "<svg class=\"credence-scale\"" not in page
+
+
+def test_a_citizen_in_no_block_yet_is_told_to_wait(client, world):
+    from app.services.intake import admit
+    from app.services.links import create_link
+    from tests.web.conftest import UTILITY
+
+    admit(world.bureau, world.batch(UTILITY, [world.line(UTILITY, "utility", "uci:77", account="m", status="on_time")]))
+    sign_in(client, create_link(world.bureau, "uci:77"))
+    answer = client.get("/record")
+    assert answer.status_code == 409
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def check(client, data, **fields):
+    form = {"csrf_token": csrf_of(client, "/check"), "proof": (io.BytesIO(data), "x.proof"), **fields}
+    return client.post("/check", data=form, content_type="multipart/form-data")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_proof_that_does_not_hold_is_refused_in_words(record, language):
+    record.set_cookie("lang", language)
+    good = record.get("/record/score.proof").data
+    bad = {"nothing": b"{}", "binary": b"\xff" * 99, "changed": re.sub(rb'"score":\d+', b'"score":849', good)}
+    for name, data in bad.items():
+        page = check(record, data)
+        assert page.status_code == 422, name
+        assert ("This file proves nothing" if language == "en" else "此文件不能证明任何事") in page.text
+    assert check(record, good, identifier="uci:2").status_code == 422
+    assert check(record, good, policy="nonsense").status_code == 422
+    assert check(record, good).status_code == 200
+
+
+def test_a_form_that_cannot_be_used_says_why(client):
+    for fields, words in (
+        ({"data": b""}, "Choose a .proof file."),
+        ({"data": b"x" * 65_537}, "larger than 64 KiB"),
+        ({"data": b"x", "identifier": "u" * 65}, "shorter than this"),
+    ):
+        page = check(client, **fields)
+        assert page.status_code == 400
+        assert words in page.text
+        assert "govuk-error-summary" in page.text
+    assert check(client, b"x" * 400_000).status_code == 413
+
+
+def test_what_is_typed_in_is_shown_as_text(client):
+    page = check(client, b"x", identifier='"><script>alert(1)</script>')
+    assert "<script>alert" not in page.text
+
+
+@pytest.mark.parametrize("path", ["/", "/check", "/problems", "/open/t", "/record", "/nope"])
+def test_chinese_pages_have_no_english_left(client, path):
+    client.set_cookie("lang", "zh")
+    skipped = r"<(script|style|code|pre)\b.*?</\1>|<(span|button|p)[^>]*lang=\"en\"[^>]*>[^<]*</\2>|<[^>]+>"
+    text = re.sub(skipped, " ", client.get(path).text, flags=re.DOTALL)
+    allowed = r"Credence|OpenAPI|RFC|C2SP|tlog|policy|KiB|proof|cn|UTC|application|problem|json|type|code|docs|formats|md|Retry|After|ledger\S*|[a-z]+-[a-z-]+|failed|malformed|rule|conflict|refused|error|[0-9a-f]{32,}|quot"
+    assert not [word for word in re.findall(r"[A-Za-z]{4,}", re.sub(allowed, " ", text)) if word]

@@ -1,0 +1,101 @@
+"""Words and numbers: every type and value of the closed set has a name, every text a translation."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+WEB = Path(__file__).parents[2] / "app" / "web"
+
+
+def test_every_event_type_has_a_name():
+    from app.core.event_types import EVENT_TYPES
+    from app.web.words import TYPES
+
+    assert set(TYPES) == set(EVENT_TYPES)
+
+
+def test_every_field_is_shown_somewhere():
+    """With a label, or under its own name behind the seal; the common ones stand in the title."""
+    from app.core.event_base import COMMON_FIELDS
+    from app.core.event_types import FIELDS_BY_TYPE
+    from app.web import words
+
+    for kind, names in FIELDS_BY_TYPE.items():
+        for name in names - set(COMMON_FIELDS) - {"currency"}:
+            assert (name in words.FIELDS) != bool(words.unnamed({name: "x"})), (kind, name)
+
+
+def catalog():
+    from babel.messages.pofile import read_po
+
+    with (WEB / "translations/zh_Hans/LC_MESSAGES/messages.po").open("rb") as file:
+        return read_po(file, locale="zh_Hans")
+
+
+def test_every_text_is_translated_and_none_is_left_over():
+    from babel.messages.extract import extract_from_dir
+
+    marked = {
+        message
+        for _, _, message, _, _ in extract_from_dir(
+            WEB, [("**.py", "python"), ("templates/**.html", "jinja2")], keywords={"_": None, "gettext": None, "N_": None}
+        )
+    }
+    translated = {message.id: message.string for message in catalog() if message.id}
+    assert marked == set(translated)
+    assert all(translated.values())
+    assert not [text for text in translated if catalog()[text].fuzzy]
+
+
+def test_the_compiled_catalog_is_the_written_one():
+    from babel.messages.mofile import write_mo
+
+    compiled = io.BytesIO()
+    write_mo(compiled, catalog())
+    assert (WEB / "translations/zh_Hans/LC_MESSAGES/messages.mo").read_bytes() == compiled.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("identifier", "shown"),
+    [("cn:110101199003071233", "cn:110*************33"), ("uci:1", "uci:***1"), ("uci:12345", "uci:***45"), ("uci:999999999", "uci:*******99")],
+)
+def test_identifiers_are_masked(identifier, shown):
+    from app.web.words import mask
+
+    assert mask(identifier) == shown
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "en", "zh"),
+    [(391_300, "TWD", "NT$3,913.00", "NT$3,913.00"), (5, "CNY", "CN¥0.05", "¥0.05"), (1234, "JPY", "¥1,234", "JP¥1,234"), (-50, "EUR", "-€0.50", "-€0.50")],
+)
+def test_money_is_written_with_its_own_decimals(app, amount, currency, en, zh):
+    from app.web.language import format_money
+
+    for code, wanted in (("en", en), ("zh", zh)):
+        with app.test_request_context(headers={"Cookie": f"lang={code}"}):
+            assert format_money(amount, currency) == wanted
+
+
+def test_bundles_are_found_as_the_log_serves_them():
+    from app.core.tiles import ENTRIES, parse_tile_path
+    from app.web.words import entries_path
+
+    for size in (1, 255, 256, 257, 70_000, 300_000_000):
+        for index in {0, size // 2, size - 1}:
+            tile = parse_tile_path(entries_path(index, size).removeprefix("/"))
+            assert tile.level == ENTRIES
+            assert tile.index == index // 256
+            assert tile.width == min(256, size - 256 * tile.index)
+
+
+def test_the_scale_keeps_the_mark_inside():
+    from app.web.chart import LEFT, RIGHT, scale
+
+    for score in range(300, 851):
+        drawn = scale(score)
+        assert LEFT <= drawn.at <= RIGHT
+    assert (scale(300).at, scale(850).at) == (LEFT, RIGHT)
