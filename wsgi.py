@@ -8,6 +8,8 @@ Each worker process loads this file for itself and has its own connections.
 
 from app.services.bureau import Bureau
 from app.services.home import Home
+from app.services.lifeline import die_with_parent
 from app.web import from_environment
 
+die_with_parent()  # a worker whose master was killed must not keep the port
 app = from_environment(Bureau.open(Home.from_environment()))

@@ -46,10 +46,11 @@ class Charter:
         offset = environ.get("CREDENCE_UTC_OFFSET_MINUTES", "480")
         if not offset.lstrip("-").isdecimal() or not -720 <= int(offset) <= 840:
             raise RefusedError("CREDENCE_UTC_OFFSET_MINUTES is a whole number from -720 to 840", code="bad-setting")
+        usual = cls()
         return cls(
-            environ.get("CREDENCE_ORIGIN", cls.origin),
-            environ.get("CREDENCE_SCHEME", cls.scheme),
-            environ.get("CREDENCE_PROFILE", cls.profile),
+            environ.get("CREDENCE_ORIGIN", usual.origin),
+            environ.get("CREDENCE_SCHEME", usual.scheme),
+            environ.get("CREDENCE_PROFILE", usual.profile),
             int(offset),
         )
 

@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING
 
 from app.core import batch as batches
 from app.core import events as event_formats
-from app.core import fields
-from app.core.errors import ConflictError, FormatError, LineProblem, NotFoundError, RuleError, SignatureError
+from app.core.errors import ConflictError, LineProblem, NotFoundError, RuleError, SignatureError
 from app.core.note import open_note
 from app.core.receipt import Receipt
 from app.core.sealing import NONCE_SIZE, seal
@@ -110,9 +109,8 @@ def check(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> Ch
         raise SignatureError(message, code="other-ledger")
     roles = check_signature(bureau, connection, file)
     commitments = batches.check_root(file)
-    limits = event_formats.Header(header.origin, header.furnisher, bureau.scheme, bureau.today())
-    events, problems = event_formats.decode_events(file.lines, limits)
-    problems = problems or _refused_types(events, roles)
+    events, problems = event_formats.decode_events(file.lines, limits_of(bureau, header))
+    problems = problems or _repeated_ids(events) or _refused_types(events, roles)
     if problems:
         raise refusal(problems)
     return CheckedBatch(file, events, commitments)
@@ -133,6 +131,24 @@ def check_signature(bureau: Bureau, connection: Connection, file: batches.BatchF
         raise SignatureError(message, code="unknown-key")
     used = {signature.verifier.encode() for signature in opened.verified}
     return frozenset(role for verifier, roles in known if verifier.encode() in used for role in roles)
+
+
+def limits_of(bureau: Bureau, header: batches.BatchNote) -> event_formats.Header:
+    """What the events of a batch are judged against."""
+    offset = bureau.genesis.utc_offset_minutes
+    return event_formats.Header(header.origin, header.furnisher, bureau.scheme, bureau.today(), offset)
+
+
+def _repeated_ids(events: Sequence[event_formats.Event]) -> list[LineProblem]:
+    """R6 within the batch."""
+    if len({event.id for event in events}) == len(events):
+        return []
+    first: dict[str, int] = {}
+    return [
+        LineProblem(line, "R6", f"event id {event.id} stands on line {first[event.id]} already")
+        for line, event in enumerate(events, FIRST_EVENT_LINE)
+        if first.setdefault(event.id, line) != line
+    ]
 
 
 def _refused_types(events: Sequence[event_formats.Event], roles: frozenset[str]) -> list[LineProblem]:
@@ -222,8 +238,7 @@ def _explain_collision(bureau: Bureau, file: batches.BatchFile) -> Admission:
         known = known_receipt(connection, file)
         if known is not None:
             return Admission(known, fresh=False)
-        limits = event_formats.Header(file.header.origin, file.header.furnisher, bureau.scheme, bureau.today())
-        events, _ = event_formats.decode_events(file.lines, limits)
+        events, _ = event_formats.decode_events(file.lines, limits_of(bureau, file.header))
         ids = event_id_bytes(events)
         taken = admission.taken_event_ids(connection, bureau.furnisher_number(connection, file.header.furnisher), ids)
     problems = [
@@ -234,11 +249,3 @@ def _explain_collision(bureau: Bureau, file: batches.BatchFile) -> Admission:
     if not problems:
         raise ConflictError("another request with the same content is being stored; send it again", code="busy")
     raise refusal(problems)
-
-
-def local_day_of(bureau: Bureau, instant: str) -> str:
-    """The ledger's local day of an instant in an event; raises FormatError."""
-    try:
-        return fields.format_day(bureau.local_day(fields.parse_instant(instant)))
-    except OverflowError as error:
-        raise FormatError("an instant at the edge of time") from error

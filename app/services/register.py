@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from app.core import notices
 from app.core.errors import ConflictError, NotFoundError, RuleError
-from app.core.fields import format_instant
 from app.core.note import Signer, Verifier, open_note
 from app.db import admission
 
@@ -46,9 +45,7 @@ def _by_possession(bureau: Bureau, note: bytes, role: str) -> notices.KeyRegiste
     if not opened.verified or opened.text != notices.possession_text(bureau.origin, verifier.name, role, vkey):
         message = f"this does not prove possession of a key for {bureau.origin} as {role}: make it with `credence keys possession`"
         raise RuleError(message, code="no-possession")
-    return notices.KeyRegistered(
-        time=format_instant(bureau.now()), name=verifier.name, role=role, vkey=vkey, possession=note.decode()
-    )
+    return notices.key_possessed(verifier, role, note.decode(), bureau.now())
 
 
 def revoke_key(bureau: Bureau, name: str, role: str, reason: str) -> KeyRecord:

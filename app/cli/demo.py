@@ -1,0 +1,189 @@
+"""`credence demo`: the whole way once, measured, and its proof verified by another process."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from app.cli.client import Service
+from app.cli.importing import import_research
+from app.cli.inquire import inquiry_batch
+from app.cli.processes import Running
+from app.core import canon
+from app.core.errors import RefusedError
+from app.services import statistics
+from app.services.bureau import Bureau, utc_now
+from app.services.figures import Figures, figures
+from app.services.home import Home
+from app.services.research import EVENTS, Research, clients
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CITIZEN_ROW = 17
+SETTLE_TIMEOUT_S = 300
+SAMPLE_S = 0.5
+
+
+@dataclass(slots=True)
+class Measured:
+    """Seconds per stage and the peak of the memory that all processes together hold (PSS: shared pages count once)."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak_bytes: int = 0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage."""
+        started = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - started
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port for the run."
+)
+def demo(port: int) -> None:
+    """Load the research data, make blocks, ask for a score as a bank, verify its proof offline, and print what it took.
+
+    Leaves `policy`, `checkpoint` and `score.proof` in CREDENCE_HOME/demo. Exit code 0 only when the proof holds.
+
+    \b
+        credence demo
+        credence verify var/demo/score.proof --policy var/demo/policy --citizen uci:17
+    """
+    home, console, measured = Home.from_environment(), Console(), Measured()
+    started = time.monotonic()
+    with Running(home, port=port) as running, _memory(running, measured):
+        running.wait_until_ready()
+        measured.seconds["start (database, tables, processes)"] = time.monotonic() - started
+        with measured.stage("import over HTTP, with blocks and scores"):
+            sent = import_research(home, running.database_url, running.url, console)
+            _settle(running)
+        now = _figures(home, running)
+        with measured.stage("inquiry, answer, proof"):
+            _ask(home, running)
+    with measured.stage("verification in a process of its own"):
+        _verify(home.demo, console)
+    with measured.stage("comparison with the label"):
+        auc = _auc(home)
+    console.print(_table(now, measured, sent, auc))
+
+
+@contextmanager
+def _memory(running: Running, measured: Measured) -> Iterator[None]:
+    stop = threading.Event()
+
+    def sample() -> None:
+        while not stop.wait(SAMPLE_S):
+            measured.peak_bytes = max(measured.peak_bytes, sum(map(_pss_bytes, running.pids())))
+
+    thread = threading.Thread(target=sample, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _pss_bytes(pid: int) -> int:
+    try:
+        memory = psutil.Process(pid).memory_full_info()
+    except psutil.Error:
+        return 0
+    return int(getattr(memory, "pss", memory.rss))
+
+
+def _settle(running: Running) -> None:
+    """Until everything that was admitted is in a published block."""
+    deadline = time.monotonic() + SETTLE_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if Service(running.url).figures()["events"] >= EVENTS:
+            return
+        time.sleep(0.1)
+    raise RefusedError(f"not all {EVENTS:,} events were in a block after {SETTLE_TIMEOUT_S} s: see var/log/")
+
+
+def _figures(home: Home, running: Running) -> Figures:
+    bureau = Bureau.open(home, running.database_url)
+    try:
+        return figures(bureau)
+    finally:
+        bureau.close()
+
+
+def _ask(home: Home, running: Running) -> None:
+    """Inquire about one citizen as the demo's bank, and keep what a bank would keep."""
+    service = Service(running.url)
+    genesis = service.genesis()
+    research = Research(home, genesis.origin, utc_now().date())
+    client = next(client for client in clients() if client.row == CITIZEN_ROW)
+    chosen = {"purpose": "credit_application", "consent": research.consent_id(client), "class": "card"}
+    batch = inquiry_batch(
+        research.bank, genesis, client.identifier, chosen, now=utc_now(), random=secrets.token_bytes(60)
+    )
+    answer = service.inquire(batch)
+    home.write(home.demo / "policy", f"log {genesis.vkey}\nquorum none\n")
+    home.write(home.demo / "checkpoint", service.checkpoint())
+    home.write(home.demo / "score.proof", canon.encode(answer["proof"]))
+
+
+def _verify(folder: Path, console: Console) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "app.cli",
+        "verify",
+        str(folder / "score.proof"),
+        "--policy",
+        str(folder / "policy"),
+    ]
+    command += ["--citizen", f"uci:{CITIZEN_ROW}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    console.print(result.stdout + result.stderr, highlight=False, markup=False)
+    if result.returncode != 0:
+        raise RefusedError(f"the proof did not verify (exit code {result.returncode})", code="demo-failed")
+
+
+def _auc(home: Home) -> float:
+    bureau = Bureau.open(home)
+    try:
+        labels = {client.identifier: client.defaulted for client in clients()}
+        return statistics.auc_of_scores(bureau, labels)
+    finally:
+        bureau.close()
+
+
+def _table(now: Figures, measured: Measured, sent: int, auc: float) -> Table:
+    table = Table(title="Credence demo", show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
+    rows = [
+        ("events", f"{now.events:,}" + ("" if sent == EVENTS else f" ({sent:,} of them in this run)")),
+        ("citizens", f"{now.citizens:,}"),
+        ("batches", f"{now.batches:,}"),
+        ("blocks", f"{now.blocks:,}"),
+        ("tree size", f"{now.tree_size:,}"),
+        ("root", now.root.hex()),
+        *((name, f"{seconds:.1f} s") for name, seconds in measured.seconds.items()),
+        ("peak memory, all processes", f"{measured.peak_bytes / 2**20:,.0f} MiB"),
+        ("AUC of the scores against the label", f"{auc:.3f}"),
+    ]
+    for name, value in rows:
+        table.add_row(name, value)
+    return table

@@ -1,0 +1,178 @@
+"""The bureau's processes, as `credence up` and `credence demo` run them: database, sequencer, web server.
+
+    with Running(home, port=8080) as running:
+        running.wait_until_ready()
+        running.watch(stop)          # brings back what died, until stop() is true
+
+Children are told by the kernel when this process dies (Linux), so that nothing is left behind by `kill -9`; they are ended
+by process id, the server first, so that no request is cut off by a missing database.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import psutil
+import requests
+
+from app.core.errors import RefusedError
+from app.db import engine, migrate
+from app.services.founding import Charter, found
+from app.services.lifeline import die_with_parent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from app.services.home import Home
+
+READY_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 20
+RESTART_PAUSE_S = 1.0
+WATCH_S = 0.5
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Running:
+    """A bureau at work on this machine. Entering starts it, leaving ends what it started."""
+
+    def __init__(self, home: Home, *, host: str = "127.0.0.1", port: int = 8080, workers: int = 2) -> None:
+        self.home = home
+        self.url = f"http://{host}:{port}"
+        self._host, self._port, self._workers = host, port, workers
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._embedded = "DATABASE_URL" not in os.environ
+        self._log = home.path / "log" / "processes.log"
+        self.database_url = ""
+
+    def __enter__(self) -> Running:
+        self.database_url = engine.database_url(self.home.path)
+        migrate.upgrade(self.database_url)
+        found(self.home, Charter.from_environment(), self.database_url)
+        self._refuse_a_taken_port()
+        self._start_missing()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in ("web", "sequencer"):
+            child = self._children.pop(name, None)
+            if child is not None:
+                end(child)
+
+    def pids(self) -> list[int]:
+        """Every process that works for this bureau, this one included; the database's too if it is ours."""
+        own = psutil.Process()
+        found_pids = {own.pid, *(child.pid for child in own.children(recursive=True))}
+        pid_file = self.home.path / "postgres" / "postmaster.pid"
+        if self._embedded and pid_file.exists():
+            try:
+                postmaster = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
+                found_pids |= {postmaster.pid, *(child.pid for child in postmaster.children())}
+            except (ValueError, psutil.Error):
+                pass
+        return sorted(found_pids)
+
+    def wait_until_ready(self) -> None:
+        """Until the server answers /readyz; RefusedError when it does not in time."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        answer = "no answer"
+        while time.monotonic() < deadline:
+            self._refuse_a_dead_child()
+            try:
+                response = requests.get(f"{self.url}/readyz", timeout=5)
+                if response.ok:
+                    return
+                answer = response.text
+            except requests.RequestException as error:
+                answer = type(error).__name__
+            time.sleep(0.1)
+        raise RefusedError(f"the server did not become ready within {READY_TIMEOUT_S} s: {answer}")
+
+    def watch(self, stop: Callable[[], bool]) -> None:
+        """Bring back whatever dies, until `stop()`."""
+        while not stop():
+            time.sleep(WATCH_S)
+            if self._embedded:
+                engine.embedded(self.home.path).ensure_running()
+            dead = [name for name, child in self._children.items() if child.poll() is not None]
+            for name in dead:
+                code = self._children.pop(name).returncode
+                click.echo(f"{name} ended with code {code}; starting it again", err=True)
+                time.sleep(RESTART_PAUSE_S)
+            self._start_missing()
+
+    def _start_missing(self) -> None:
+        if "sequencer" not in self._children:
+            self._children["sequencer"] = self._spawn([sys.executable, "-m", "app.cli", "sequencer"])
+        if "web" not in self._children:
+            arguments = [
+                "serve",
+                "--host",
+                self._host,
+                "--port",
+                str(self._port),
+                "--workers",
+                str(self._workers),
+            ]
+            self._children["web"] = self._spawn([sys.executable, "-m", "app.cli", *arguments])
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
+        environment = os.environ | {"CREDENCE_HOME": str(self.home.path), "DATABASE_URL": self.database_url}
+        self._log.parent.mkdir(exist_ok=True)
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                command,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads yet
+            )
+
+    def _refuse_a_dead_child(self) -> None:
+        for name, child in self._children.items():
+            if child.poll() is not None:
+                last = self._log.read_text(errors="replace").strip().splitlines()[-3:]
+                raise RefusedError(
+                    f"the {name} ended with code {child.returncode}: {' / '.join(last)}", code="child-died"
+                )
+
+    def _refuse_a_taken_port(self) -> None:
+        try:
+            requests.get(self.url, timeout=1)
+        except requests.ConnectionError:
+            return
+        except requests.RequestException:
+            pass
+        raise RefusedError(
+            f"something else answers at {self.url}: stop it, or choose another --port", code="port-taken"
+        )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a child by its process id: SIGTERM, and SIGKILL for it and its children if it does not listen."""
+    if process.poll() is not None:
+        return
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for child in children:
+        try:
+            child.wait(1)
+        except psutil.TimeoutExpired:
+            child.kill()
+        except psutil.NoSuchProcess:
+            pass

@@ -1,0 +1,52 @@
+"""`credence sequencer`: the one writer, as a process of its own. `credence up` starts it; so can any supervisor."""
+
+from __future__ import annotations
+
+import signal
+
+import click
+
+from app.services.bureau import Bureau
+from app.services.folding import FoldingPool
+from app.services.home import Home
+from app.services.sequencer import Sequencer
+from app.web import logs
+
+FOLDING_PROCESSES = 2
+
+
+@click.command()
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=FOLDING_PROCESSES,
+    show_default=True,
+    help="Folding processes.",
+)
+def sequencer(processes: int) -> None:
+    """Run the one writer that makes blocks of what was admitted, until it is told to stop (SIGTERM).
+
+    A second one on the same database is refused, and so is a database that was restored from an older backup.
+
+    \b
+        CREDENCE_HOME=/srv/credence DATABASE_URL=postgresql:///credence credence sequencer
+    """
+    stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    home = Home.from_environment()
+    logs.configure(logs.open_log(home.path / "log" / "sequencer.jsonl"))
+    bureau = Bureau.open(home)
+    url = bureau.engine.url.render_as_string(hide_password=False)
+    pool = FoldingPool(url, bureau.people.wrap_key, processes)
+    try:
+        with Sequencer(bureau, pool=pool) as writer:
+            writer.run(lambda: stopping)
+    finally:
+        pool.close()
+        bureau.close()

@@ -1,0 +1,85 @@
+"""`credence up`: everything on one machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from app.cli.importing import import_research
+from app.cli.processes import Running
+from app.services.bureau import Bureau
+from app.services.figures import Figures, figures
+from app.services.home import Home
+from app.services.links import create_link
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+DEMO_CITIZEN = "uci:17"
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port to listen on."
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Web server processes."
+)
+@click.option(
+    "--research/--no-research",
+    default=True,
+    help="Load the research data into an empty ledger (the default).",
+)
+def up(host: str, port: int, workers: int, research: bool) -> None:
+    """Start everything: database, tables, ledger, sequencer, web server. Serves until Ctrl-C.
+
+    State is in CREDENCE_HOME (default ./var). DATABASE_URL names another PostgreSQL than the embedded one. An empty ledger
+    of the research scheme is filled with the data of 30,000 real card holders; an interrupted import goes on.
+
+    \b
+        credence up --port 8080
+    """
+    stopping = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        if stopping:
+            raise KeyboardInterrupt
+        stopping = True
+
+    home, console = Home.from_environment(), Console()
+    with Running(home, host=host, port=port, workers=workers) as running:
+        running.wait_until_ready()
+        if research:
+            import_research(home, running.database_url, running.url, console)
+        for line in _summary(home, running):
+            console.print(line, highlight=False, soft_wrap=True)
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+        running.watch(lambda: stopping)
+        console.print("Stopping.")
+
+
+def _summary(home: Home, running: Running) -> list[str]:
+    bureau = Bureau.open(home, running.database_url)
+    try:
+        now = figures(bureau)
+        lines = [*_counts(now), f"[bold]Credence is at {running.url}[/bold]  (Ctrl-C stops it)"]
+        if now.events and bureau.scheme == "uci":
+            token = create_link(bureau, DEMO_CITIZEN)
+            lines.append(f"The record of citizen {DEMO_CITIZEN}, once: {running.url}/open/{token}")
+        return lines
+    finally:
+        bureau.close()
+
+
+def _counts(now: Figures) -> list[str]:
+    return [
+        f"Ledger {now.origin}: {now.events:,} events of {now.citizens:,} citizens in {now.batches:,} batches and"
+        f" {now.blocks:,} blocks",
+        f"Tree of {now.tree_size:,} entries, root {now.root.hex()}",
+    ]
