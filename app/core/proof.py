@@ -34,7 +34,7 @@ from app.core.errors import CredenceError, FormatError, ProofError
 from app.core.fields import format_instant
 from app.core.policy import NONE, Policy, VerifiedCheckpoint
 from app.core.proof_form import PROOF_BYTES_MAX, Receipt, ScoreProof, build_score_proof, parse_score_proof
-from app.core.proof_words import sentences
+from app.core.proof_words import duration_en, sentences
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -218,7 +218,13 @@ def _check_score(proof: ScoreProof) -> None:
 def _check_identity(proof: ScoreProof, origin: str, identifier: str) -> None:
     """The key is the VRF's output for this citizen in this ledger."""
     alpha = vrf.citizen_alpha(origin, identifier)
-    if vrf.citizen_key(vrf.verify(proof.block.vrf, alpha, proof.vrf_proof)) != proof.key:
+    try:
+        key = vrf.citizen_key(vrf.verify(proof.block.vrf, alpha, proof.vrf_proof))
+    except ProofError as error:
+        raise ProofError(
+            f"the file is not shown to be of the identifier that was given: {error.detail}"
+        ) from None
+    if key != proof.key:
         raise ProofError("the file is not the one of the identifier that was given")
 
 
@@ -232,7 +238,9 @@ def _check_age(
     if block_s > newest_s:
         raise ProofError(f"the block is of {format_instant(proof.block.time)}, which is in the future")
     if block_s < oldest_s:
-        raise ProofError(f"the block is of {format_instant(proof.block.time)}, more than {max_age_s} s ago")
+        raise ProofError(
+            f"the block is of {format_instant(proof.block.time)}, older than {duration_en(max_age_s)}"
+        )
     recent = [c for c in head.cosignatures if oldest_s <= c.time_s <= newest_s]
     keys = {cosignature.verifier for cosignature in recent}
     if not policy.satisfied(witness.name for witness in policy.witnesses if witness.verifier in keys):

@@ -89,7 +89,7 @@ def _proved_en(v: Verified) -> list[str]:
         said.append(
             "The file belongs to the identifier that was given, and that identifier has no other file here."
         )
-    age, allowed = _duration_en(_age_s(v)), _duration_en(v.max_age_s)
+    age, allowed = duration_en(_age_s(v)), duration_en(v.max_age_s)
     said.append(f"Judged as of {_moment_en(v.at)}: the block is {age} old, up to {allowed} is allowed.")
     return said
 
@@ -119,7 +119,8 @@ def _moment_en(moment: dt.datetime) -> str:
     return f"{moment:%Y-%m-%d} at {moment:%H:%M:%S} UTC"
 
 
-def _duration_en(seconds: int) -> str:
+def duration_en(seconds: int) -> str:
+    """`90 seconds`, `48 hours`: in the largest unit of which there are at least two, rounded down."""
     count, unit = _largest_unit(seconds)
     name = ("second", "minute", "hour", "day")[unit]
     return f"{count} {name}" if count == 1 else f"{count} {name}s"

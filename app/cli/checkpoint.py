@@ -1,0 +1,57 @@
+"""`credence checkpoint`: the newest signed head, from a running bureau or from this machine's own database.
+
+Exit codes: 0 printed (and accepted by the policy, when one was given), 1 not accepted or no answer, 2 wrong
+use.
+"""
+
+from __future__ import annotations
+
+import click
+
+from app.cli.client import Service
+from app.cli.params import policy_option, url_option
+from app.core.checkpoint import parse_note
+
+
+@click.command()
+@url_option
+@click.option(
+    "--local", is_flag=True, help="Read it from the database of CREDENCE_HOME instead of asking --url."
+)
+@policy_option()
+def checkpoint(url: str, local: bool, policy: bytes | None) -> None:
+    """Print the ledger's newest checkpoint: its name, its number of entries, their root, and who has signed
+    that.
+
+    With --policy its signatures are checked first. What goes to standard output is the checkpoint itself,
+    byte for byte.
+
+    \b
+        credence checkpoint --url https://bureau.example --policy policy > checkpoint
+    """  # noqa: D301 - click's mark for "leave as it is"
+    note = _local_checkpoint() if local else Service(url).checkpoint()
+    if policy is None:
+        parse_note(note)
+        click.echo("not verified: give --policy to have the signatures checked", err=True)
+    else:
+        from app.core.policy import Policy, verify_checkpoint  # noqa: PLC0415 - only with a policy
+
+        head = verify_checkpoint(Policy.parse(policy), note)
+        witnesses = len(head.cosignatures)
+        click.echo(
+            f"verified: signed by {head.log.name}, cosigned by {witnesses} of the policy's witnesses",
+            err=True,
+        )
+    click.echo(note, nl=False)
+
+
+def _local_checkpoint() -> bytes:
+    from app.services import public_log  # noqa: PLC0415 - loads the database
+    from app.services.bureau import Bureau  # noqa: PLC0415
+    from app.services.home import Home  # noqa: PLC0415
+
+    bureau = Bureau.open(Home.from_environment())
+    try:
+        return public_log.checkpoint(bureau)
+    finally:
+        bureau.close()

@@ -1,0 +1,139 @@
+"""`credence inquire`: a bank asks for one citizen's score and gets it with its proof.
+
+The inquiry is a signed event: who asks, about whom, for what purpose, under which consent. It goes into the
+ledger together with the answer, and the citizen sees both. Three files are left:
+
+    score.proof           the score and its proof (give it to `credence verify`)
+    score.proof.batch     the inquiry as it was signed and sent
+    score.proof.answer    the whole answer: the bureau's event, the two receipts, the advice
+    score.proof.refusal   instead of the first and third: the receipt of the refusal, an event as well
+
+Exit codes: 0 the proof is saved (and holds, when a policy was given), 1 refused, not answered or not
+proved, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import click
+import orjson
+
+from app.cli import plain, preparing
+from app.cli.client import RefusalError, Service
+from app.cli.files import write_whole
+from app.cli.params import NEW_FILE, PURPOSES, KeyFile, policy_option, url_option, utc_now
+from app.core import canon
+from app.core.batch import make_batch
+from app.core.errors import ConflictError, FormatError
+from app.core.events import decode_event
+from app.core.fields import format_b64url32, format_day, format_instant
+from app.core.identifiers import check_identifier
+from app.core.proof import verify_score_proof
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
+
+    from app.core.note import Signer
+    from app.core.notices import Genesis
+
+CLASSES = ("card", "overdraft", "instalment", "mortgage", "student", "business")
+
+
+@click.command()
+@click.option(
+    "--key", type=KeyFile(), required=True, help="The bank's private key, registered with the role bank."
+)
+@click.option("--citizen", metavar="ID", required=True, help="About whom, for example uci:17.")
+@click.option(
+    "--purpose", type=click.Choice(PURPOSES), required=True, help="For what: the consent must cover it."
+)
+@click.option("--consent", metavar="UUID", help="The consent's id, when there is one.")
+@click.option("--class", "class_", type=click.Choice(CLASSES), help="Of the credit that is applied for.")
+@click.option("--case", metavar="REF", help="Your case number, if it should be in the ledger.")
+@click.option(
+    "--out", type=NEW_FILE, default="score.proof", show_default=True, help="Where to save the proof."
+)
+@policy_option()
+@url_option
+def inquire(
+    *,
+    key: Signer,
+    citizen: str,
+    purpose: str,
+    consent: str | None,
+    class_: str | None,
+    case: str | None,
+    out: Path,
+    policy: bytes | None,
+    url: str,
+) -> None:
+    """Ask for a citizen's score, as a bank. The inquiry and the answer become part of the ledger.
+
+    With --policy the proof is verified at once, and the score is shown only as far as it is proved.
+
+    \b
+        credence inquire --key bank.key --citizen uci:17 --purpose credit_application \\
+            --consent 019ab6a4-... --out 17.proof --policy policy
+    """  # noqa: D301 - click's mark for "leave as it is"
+    asked, answered, refused = (out.with_name(out.name + end) for end in (".batch", ".answer", ".refusal"))
+    for path in (out, asked, answered, refused):
+        if path.exists():
+            raise ConflictError(f"{path} is there already: an inquiry is evidence, so choose another --out")
+    service = Service(url)
+    genesis, now = service.genesis(), utc_now()
+    try:
+        check_identifier(genesis.scheme, citizen)
+    except FormatError as error:
+        raise click.BadParameter(error.detail, param_hint="--citizen") from None
+    fields = {"purpose": purpose, "consent": consent, "class": class_, "case": case}
+    chosen = {name: value for name, value in fields.items() if value is not None}
+    batch = inquiry_batch(key, genesis, citizen, chosen, now=now, random=secrets.token_bytes(60))
+    write_whole(asked, batch)
+    try:
+        answer = service.inquire(batch)
+    except RefusalError as error:
+        write_whole(refused, error.receipt)
+        click.echo(f"The receipt of the refusal is in {refused}.")
+        raise
+    if not isinstance(answer.get("proof"), dict):
+        raise FormatError(f"{url} answered without a proof")
+    proof = canon.encode(answer["proof"])
+    write_whole(answered, orjson.dumps(answer))
+    write_whole(out, proof)
+    advice = answer.get("advice")
+    click.echo(f"The proof is in {out}, the answer with its receipts in {answered}.")
+    if isinstance(advice, str):
+        click.echo(plain(advice))
+    if policy is None:
+        click.echo("Not verified: give --policy, or run `credence verify`.")
+        return
+    from app.cli.verify import say_verified  # noqa: PLC0415 - only with a policy
+
+    verified = verify_score_proof(proof, policy, at=utc_now(), identifier=citizen)
+    say_verified(verified, "en", as_json=False)
+
+
+def inquiry_batch(
+    key: Signer, genesis: Genesis, citizen: str, chosen: dict[str, str], *, now: dt.datetime, random: bytes
+) -> bytes:
+    """The `.batch` file of one inquiry; `random` is 60 bytes.
+
+    FormatError or RuleError when the ledger would refuse it.
+    """
+    event_id = preparing.uuid7(int(now.timestamp() * 1000), random[:10])
+    event = chosen | {
+        "ledger": genesis.origin,
+        "furnisher": key.name,
+        "id": event_id,
+        "type": "inquiry",
+        "citizen": citizen,
+        "nonce": format_b64url32(random[28:]),
+        "day": format_day(preparing.local_day(genesis, now)),
+        "time": format_instant(now),
+    }
+    line = canon.encode(event | {"v": 1})
+    decode_event(line, preparing.header_of(genesis, key.name, now))
+    return make_batch(key, genesis.origin, f"inquiry-{event_id}", [line])

@@ -1,0 +1,103 @@
+"""`credence verify`: a score proof, checked on this machine alone.
+
+Exit codes: 0 it holds, 1 it does not, 2 the command was used wrongly (no such file, a policy that cannot be
+read). Nothing is fetched and nothing is sent; the clock of this machine is read unless `--at` is given.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli import plain
+from app.cli.params import FILE, Duration, Moment, policy_option, read_limited, utc_now
+from app.core.errors import CredenceError
+from app.core.proof import PROOF_BYTES_MAX, Verified, verify_score_proof
+from app.core.proof_words import LANGUAGES
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+    from pathlib import Path
+
+WIDTH = 100
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@policy_option(required=True)
+@click.option(
+    "--citizen",
+    metavar="ID",
+    help="Whose score it should be, for example uci:17. Without it, nobody's is checked.",
+)
+@click.option(
+    "--at", type=Moment(), help="Judge as of this moment instead of now, for example 2026-11-22T15:24:00Z."
+)
+@click.option(
+    "--max-age",
+    "max_age_s",
+    type=Duration(),
+    default="48h",
+    show_default=True,
+    help="How old the block and the cosignatures may be: 90s, 30m, 48h, 7d.",
+)
+@click.option(
+    "--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the sentences."
+)
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON instead of sentences.")
+def verify(
+    *,
+    file: Path,
+    policy: bytes,
+    citizen: str | None,
+    at: dt.datetime | None,
+    max_age_s: int,
+    language: str,
+    as_json: bool,
+) -> None:
+    """Check the score proof FILE against a policy, offline.
+
+    Says in sentences what has been proved, for which day, and what has not. Exits with 0 when the proof
+    holds and with 1 when it does not.
+
+    \b
+        credence verify score.proof --policy policy
+        credence verify score.proof --policy policy --citizen uci:17 --max-age 7d --json
+    """  # noqa: D301 - click's mark for "leave as it is"
+    data = read_limited(file, PROOF_BYTES_MAX)
+    try:
+        verified = verify_score_proof(
+            data, policy, at=at or utc_now(), max_age_s=max_age_s, identifier=citizen
+        )
+    except CredenceError as error:
+        _say_failed(error, as_json=as_json)
+        raise click.exceptions.Exit(1) from None
+    say_verified(verified, language, as_json=as_json)
+
+
+def say_verified(verified: Verified, language: str, *, as_json: bool) -> None:
+    """Print what a proof has shown."""
+    if as_json:
+        _print_json(verified.as_json())
+        return
+    for sentence in verified.sentences(language):
+        line = plain(sentence)
+        if language == "en":  # Chinese has no spaces to break at, and terminals do that by themselves
+            line = textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False)
+        click.echo(line)
+
+
+def _say_failed(error: CredenceError, *, as_json: bool) -> None:
+    if as_json:
+        _print_json({"proved": False, "code": error.code, "detail": error.detail})
+        return
+    click.echo(f"NOT PROVED: {plain(error.detail)}")
+
+
+def _print_json(value: Mapping[str, object]) -> None:
+    import orjson  # noqa: PLC0415 - the core has it loaded; here it is only for printing
+
+    click.echo(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
