@@ -1,5 +1,5 @@
 """The score on its scale: where things stand in the picture `_scale.html` draws. Units are those of its
-viewBox, 400 wide.
+viewBox, 320 wide.
 
 The picture is an SVG with a title and a description, so it can be read aloud; the same number stands beside
 it as text. No style attributes: the page's security policy allows none.
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LOWEST, HIGHEST = 300, 850
-LEFT, RIGHT = 20, 380
+LEFT, RIGHT = 16, 304
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +34,4 @@ def scale(score: int) -> Scale:
     assert LOWEST <= score <= HIGHEST
     at = position(score)
     ticks = tuple((value, position(value)) for value in (300, 400, 500, 600, 700, 850))
-    return Scale(score, at, min(max(at, LEFT + 12), RIGHT - 12), ticks)
+    return Scale(score, at, min(max(at, LEFT), RIGHT), ticks)

@@ -201,6 +201,8 @@ def _text(name: str, value: Any, currency: str) -> str:
         return language.format_money(value, currency)
     if name in DAY_FIELDS:
         return language.format_day(value)
+    if name == "recipient" and value == "citizen":
+        return str(gettext("you"))
     if isinstance(value, list):
         separator = "、" if language.code() == "zh" else ", "
         return separator.join(_text(name, each, currency) for each in value)

@@ -6,9 +6,12 @@ import datetime as dt
 import itertools
 import os
 import secrets
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CITIZEN, THIN, FROZEN = "uci:1", "uci:22", "uci:333"
 LENDER, UTILITY, BANK, ENROLMENT = "lender.example", "power.example/grid", "bank.example", "enrolment.example"
@@ -75,22 +78,80 @@ class World:
         """Two years of a card with one late spell for one citizen, a month of power for another, consents, a freeze."""
         from app.services.intake import admit
 
-        lines = [self.line(LENDER, "account_opened", CITIZEN, account="card-1", currency="TWD", opened_on=self.day(700), limit_minor=2_000_000, day=self.day(700), **{"class": "card"})]
+        lines = [
+            self.line(
+                LENDER,
+                "account_opened",
+                CITIZEN,
+                account="card-1",
+                currency="TWD",
+                opened_on=self.day(700),
+                limit_minor=2_000_000,
+                day=self.day(700),
+                **{"class": "card"},
+            )
+        ]
         for month in range(22, -1, -1):
             day = self.day(30 * month + 1)
             lines += [
-                self.line(LENDER, "statement", CITIZEN, day=day, account="card-1", currency="TWD", balance_minor=391_300, limit_minor=2_000_000, minimum_minor=20_000),
-                self.line(LENDER, "payment", CITIZEN, day=day, account="card-1", currency="TWD", amount_minor=391_300),
+                self.line(
+                    LENDER,
+                    "statement",
+                    CITIZEN,
+                    day=day,
+                    account="card-1",
+                    currency="TWD",
+                    balance_minor=391_300,
+                    limit_minor=2_000_000,
+                    minimum_minor=20_000,
+                ),
+                self.line(
+                    LENDER,
+                    "payment",
+                    CITIZEN,
+                    day=day,
+                    account="card-1",
+                    currency="TWD",
+                    amount_minor=391_300,
+                ),
             ]
             if month == 5:
-                late = {"first_delinquent_on": self.day(30 * month + 40), "notified_on": day, "notified_by": "letter"}
-                lines.append(self.line(LENDER, "status", CITIZEN, day=day, account="card-1", status="late_30", **late))
+                late = {
+                    "first_delinquent_on": self.day(30 * month + 40),
+                    "notified_on": day,
+                    "notified_by": "letter",
+                }
+                lines.append(
+                    self.line(LENDER, "status", CITIZEN, day=day, account="card-1", status="late_30", **late)
+                )
             else:
-                lines.append(self.line(LENDER, "status", CITIZEN, day=day, account="card-1", status="on_time", paid="full"))
+                lines.append(
+                    self.line(
+                        LENDER, "status", CITIZEN, day=day, account="card-1", status="on_time", paid="full"
+                    )
+                )
         admit(self.bureau, self.batch(LENDER, lines))
-        admit(self.bureau, self.batch(UTILITY, [self.line(UTILITY, "utility", each, account="meter", status="on_time") for each in (THIN, FROZEN)]))
+        admit(
+            self.bureau,
+            self.batch(
+                UTILITY,
+                [
+                    self.line(UTILITY, "utility", each, account="meter", status="on_time")
+                    for each in (THIN, FROZEN)
+                ],
+            ),
+        )
         consents = [
-            self.line(ENROLMENT, "consent_given", each, grantee=BANK, purposes=["credit_application"], until=self.day(-365), basis="research", basis_ref="p-1")
+            self.line(
+                ENROLMENT,
+                "consent_given",
+                each,
+                grantee=BANK,
+                purposes=["credit_application"],
+                until=self.day(-365),
+                basis="research",
+                basis_ref="p-1",
+            )
             for each in (CITIZEN, FROZEN)
         ]
         frozen = self.line(ENROLMENT, "freeze", FROZEN, basis="research", basis_ref="p-2")

@@ -9,7 +9,9 @@ from tests.web.conftest import CITIZEN, LENDER, UTILITY
 
 
 def test_a_batch_is_admitted_once_and_its_receipt_stays(client, world):
-    body = world.batch(UTILITY, [world.line(UTILITY, "utility", "uci:9", account="m", status="on_time")], "twice")
+    body = world.batch(
+        UTILITY, [world.line(UTILITY, "utility", "uci:9", account="m", status="on_time")], "twice"
+    )
     first = client.post("/v1/batches", data=body, content_type="application/x-ndjson")
     again = client.post("/v1/batches", data=body, content_type="application/x-ndjson")
     assert (first.status_code, again.status_code) == (201, 200)
@@ -31,7 +33,9 @@ def test_an_inquiry_is_answered_with_a_proof_that_holds(client, world):
     assert set(members) == {"answer", "receipts", "proof", "advice"}
     start = answer.data.index(b'"proof":') + len(b'"proof":')
     proof = answer.data[start : answer.data.index(b',"advice"')]  # the canonical bytes, not an equal object
-    verified = verify_score_proof(proof, own_policy_of(world.bureau), at=dt.datetime.now(dt.UTC), identifier=CITIZEN)
+    verified = verify_score_proof(
+        proof, own_policy_of(world.bureau), at=dt.datetime.now(dt.UTC), identifier=CITIZEN
+    )
     assert verified.score == members["answer"]["score"]
     assert all(receipt.startswith("credence/receipt@v1\n") for receipt in members["receipts"])
 
@@ -47,7 +51,14 @@ def test_figures_are_the_ledgers(client, world):
 def test_the_description_names_every_endpoint_and_status(client):
     spec = client.get("/v1/openapi.json").get_json()
     assert spec["openapi"].startswith("3.1")
-    assert set(spec["paths"]) >= {"/v1/batches", "/v1/inquiries", "/v1/figures", "/checkpoint", "/tile/{rest}", "/policy"}
+    assert set(spec["paths"]) >= {
+        "/v1/batches",
+        "/v1/inquiries",
+        "/v1/figures",
+        "/checkpoint",
+        "/tile/{rest}",
+        "/policy",
+    }
     post = spec["paths"]["/v1/batches"]["post"]
     assert set(post["responses"]) == {"200", "201", "400", "403", "409", "413", "415", "422", "429", "503"}
     assert list(post["requestBody"]["content"]) == ["application/x-ndjson"]
@@ -61,15 +72,23 @@ def test_every_endpoint_is_in_the_handbook(app):
     from pathlib import Path
 
     text = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
-    missing = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint != "static" and f"`{rule.rule}`" not in text}
+    missing = {
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint != "static" and f"`{rule.rule}`" not in text
+    }
     assert not missing
 
 
 def test_a_chunked_body_without_a_length_is_read_whole(client, world):
     import io
 
-    body = world.batch(LENDER, [world.line(LENDER, "payment", CITIZEN, account="card-1", currency="TWD", amount_minor=5)])
+    body = world.batch(
+        LENDER, [world.line(LENDER, "payment", CITIZEN, account="card-1", currency="TWD", amount_minor=5)]
+    )
     answer = client.post(
-        "/v1/batches", input_stream=io.BytesIO(body), environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+        "/v1/batches",
+        input_stream=io.BytesIO(body),
+        environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
     )
     assert answer.status_code == 201, answer.data

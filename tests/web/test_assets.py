@@ -10,8 +10,18 @@ STATIC = Path(__file__).parents[2] / "app" / "web" / "static"
 
 
 def test_hashes_are_those_written_down():
-    listed = dict(re.findall(r"^\| (\S+) \|.*\| ([0-9a-f]{64}) \|$", (STATIC / "vendor" / "VENDOR.md").read_text(), re.MULTILINE))
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (STATIC / "vendor").iterdir() if path.name != "VENDOR.md"}
+    listed = dict(
+        re.findall(
+            r"^\| (\S+) \|.*\| ([0-9a-f]{64}) \|$",
+            (STATIC / "vendor" / "VENDOR.md").read_text(),
+            re.MULTILINE,
+        )
+    )
+    files = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (STATIC / "vendor").iterdir()
+        if path.name != "VENDOR.md"
+    }
     assert {name: listed.get(name) for name in files} == files
 
 

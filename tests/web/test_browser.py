@@ -15,11 +15,20 @@ import pytest
 from tests.web.conftest import CITIZEN, THIN
 
 CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync".split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WIDTHS = {"phone": 360, "desktop": 1280}
 SHOT_HEIGHT_MAX = 2400
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed: tests/tools.sh does it")
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed: tests/tools.sh does it"
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +65,19 @@ def visit(browser, address, app):
     contexts, complaints = [], []
 
     def new(language="en", width="desktop", *, javascript=True):
-        context = browser.new_context(viewport={"width": WIDTHS[width], "height": 800}, base_url=address, java_script_enabled=javascript)
+        context = browser.new_context(
+            viewport={"width": WIDTHS[width], "height": 800}, base_url=address, java_script_enabled=javascript
+        )
         context.add_cookies([{"name": "lang", "value": language, "url": address}])
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if "Failed to load resource" not in message.text else None)
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text) if "Failed to load resource" not in message.text else None
+            ),
+        )
         return page
 
     yield new
@@ -105,7 +121,14 @@ def judge(page, name, language, width):
 @pytest.mark.parametrize("width", list(WIDTHS))
 def test_every_page_is_accessible(visit, world, tmp_path, language, width):
     page = visit(language, width)
-    for name, path in (("home", "/"), ("problems", "/problems"), ("check", "/check"), ("open", "/open/x"), ("404", "/nope"), ("403", "/record")):
+    for name, path in (
+        ("home", "/"),
+        ("problems", "/problems"),
+        ("check", "/check"),
+        ("open", "/open/x"),
+        ("404", "/nope"),
+        ("403", "/record"),
+    ):
         page.goto(path)
         for summary in page.locator("summary").all():
             summary.click()
@@ -119,7 +142,9 @@ def test_every_page_is_accessible(visit, world, tmp_path, language, width):
     judge(page, "check-error", language, width)
     for name, data in (("check-bad", b"{}"), ("check-good", proof_file(world, tmp_path).read_bytes())):
         page.goto("/check")
-        page.set_input_files("input[type=file]", {"name": "score.proof", "mimeType": "application/json", "buffer": data})
+        page.set_input_files(
+            "input[type=file]", {"name": "score.proof", "mimeType": "application/json", "buffer": data}
+        )
         page.click("main button[type=submit]")
         page.wait_for_selector(".credence-panel--good" if name == "check-good" else ".govuk-error-summary")
         judge(page, name, language, width)
@@ -156,9 +181,10 @@ def test_a_file_can_be_dropped(visit, world, tmp_path):
     page.goto("/check")
     data = proof_file(world, tmp_path).read_text()
     transfer = page.evaluate_handle(
-        "(text) => { const t = new DataTransfer(); t.items.add(new File([text], 'score.proof')); return t; }", data
+        "(text) => { const t = new DataTransfer(); t.items.add(new File([text], 'score.proof')); return t; }",
+        data,
     )
-    page.dispatch_event(".govuk-file-upload-wrapper", "drop", {"dataTransfer": transfer})
+    page.dispatch_event(".govuk-file-upload-button", "drop", {"dataTransfer": transfer})
     page.fill("#identifier", CITIZEN)
     page.click("main button[type=submit]")
     assert "The proof holds" in page.inner_text("main")
@@ -187,6 +213,6 @@ def test_errors_take_the_focus(visit):
     page = visit()
     page.goto("/check")
     page.click("main button[type=submit]")
-    assert page.evaluate("document.activeElement.className") == "govuk-error-summary"
+    page.wait_for_function("document.activeElement.className == 'govuk-error-summary'")
     page.click(".govuk-error-summary a")
     assert page.evaluate("document.activeElement.id").startswith("proof")

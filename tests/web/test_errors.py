@@ -40,9 +40,40 @@ def bad_batches(world):
     broken = body.replace(b'"amount_minor":5', b'"amount_minor":6')
     yield "wrong root", broken, None, None
     yield "float", world.batch(LENDER, [good.replace(b'"amount_minor":5', b'"amount_minor":5.5')]), None, None
-    yield "unknown field", world.batch(LENDER, [world.line(LENDER, "payment", CITIZEN, account="c", currency="TWD", amount_minor=5, mood="good")]), 422, "rule"
-    yield "sensitive field", world.batch(LENDER, [world.line(LENDER, "payment", CITIZEN, account="c", currency="TWD", amount_minor=5, religion="x")]), 422, "rule"
-    yield "wrong role", world.batch(UTILITY, [world.line(UTILITY, "statement", CITIZEN, account="c", currency="TWD", balance_minor=5)]), 422, "rule"
+    yield (
+        "unknown field",
+        world.batch(
+            LENDER,
+            [
+                world.line(
+                    LENDER, "payment", CITIZEN, account="c", currency="TWD", amount_minor=5, mood="good"
+                )
+            ],
+        ),
+        422,
+        "rule",
+    )
+    yield (
+        "sensitive field",
+        world.batch(
+            LENDER,
+            [
+                world.line(
+                    LENDER, "payment", CITIZEN, account="c", currency="TWD", amount_minor=5, religion="x"
+                )
+            ],
+        ),
+        422,
+        "rule",
+    )
+    yield (
+        "wrong role",
+        world.batch(
+            UTILITY, [world.line(UTILITY, "statement", CITIZEN, account="c", currency="TWD", balance_minor=5)]
+        ),
+        422,
+        "rule",
+    )
 
 
 def test_every_bad_batch_is_refused_as_a_problem(client, world):
@@ -67,7 +98,10 @@ def test_a_sensitive_field_names_rule_and_article(client, world):
 
 
 def test_only_the_first_ten_lines_are_named(client, world):
-    lines = [world.line(LENDER, "payment", CITIZEN, account="c", currency="TWD", amount_minor=5, mood="x") for _ in range(15)]
+    lines = [
+        world.line(LENDER, "payment", CITIZEN, account="c", currency="TWD", amount_minor=5, mood="x")
+        for _ in range(15)
+    ]
     members = check_problem(client.post("/v1/batches", data=world.batch(LENDER, lines)), 422, kind="rule")
     assert 1 <= len(members["problems"]) <= 10
 
@@ -89,14 +123,21 @@ def test_an_unknown_key_and_a_wrong_signature_are_403(client, world):
 
 
 def test_the_same_batch_id_for_other_content_is_409(client, world):
-    lines = [world.line(LENDER, "payment", CITIZEN, account="card-1", currency="TWD", amount_minor=n) for n in (5, 6)]
+    lines = [
+        world.line(LENDER, "payment", CITIZEN, account="card-1", currency="TWD", amount_minor=n)
+        for n in (5, 6)
+    ]
     assert client.post("/v1/batches", data=world.batch(LENDER, lines[:1], "taken")).status_code == 201
-    check_problem(client.post("/v1/batches", data=world.batch(LENDER, lines[1:], "taken")), 409, kind="conflict")
+    check_problem(
+        client.post("/v1/batches", data=world.batch(LENDER, lines[1:], "taken")), 409, kind="conflict"
+    )
 
 
 def test_no_consent_is_403_and_frozen_is_423_each_with_a_receipt(client, world):
     for citizen, status, reason in ((THIN, 403, "no_consent"), (FROZEN, 423, "frozen")):
-        members = check_problem(client.post("/v1/inquiries", data=world.inquiry(citizen)), status, kind="no-consent")
+        members = check_problem(
+            client.post("/v1/inquiries", data=world.inquiry(citizen)), status, kind="no-consent"
+        )
         assert members["reason"] == reason
         assert members["receipt"].startswith("credence/receipt@v1\n")
         assert world.bureau.origin in members["receipt"]
@@ -106,8 +147,16 @@ def test_a_file_that_is_in_no_block_yet_is_409_with_retry_after(client, world):
     from app.services.intake import admit
     from tests.web.conftest import ENROLMENT
 
-    fields = {"grantee": BANK, "purposes": ["credit_application"], "until": world.day(-9), "basis": "research", "basis_ref": "p"}
-    admit(world.bureau, world.batch(ENROLMENT, [world.line(ENROLMENT, "consent_given", "uci:4444", **fields)]))
+    fields = {
+        "grantee": BANK,
+        "purposes": ["credit_application"],
+        "until": world.day(-9),
+        "basis": "research",
+        "basis_ref": "p",
+    }
+    admit(
+        world.bureau, world.batch(ENROLMENT, [world.line(ENROLMENT, "consent_given", "uci:4444", **fields)])
+    )
     answer = client.post("/v1/inquiries", data=world.inquiry("uci:4444"))
     check_problem(answer, 409, kind="not-yet", code="not-yet")
     assert int(answer.headers["Retry-After"]) >= 1
@@ -118,7 +167,9 @@ def test_too_large_is_413_announced_or_not(client):
     chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     stream = io.BytesIO(b"x" * (64 * 1024 + 1))
     check_problem(client.post("/v1/inquiries", input_stream=stream, environ_overrides=chunked), 413)
-    announced = client.post("/v1/batches", data=b"x", environ_overrides={"CONTENT_LENGTH": str(128 * 2**20 + 1)})
+    announced = client.post(
+        "/v1/batches", data=b"x", environ_overrides={"CONTENT_LENGTH": str(128 * 2**20 + 1)}
+    )
     check_problem(announced, 413, code="request-entity-too-large")
 
 
@@ -131,12 +182,25 @@ def test_a_path_for_machines_that_is_not_there_is_404_and_never_html(client, pat
     check_problem(client.get(path, headers={"Accept": "text/html"}), 404, code="not-found")
 
 
-@pytest.mark.parametrize("path", ["/v1/receipts/nobody/b", "/tile/0/x1", "/tile/0/000.p/256", "/tile/64/000", "/tile/x/000", "/tile/entries/999"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/receipts/nobody/b",
+        "/tile/0/x1",
+        "/tile/0/000.p/256",
+        "/tile/64/000",
+        "/tile/x/000",
+        "/tile/entries/999",
+    ],
+)
 def test_what_the_ledger_does_not_hold_is_404(client, path):
     check_problem(client.get(path, headers={"Accept": "text/html"}), 404, kind="not-found")
 
 
-@pytest.mark.parametrize(("method", "path", "allowed"), [("GET", "/v1/batches", "POST"), ("PUT", "/v1/inquiries", "POST"), ("DELETE", "/checkpoint", "GET")])
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/v1/batches", "POST"), ("PUT", "/v1/inquiries", "POST"), ("DELETE", "/checkpoint", "GET")],
+)
 def test_a_wrong_method_is_405_and_says_which_are_allowed(client, method, path, allowed):
     answer = client.open(path, method=method)
     check_problem(answer, 405, code="method-not-allowed")

@@ -35,7 +35,10 @@ def test_pages_have_a_strict_policy_with_a_fresh_nonce(client, path):
 
 def test_what_is_no_page_may_do_nothing_in_a_browser(client):
     for path in ("/v1/figures", "/checkpoint", "/livez", "/metrics", "/v1/nope"):
-        assert client.get(path).headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert (
+            client.get(path).headers["Content-Security-Policy"]
+            == "default-src 'none'; frame-ancestors 'none'"
+        )
 
 
 def test_with_https_cookies_are_secure_and_hsts_is_sent(world):
@@ -55,7 +58,13 @@ def test_who_only_reads_gets_no_cookie(client):
 
 
 def test_the_language_cookie_goes_back_only_to_a_path_of_ours(client):
-    for wanted, given in (("/check", "/check"), ("//evil.example", "/"), ("https://evil.example", "/"), ("/\\evil.example", "/"), ("/a\r\nX: y", "/")):
+    for wanted, given in (
+        ("/check", "/check"),
+        ("//evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/a\r\nX: y", "/"),
+    ):
         answer = client.post("/language", data={"language": "zh", "next": wanted})
         assert (answer.status_code, answer.headers["Location"]) == (303, given)
         assert "HttpOnly" in answer.headers["Set-Cookie"]
@@ -71,7 +80,10 @@ def test_the_browser_chooses_the_language_until_somebody_does(client):
 
 def test_a_request_has_an_id_and_a_proxys_is_kept(client):
     assert re.fullmatch(r"[0-9a-f]{32}", client.get("/livez").headers["X-Request-Id"])
-    assert client.get("/livez", headers={"X-Request-Id": "proxy-4711-abc"}).headers["X-Request-Id"] == "proxy-4711-abc"
+    assert (
+        client.get("/livez", headers={"X-Request-Id": "proxy-4711-abc"}).headers["X-Request-Id"]
+        == "proxy-4711-abc"
+    )
     assert client.get("/livez", headers={"X-Request-Id": "a b"}).headers["X-Request-Id"] != "a b"
 
 
@@ -94,7 +106,11 @@ def test_the_access_log_says_what_happened_and_to_nobody(world, link, tmp_path):
         ("POST", "/check", 400),
         ("GET", "(none)", 404),
     ]
-    assert all(set(line) == {"event", "time", "request_id", "method", "route", "status", "ms", "bytes_in", "bytes_out"} for line in requests)
+    assert all(
+        set(line)
+        == {"event", "time", "request_id", "method", "route", "status", "ms", "bytes_in", "bytes_out"}
+        for line in requests
+    )
     written = log.read_text()
     for secret in (link, "4711", "secret-agent", "127.0.0.1", "uci"):
         assert secret not in written
@@ -117,11 +133,15 @@ def test_metrics_of_several_processes_are_added_up(world, tmp_path):
     import subprocess
     import sys
 
-    code = "import sys; from pathlib import Path; from app.web.metrics import Metrics; m = Metrics(Path(sys.argv[1]));" \
+    code = (
+        "import sys; from pathlib import Path; from app.web.metrics import Metrics; m = Metrics(Path(sys.argv[1]));"
         "m.observe('GET', '/', 200, seconds=0.1, received=0, sent=7); print(m.render(None).decode())"
+    )
     run = [sys.executable, "-c", code, str(tmp_path)]
     environ = {**os.environ, "PYTHONPATH": "."}
-    outputs = [subprocess.run(run, capture_output=True, text=True, check=True, env=environ).stdout for _ in range(2)]
+    outputs = [
+        subprocess.run(run, capture_output=True, text=True, check=True, env=environ).stdout for _ in range(2)
+    ]
     assert 'credence_http_requests_total{method="GET",route="/",status="200"} 1.0' in outputs[0]
     assert 'credence_http_requests_total{method="GET",route="/",status="200"} 2.0' in outputs[1]
 

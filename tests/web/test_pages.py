@@ -69,7 +69,9 @@ def test_the_record_shows_the_score_the_points_and_every_event(record, world):
     assert len(points) == len(shown.criteria)
     count, number = 0, 1
     while (answer := record.get(f"/record?page={number}")).status_code == 200:
-        count += answer.text.count('class="credence-event"') - (answer.text.count('id="looks"') and len(shown.looks))
+        count += answer.text.count('class="credence-event"') - (
+            answer.text.count('id="looks"') and len(shown.looks)
+        )
         number += 1
     assert count == len(shown.events)
     assert dataclasses.is_dataclass(shown)
@@ -126,7 +128,7 @@ def test_a_thin_file_has_no_number_and_says_what_is_missing(client, world):
     assert "No score yet" in page
     assert "This is not a low score" in page
     assert "six months" in page
-    assert "<svg class=\"credence-scale\"" not in page
+    assert '<svg class="credence-scale"' not in page
 
 
 def test_a_citizen_in_no_block_yet_is_told_to_wait(client, world):
@@ -134,7 +136,10 @@ def test_a_citizen_in_no_block_yet_is_told_to_wait(client, world):
     from app.services.links import create_link
     from tests.web.conftest import UTILITY
 
-    admit(world.bureau, world.batch(UTILITY, [world.line(UTILITY, "utility", "uci:77", account="m", status="on_time")]))
+    admit(
+        world.bureau,
+        world.batch(UTILITY, [world.line(UTILITY, "utility", "uci:77", account="m", status="on_time")]),
+    )
     sign_in(client, create_link(world.bureau, "uci:77"))
     answer = client.get("/record")
     assert answer.status_code == 409

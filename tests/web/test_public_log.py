@@ -55,7 +55,11 @@ def test_entries_and_hashes_lead_to_the_signed_root(client):
     for index in range(-(-size // 256)):
         width = min(256, size - 256 * index)
         tile = client.get(tile_path("0", index, width))
-        assert (tile.status_code, tile.content_type, len(tile.data)) == (200, "application/octet-stream", 32 * width)
+        assert (tile.status_code, tile.content_type, len(tile.data)) == (
+            200,
+            "application/octet-stream",
+            32 * width,
+        )
         assert tile.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert tile.headers["Access-Control-Allow-Origin"] == "*"
         hashes += tile.data
@@ -85,7 +89,10 @@ def test_bundles_are_compressed_for_who_takes_it_and_tiles_are_not(client):
     assert gzip.decompress(packed.data) == plain.data
     refused = client.get(path, headers={"Accept-Encoding": "gzip;q=0, identity"})
     assert "Content-Encoding" not in refused.headers
-    assert "Content-Encoding" not in client.get(tile_path("0", 0, min(size, 256)), headers={"Accept-Encoding": "gzip"}).headers
+    assert (
+        "Content-Encoding"
+        not in client.get(tile_path("0", 0, min(size, 256)), headers={"Accept-Encoding": "gzip"}).headers
+    )
 
 
 def test_head_tells_the_same_without_the_body(client):

@@ -41,7 +41,9 @@ def test_every_text_is_translated_and_none_is_left_over():
     marked = {
         message
         for _, _, message, _, _ in extract_from_dir(
-            WEB, [("**.py", "python"), ("templates/**.html", "jinja2")], keywords={"_": None, "gettext": None, "N_": None}
+            WEB,
+            [("**.py", "python"), ("templates/**.html", "jinja2")],
+            keywords={"_": None, "gettext": None, "N_": None},
         )
     }
     translated = {message.id: message.string for message in catalog() if message.id}
@@ -60,7 +62,12 @@ def test_the_compiled_catalog_is_the_written_one():
 
 @pytest.mark.parametrize(
     ("identifier", "shown"),
-    [("cn:110101199003071233", "cn:110*************33"), ("uci:1", "uci:***1"), ("uci:12345", "uci:***45"), ("uci:999999999", "uci:*******99")],
+    [
+        ("cn:110101199003071233", "cn:110*************33"),
+        ("uci:1", "uci:***1"),
+        ("uci:12345", "uci:***45"),
+        ("uci:999999999", "uci:*******99"),
+    ],
 )
 def test_identifiers_are_masked(identifier, shown):
     from app.web.words import mask
@@ -70,7 +77,12 @@ def test_identifiers_are_masked(identifier, shown):
 
 @pytest.mark.parametrize(
     ("amount", "currency", "en", "zh"),
-    [(391_300, "TWD", "NT$3,913.00", "NT$3,913.00"), (5, "CNY", "CN¥0.05", "¥0.05"), (1234, "JPY", "¥1,234", "JP¥1,234"), (-50, "EUR", "-€0.50", "-€0.50")],
+    [
+        (391_300, "TWD", "NT$3,913.00", "NT$3,913.00"),
+        (5, "CNY", "CN¥0.05", "¥0.05"),
+        (1234, "JPY", "¥1,234", "JP¥1,234"),
+        (-50, "EUR", "-€0.50", "-€0.50"),
+    ],
 )
 def test_money_is_written_with_its_own_decimals(app, amount, currency, en, zh):
     from app.web.language import format_money
