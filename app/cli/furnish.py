@@ -83,8 +83,8 @@ def _furnish_one(service: Service, file: Path, key: Signer | None) -> None:
             if error.code != BATCH_ID_TAKEN:
                 raise
             message = (
-                "the ledger has these events already, in a batch that was signed elsewhere: its .batch file is"
-                f" the one that counts, and {path} can be removed"
+                "the ledger has these events already, in a batch that was signed elsewhere: that one counts,"
+                f" and {path} can be removed"
             )
             raise ConflictError(message, code=BATCH_ID_TAKEN) from None
 

@@ -8,6 +8,9 @@ ledger together with the answer, and the citizen sees both. Three files are left
     score.proof.answer    the whole answer: the bureau's event, the two receipts, the advice
     score.proof.refusal   instead of the first and third: the receipt of the refusal, an event as well
 
+An inquiry that was not answered (no network, no block yet) is sent again, as it was signed, by the same
+command.
+
 Exit codes: 0 the proof is saved (and holds, when a policy was given), 1 refused, not answered or not
 proved, 2 wrong use.
 """
@@ -22,10 +25,10 @@ import orjson
 
 from app.cli import plain, preparing
 from app.cli.client import RefusalError, Service
-from app.cli.files import write_whole
-from app.cli.params import NEW_FILE, PURPOSES, KeyFile, policy_option, url_option, utc_now
+from app.cli.files import write_once, write_whole
+from app.cli.params import NEW_FILE, PURPOSES, KeyFile, policy_option, read_limited, url_option, utc_now
 from app.core import canon
-from app.core.batch import make_batch
+from app.core.batch import make_batch, parse_batch
 from app.core.errors import ConflictError, FormatError
 from app.core.events import decode_event
 from app.core.fields import format_b64url32, format_day, format_instant
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from app.core.note import Signer
     from app.core.notices import Genesis
 
+CHOSEN_FIELDS = ("citizen", "purpose", "consent", "class", "case")
+INQUIRY_BYTES_MAX = 1 << 16
 CLASSES = ("card", "overdraft", "instalment", "mortgage", "student", "business")
 
 
@@ -79,19 +84,20 @@ def inquire(
             --consent 019ab6a4-... --out 17.proof --policy policy
     """  # noqa: D301 - click's mark for "leave as it is"
     asked, answered, refused = (out.with_name(out.name + end) for end in (".batch", ".answer", ".refusal"))
-    for path in (out, asked, answered, refused):
+    for path in (out, refused):
         if path.exists():
             raise ConflictError(f"{path} is there already: an inquiry is evidence, so choose another --out")
-    service = Service(url)
-    genesis, now = service.genesis(), utc_now()
-    try:
-        check_identifier(genesis.scheme, citizen)
-    except FormatError as error:
-        raise click.BadParameter(error.detail, param_hint="--citizen") from None
-    fields = {"purpose": purpose, "consent": consent, "class": class_, "case": case}
+    fields = {"citizen": citizen, "purpose": purpose, "consent": consent, "class": class_, "case": case}
     chosen = {name: value for name, value in fields.items() if value is not None}
-    batch = inquiry_batch(key, genesis, citizen, chosen, now=now, random=secrets.token_bytes(60))
-    write_whole(asked, batch)
+    service = Service(url)
+    if not asked.exists():
+        genesis = service.genesis()
+        try:
+            check_identifier(genesis.scheme, citizen)
+        except FormatError as error:
+            raise click.BadParameter(error.detail, param_hint="--citizen") from None
+        write_once(asked, inquiry_batch(key, genesis, chosen, now=utc_now(), random=secrets.token_bytes(60)))
+    batch = _same_inquiry(asked, key, chosen)
     try:
         answer = service.inquire(batch)
     except RefusalError as error:
@@ -116,8 +122,19 @@ def inquire(
     say_verified(verified, "en", as_json=False)
 
 
+def _same_inquiry(asked: Path, key: Signer, chosen: dict[str, str]) -> bytes:
+    """The signed inquiry on file, of this run or of one that was not answered."""
+    batch = read_limited(asked, INQUIRY_BYTES_MAX)
+    file = parse_batch(batch)
+    event = canon.decode_object(file.lines[0])
+    said = {name: event[name] for name in CHOSEN_FIELDS if name in event}
+    if (file.header.furnisher, said) != (key.name, chosen):
+        raise ConflictError(f"{asked} is there already, and it asks something else: choose another --out")
+    return batch
+
+
 def inquiry_batch(
-    key: Signer, genesis: Genesis, citizen: str, chosen: dict[str, str], *, now: dt.datetime, random: bytes
+    key: Signer, genesis: Genesis, chosen: dict[str, str], *, now: dt.datetime, random: bytes
 ) -> bytes:
     """The `.batch` file of one inquiry; `random` is 60 bytes.
 
@@ -129,7 +146,6 @@ def inquiry_batch(
         "furnisher": key.name,
         "id": event_id,
         "type": "inquiry",
-        "citizen": citizen,
         "nonce": format_b64url32(random[28:]),
         "day": format_day(preparing.local_day(genesis, now)),
         "time": format_instant(now),

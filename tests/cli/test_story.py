@@ -100,6 +100,32 @@ def test_the_whole_story(furnished):
     assert ledger.run("checkpoint", "--local", "--policy", "policy")[1] == checkpoint
 
 
+def test_an_inquiry_that_was_not_answered_is_sent_again_as_it_was(furnished):
+    ledger, folder = furnished, furnished.folder
+    ask = (
+        "inquire",
+        "--key",
+        "bank.example.key",
+        "--citizen",
+        "uci:17",
+        "--purpose",
+        "credit_application",
+        "--out",
+        "again.proof",
+    )
+    assert ledger.run(*ask)[0] == 0
+    asked, answer = (folder / "again.proof.batch").read_bytes(), (folder / "again.proof.answer").read_bytes()
+    (folder / "again.proof").unlink()
+    code, _, errors = ledger.run(*ask, "--case", "other")
+    assert (code, "asks something else" in errors) == (1, True)
+    code, _, errors = ledger.run(*ask)
+    assert code == 0, errors
+    assert (folder / "again.proof.batch").read_bytes() == asked
+    assert (
+        json.loads((folder / "again.proof.answer").read_bytes())["receipts"] == json.loads(answer)["receipts"]
+    )
+
+
 def test_a_refused_inquiry_leaves_its_receipt(furnished):
     code, output, errors = furnished.run(
         "inquire",

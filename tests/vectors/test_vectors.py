@@ -57,8 +57,9 @@ def test_made_again_the_files_are_the_same(name):
     assert make.render(name).encode() == (HERE / name).read_bytes()
 
 
-def test_no_file_is_left_over():
-    assert {path.name for path in HERE.glob("*.json")} == set(make.FILES)
+def test_every_file_is_made_and_described():
+    described = re.findall(r"^\| `(.*?)`", (HERE / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {path.name for path in HERE.glob("*.json")} == set(make.FILES) == set(described)
 
 
 def test_the_independent_reader_shares_nothing_with_the_product():
