@@ -98,21 +98,7 @@ def inquire(
             raise click.BadParameter(error.detail, param_hint="--citizen") from None
         write_once(asked, inquiry_batch(key, genesis, chosen, now=utc_now(), random=secrets.token_bytes(60)))
     batch = _same_inquiry(asked, key, chosen)
-    try:
-        answer = service.inquire(batch)
-    except RefusalError as error:
-        write_whole(refused, error.receipt)
-        click.echo(f"The receipt of the refusal is in {refused}.")
-        raise
-    if not isinstance(answer.get("proof"), dict):
-        raise FormatError(f"{url} answered without a proof")
-    proof = canon.encode(answer["proof"])
-    write_whole(answered, orjson.dumps(answer))
-    write_whole(out, proof)
-    advice = answer.get("advice")
-    click.echo(f"The proof is in {out}, the answer with its receipts in {answered}.")
-    if isinstance(advice, str):
-        click.echo(plain(advice))
+    proof = _ask(service, batch, out, answered, refused)
     if policy is None:
         click.echo("Not verified: give --policy, or run `credence verify`.")
         return
@@ -120,6 +106,26 @@ def inquire(
 
     verified = verify_score_proof(proof, policy, at=utc_now(), identifier=citizen)
     say_verified(verified, "en", as_json=False)
+
+
+def _ask(service: Service, batch: bytes, out: Path, answered: Path, refused: Path) -> bytes:
+    """Send the inquiry, keep what comes back, and give the proof."""
+    try:
+        answer = service.inquire(batch)
+    except RefusalError as error:
+        write_whole(refused, error.receipt)
+        click.echo(f"The receipt of the refusal is in {refused}.")
+        raise
+    if not isinstance(answer.get("proof"), dict):
+        raise FormatError(f"{service.url} answered without a proof")
+    proof = canon.encode(answer["proof"])
+    write_whole(answered, orjson.dumps(answer))
+    write_whole(out, proof)
+    click.echo(f"The proof is in {out}, the answer with its receipts in {answered}.")
+    advice = answer.get("advice")
+    if isinstance(advice, str):
+        click.echo(plain(advice))
+    return proof
 
 
 def _same_inquiry(asked: Path, key: Signer, chosen: dict[str, str]) -> bytes:
