@@ -92,4 +92,4 @@ def main() -> None:
 
     \b
         credence verify --help
-    """  # noqa: D301 - click's mark for "leave as it is"
+    """

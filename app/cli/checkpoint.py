@@ -28,7 +28,7 @@ def checkpoint(url: str, local: bool, policy: bytes | None) -> None:
 
     \b
         credence checkpoint --url https://bureau.example --policy policy > checkpoint
-    """  # noqa: D301 - click's mark for "leave as it is"
+    """
     note = _local_checkpoint() if local else Service(url).checkpoint()
     if policy is None:
         parse_note(note)

@@ -133,10 +133,13 @@ def _ask(home: Home, running: Running) -> None:
     genesis = service.genesis()
     research = Research(home, genesis.origin, utc_now().date())
     client = next(client for client in clients() if client.row == CITIZEN_ROW)
-    chosen = {"purpose": "credit_application", "consent": research.consent_id(client), "class": "card"}
-    batch = inquiry_batch(
-        research.bank, genesis, client.identifier, chosen, now=utc_now(), random=secrets.token_bytes(60)
-    )
+    chosen = {
+        "citizen": client.identifier,
+        "class": "card",
+        "consent": research.consent_id(client),
+        "purpose": "credit_application",
+    }
+    batch = inquiry_batch(research.bank, genesis, chosen, now=utc_now(), random=secrets.token_bytes(60))
     answer = service.inquire(batch)
     home.write(home.demo / "policy", f"log {genesis.vkey}\nquorum none\n")
     home.write(home.demo / "checkpoint", service.checkpoint())
@@ -154,7 +157,7 @@ def _verify(folder: Path, console: Console) -> None:
         str(folder / "policy"),
     ]
     command += ["--citizen", f"uci:{CITIZEN_ROW}"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)  # noqa: S603 - our own command
     console.print(result.stdout + result.stderr, highlight=False, markup=False)
     if result.returncode != 0:
         raise RefusedError(f"the proof did not verify (exit code {result.returncode})", code="demo-failed")

@@ -49,7 +49,7 @@ def furnish(files: tuple[Path, ...], key: Signer | None, url: str) -> None:
     \b
         credence furnish reports.batch
         credence furnish reports.ndjson --key bank.key --url https://bureau.example
-    """  # noqa: D301 - click's mark for "leave as it is"
+    """
     for file in files:
         if file.suffix not in (".batch", ".ndjson"):
             raise click.BadParameter(f"{file} is neither a .batch nor an .ndjson file", param_hint="FILES")

@@ -82,7 +82,7 @@ def inquire(
     \b
         credence inquire --key bank.key --citizen uci:17 --purpose credit_application \\
             --consent 019ab6a4-... --out 17.proof --policy policy
-    """  # noqa: D301 - click's mark for "leave as it is"
+    """
     asked, answered, refused = (out.with_name(out.name + end) for end in (".batch", ".answer", ".refusal"))
     for path in (out, refused):
         if path.exists():

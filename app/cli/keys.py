@@ -44,7 +44,7 @@ def keys() -> None:
     \b
         credence keys new bank.example/cards
         credence keys register bank.example_cards.key --role lender
-    """  # noqa: D301 - click's mark for "leave as it is"
+    """
 
 
 @keys.command()
@@ -63,7 +63,7 @@ def new(name: str, out: Path) -> None:
 
     \b
         credence keys new bank.example/cards --out keys/
-    """  # noqa: D301 - click's mark for "leave as it is"
+    """
     if not 1 <= len(name) <= 100 or set(name) - set("abcdefghijklmnopqrstuvwxyz0123456789.-/"):
         raise click.BadParameter("a key name is 1 to 100 characters of a-z 0-9 . - /", param_hint="NAME")
     signer = Signer.generate_from_seed(name, secrets.token_bytes(32))
@@ -93,7 +93,7 @@ def possession(key: Signer, ledger: str, role: str) -> None:
 
     \b
         credence keys possession bank.key --ledger credence.example/xiongan --role bank > possession.note
-    """  # noqa: D301 - click's mark for "leave as it is"
+    """
     click.echo(key.sign(possession_text(ledger, key.name, role, key.verifier.encode())), nl=False)
 
 
@@ -109,7 +109,7 @@ def register(keyfile: Path, role: str, note_file: Path | None) -> None:
     \b
         credence keys register bank.key --role bank
         credence keys register bank.vkey --role bank --possession possession.note
-    """  # noqa: D301 - click's mark for "leave as it is"
+    """
     try:
         key = vkey_or_key(keyfile)
     except FormatError as error:
@@ -131,7 +131,7 @@ def revoke(name: str, role: str, reason: str) -> None:
 
     \b
         credence keys revoke bank.example --role bank --reason "the laptop was lost"
-    """  # noqa: D301 - click's mark for "leave as it is"
+    """
     from app.services.register import revoke_key  # noqa: PLC0415 - loads the database
 
     with _bureau() as bureau:
@@ -145,7 +145,7 @@ def list_() -> None:
 
     \b
         credence keys list
-    """  # noqa: D301 - click's mark for "leave as it is"
+    """
     from app.core.register import STILL_VALID  # noqa: PLC0415
     from app.services.register import list_keys  # noqa: PLC0415 - loads the database
 

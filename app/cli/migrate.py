@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from app.db import engine, migrate as migrations
+from app.db import engine
+from app.db import migrate as migrations
 from app.services.founding import Charter, found
 from app.services.home import Home
 

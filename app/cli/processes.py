@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import click
 import psutil
@@ -52,7 +52,7 @@ class Running:
         self._log = home.path / "log" / "processes.log"
         self.database_url = ""
 
-    def __enter__(self) -> Running:
+    def __enter__(self) -> Self:
         self.database_url = engine.database_url(self.home.path)
         migrate.upgrade(self.database_url)
         found(self.home, Charter.from_environment(), self.database_url)
@@ -129,7 +129,7 @@ class Running:
         environment = os.environ | {"CREDENCE_HOME": str(self.home.path), "DATABASE_URL": self.database_url}
         self._log.parent.mkdir(exist_ok=True)
         with self._log.open("ab") as log:
-            return subprocess.Popen(
+            return subprocess.Popen(  # noqa: S603 - our own commands
                 command,
                 env=environment,
                 stdout=log,

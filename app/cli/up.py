@@ -79,7 +79,9 @@ def _summary(home: Home, running: Running) -> list[str]:
 
 def _counts(now: Figures) -> list[str]:
     return [
-        f"Ledger {now.origin}: {now.events:,} events of {now.citizens:,} citizens in {now.batches:,} batches and"
-        f" {now.blocks:,} blocks",
+        (
+            f"Ledger {now.origin}: {now.events:,} events of {now.citizens:,} citizens in {now.batches:,} batches and"
+            f" {now.blocks:,} blocks"
+        ),
         f"Tree of {now.tree_size:,} entries, root {now.root.hex()}",
     ]

@@ -66,7 +66,7 @@ def verify(
     \b
         credence verify score.proof --policy policy
         credence verify score.proof --policy policy --citizen uci:17 --max-age 7d --json
-    """  # noqa: D301 - click's mark for "leave as it is"
+    """
     data = read_limited(file, PROOF_BYTES_MAX)
     try:
         verified = verify_score_proof(

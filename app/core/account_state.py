@@ -55,13 +55,21 @@ class AccountState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def values(self) -> tuple[bytes, ...]:
         """Canonical JSON of the five values, in the order of `account.NAMES`."""
-        return bytes(self.history), bytes(self.score), bytes(self.receipt), bytes(self.file), bytes(self.flags)
+        return (
+            bytes(self.history),
+            bytes(self.score),
+            bytes(self.receipt),
+            bytes(self.file),
+            bytes(self.flags),
+        )
 
     def disclosures(self, salt_key: bytes, block: int) -> list[bytes]:
         """The five disclosures as salted at the block that wrote this state."""
         return [
             account.disclosure_of_json(salt, name, value)
-            for salt, name, value in zip(account.salts(salt_key, block), account.NAMES, self.values(), strict=True)
+            for salt, name, value in zip(
+                account.salts(salt_key, block), account.NAMES, self.values(), strict=True
+            )
         ]
 
     def account_value(self, salt_key: bytes, block: int) -> bytes:

@@ -20,7 +20,10 @@ FullTile: TypeAlias = "tuple[int, int, bytes]"
 
 
 def grow(
-    edge: Mapping[int, tuple[int, bytes]], tree_size: int, entries: Sequence[bytes], leaf_hashes: Sequence[bytes]
+    edge: Mapping[int, tuple[int, bytes]],
+    tree_size: int,
+    entries: Sequence[bytes],
+    leaf_hashes: Sequence[bytes],
 ) -> tuple[list[FullTile], Edge]:
     """Append entries to a log of `tree_size`: (full tiles as (level, index, data), the new edge)."""
     new_edge: Edge = dict(edge)

@@ -44,7 +44,9 @@ class NewBatch:
 
 def receipt_by_hash(connection: Connection, batch_hash: bytes) -> str | None:
     """The receipt of a batch that was admitted before."""
-    row = connection.execute("SELECT receipt FROM batches WHERE hash = %s", (batch_hash,), binary=True).fetchone()
+    row = connection.execute(
+        "SELECT receipt FROM batches WHERE hash = %s", (batch_hash,), binary=True
+    ).fetchone()
     return None if row is None else str(row[0])
 
 
@@ -99,7 +101,9 @@ def insert_batches(connection: Connection, ids: Sequence[int], batches: Sequence
             "events (batch, position, citizen, furnisher, event_id, commitment)",
             _event_rows(admission_id, batch),
         )
-        copy_rows(connection, "event_bodies (batch, position, sealed)", _body_rows(admission_id, batch.sealed))
+        copy_rows(
+            connection, "event_bodies (batch, position, sealed)", _body_rows(admission_id, batch.sealed)
+        )
 
 
 def _insert_few(connection: Connection, ids: Sequence[int], batches: Sequence[NewBatch]) -> None:
@@ -163,9 +167,7 @@ def try_lock_out_admissions(connection: Connection) -> bool:
 
 def all_notices(connection: Connection) -> list[tuple[int, bytes, int | None]]:
     """(admission id, payload, log index or None while unplaced), in admission order."""
-    query = (
-        "SELECT n.id, n.payload, p.first_index FROM notices n LEFT JOIN placements p ON p.admission = n.id ORDER BY n.id"
-    )
+    query = "SELECT n.id, n.payload, p.first_index FROM notices n LEFT JOIN placements p ON p.admission = n.id ORDER BY n.id"
     return [(row[0], bytes(row[1]), row[2]) for row in connection.execute(query, binary=True).fetchall()]
 
 

@@ -121,7 +121,9 @@ def insert_block(connection: Connection, block: StoredBlock) -> None:
     )
 
 
-_BLOCK = "SELECT b.number, b.tree_size, b.root, b.entry, b.checkpoint FROM blocks b "
+_BLOCK = (
+    "SELECT b.number, b.tree_size, b.root, b.entry, b.checkpoint FROM blocks b "  # with a condition behind it
+)
 
 
 def _block(row: tuple[int, int, bytes, bytes, str] | None) -> StoredBlock | None:
@@ -184,13 +186,15 @@ def publication(connection: Connection, block: int) -> str | None:
 
 def unpublished(connection: Connection) -> list[StoredBlock]:
     """Committed blocks that no reader has seen: what a crash between commit and publication leaves."""
-    query = _BLOCK + "WHERE number > (SELECT coalesce(max(block), -1) FROM publications) ORDER BY number"
+    query = _BLOCK + "WHERE number > (SELECT coalesce(max(block), -1) FROM publications) ORDER BY number"  # noqa: S608
     return [b for row in connection.execute(query, binary=True).fetchall() if (b := _block(row)) is not None]
 
 
 def store_document(connection: Connection, digest: bytes, body: bytes) -> None:
     """Keep a document that notices and blocks name by its hash."""
-    connection.execute("INSERT INTO documents (hash, body) VALUES (%s, %s) ON CONFLICT DO NOTHING", (digest, body))
+    connection.execute(
+        "INSERT INTO documents (hash, body) VALUES (%s, %s) ON CONFLICT DO NOTHING", (digest, body)
+    )
 
 
 def document(connection: Connection, digest: bytes) -> bytes | None:

@@ -31,7 +31,9 @@ class NewCitizen:
     wrapped: bytes
 
 
-_SELECT = "SELECT c.id, c.key, c.vrf_proof, k.wrapped FROM citizens c LEFT JOIN citizen_keys k ON k.citizen = c.id "
+_SELECT = (
+    "SELECT c.id, c.key, c.vrf_proof, k.wrapped FROM citizens c LEFT JOIN citizen_keys k ON k.citizen = c.id "
+)
 
 
 def _citizen(row: tuple[int, bytes, bytes, bytes | None]) -> Citizen:
@@ -40,7 +42,9 @@ def _citizen(row: tuple[int, bytes, bytes, bytes | None]) -> Citizen:
 
 def citizens_by_key(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Citizen]:
     """Those of `keys` that have a file, by key."""
-    rows = connection.execute(_SELECT + "WHERE c.key = ANY(%b::bytea[])", (list(keys),), binary=True).fetchall()
+    rows = connection.execute(
+        _SELECT + "WHERE c.key = ANY(%b::bytea[])", (list(keys),), binary=True
+    ).fetchall()
     return {bytes(row[1]): _citizen(row) for row in rows}
 
 
@@ -73,7 +77,8 @@ def enrol(connection: Connection, citizens: Iterable[NewCitizen]) -> dict[bytes,
 def add_link(connection: Connection, token_hash: bytes, citizen_id: int, expires_at: datetime) -> None:
     """Remember a one-time link by the hash of its token."""
     connection.execute(
-        "INSERT INTO links (token_hash, citizen, expires_at) VALUES (%s, %s, %s)", (token_hash, citizen_id, expires_at)
+        "INSERT INTO links (token_hash, citizen, expires_at) VALUES (%s, %s, %s)",
+        (token_hash, citizen_id, expires_at),
     )
 
 

@@ -21,7 +21,10 @@ _CHUNK_ROWS = 4096
 
 def copy_rows(connection: psycopg.Connection[Any], table_and_columns: str, rows: Iterable[bytes]) -> None:
     """COPY packed `rows` into e.g. `events (batch, position)`; all or nothing, like any statement."""
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table_and_columns} FROM STDIN (FORMAT BINARY)") as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {table_and_columns} FROM STDIN (FORMAT BINARY)") as copy,
+    ):
         copy.write(HEADER)
         chunk: list[bytes] = []
         for row in rows:

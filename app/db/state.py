@@ -66,12 +66,12 @@ def load_accounts(connection: Connection, citizens: Sequence[int]) -> list[Loade
         LEFT JOIN LATERAL (SELECT block, sealed FROM account_bodies WHERE citizen = c.id ORDER BY block DESC LIMIT 1)
             AS b ON true"""
     rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
-    return [
-        LoadedAccount(r[0], bytes(r[1]), r[2] and bytes(r[2]), r[3], r[4] and bytes(r[4])) for r in rows
-    ]
+    return [LoadedAccount(r[0], bytes(r[1]), r[2] and bytes(r[2]), r[3], r[4] and bytes(r[4])) for r in rows]
 
 
-def events_of_batches(connection: Connection, batches: Sequence[int], share: int, shares: int) -> list[LoadedEvent]:
+def events_of_batches(
+    connection: Connection, batches: Sequence[int], share: int, shares: int
+) -> list[LoadedEvent]:
     """Events of these batches whose citizen falls into one of several shares, by citizen and log order."""
     query = """
         SELECT e.citizen, e.batch, e.position, e.commitment, b.sealed
@@ -82,7 +82,9 @@ def events_of_batches(connection: Connection, batches: Sequence[int], share: int
     return [LoadedEvent(*row) for row in rows]
 
 
-def events_of_citizens(connection: Connection, citizens: Sequence[int]) -> list[tuple[LoadedEvent, int | None, int | None]]:
+def events_of_citizens(
+    connection: Connection, citizens: Sequence[int]
+) -> list[tuple[LoadedEvent, int | None, int | None]]:
     """Every event of these citizens with its log index and block (None while unplaced), by citizen and log order."""
     query = """
         SELECT e.citizen, e.batch, e.position, e.commitment, b.sealed, p.first_index + 1 + e.position, p.block
@@ -168,11 +170,15 @@ def copy_trie_tiles(connection: Connection, block: int, tiles: Iterable[tuple[in
     )
 
 
-def trie_tiles(connection: Connection, wanted: Sequence[tuple[int, bytes]], block: int) -> dict[tuple[int, bytes], tuple[int, bytes]]:
+def trie_tiles(
+    connection: Connection, wanted: Sequence[tuple[int, bytes]], block: int
+) -> dict[tuple[int, bytes], tuple[int, bytes]]:
     """Of the wanted (depth, prefix): (block that wrote it, data) at a block, where one is stored."""
     query = """
         SELECT w.depth, w.prefix, t.block, t.data FROM unnest(%b::smallint[], %b::bytea[]) AS w (depth, prefix)
         JOIN LATERAL (SELECT block, data FROM trie_tiles t WHERE t.depth = w.depth AND t.prefix = w.prefix
             AND t.block <= %s ORDER BY block DESC LIMIT 1) AS t ON true"""
-    rows = connection.execute(query, ([d for d, _ in wanted], [p for _, p in wanted], block), binary=True).fetchall()
+    rows = connection.execute(
+        query, ([d for d, _ in wanted], [p for _, p in wanted], block), binary=True
+    ).fetchall()
     return {(row[0], bytes(row[1])): (row[2], bytes(row[3])) for row in rows}

@@ -63,7 +63,9 @@ class Bureau:
         with session.transaction(engine) as connection:
             stored = admission.all_notices(connection)
         if not stored:
-            raise RefusedError("this database holds no ledger yet: run `credence up` or `credence migrate`", code="no-ledger")
+            raise RefusedError(
+                "this database holds no ledger yet: run `credence up` or `credence migrate`", code="no-ledger"
+            )
         genesis = notices.decode(stored[0][1])
         assert isinstance(genesis, notices.Genesis)
         vrf = VrfKey.from_seed(home.secret("vrf.seed"))

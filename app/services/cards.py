@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from app.db.session import Connection
 
+
 def publish_card(connection: Connection, document: bytes, now: dt.datetime) -> bytes:
     """Store a card and admit the notice that publishes it; its hash. Raises FormatError for a bad card."""
     parse_card(document)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from app.core.event_base import Event
     from app.db.session import Connection
 
 IN_PROCESS_EVENTS_MAX = 256
@@ -74,7 +75,7 @@ def fold_share(connection: Connection, wrap_key: bytes, task: Task) -> Share:
     return share
 
 
-def _fold_account(
+def _fold_account(  # noqa: PLR0917 - one account's share of a task
     connection: Connection,
     wrap_key: bytes,
     task: Task,
@@ -84,14 +85,16 @@ def _fold_account(
     nonce: bytes,
     share: Share,
 ) -> None:
-    assert loaded.wrapped is not None, f"citizen {loaded.citizen} has no keys: an erased file is not folded again"
+    assert loaded.wrapped is not None, (
+        f"citizen {loaded.citizen} has no keys: an erased file is not folded again"
+    )
     keys = sealing.unwrap(wrap_key, loaded.key, loaded.wrapped)
     previous = None
     if loaded.sealed is not None:
         previous = account_state.decode(sealing.unseal(keys.data_key, loaded.sealed))
     new = [_placed(task, keys.data_key, row) for row in rows]
 
-    def whole_history() -> list[tuple[int, object]]:
+    def whole_history() -> list[tuple[int, Event]]:
         person = Person(loaded.citizen, loaded.key, b"", keys.data_key, keys.salt_key)
         return history.whole_history(connection, person) + [(p.log_index, p.event) for p in new]
 
@@ -105,7 +108,9 @@ def _fold_account(
 
 
 def _placed(task: Task, data_key: bytes, row: state.LoadedEvent) -> PlacedEvent:
-    assert row.sealed is not None, f"body of batch {row.batch} position {row.position} is gone before it was folded"
+    assert row.sealed is not None, (
+        f"body of batch {row.batch} position {row.position} is gone before it was folded"
+    )
     event = decode_stored(sealing.unseal(data_key, row.sealed))
     log_index = task.first_indices[row.batch] + row.position
     return PlacedEvent(log_index, merkle.leaf_hash(entries.event_entry(row.commitment)), event)
@@ -120,7 +125,9 @@ class FoldingPool:
         self._processes = []
         for _ in range(size):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, url, wrap_key), daemon=True, name="credence-folding")
+            process = context.Process(
+                target=_serve, args=(theirs, url, wrap_key), daemon=True, name="credence-folding"
+            )
             process.start()
             theirs.close()
             self._pipes.append(ours)

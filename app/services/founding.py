@@ -45,7 +45,9 @@ class Charter:
         """CREDENCE_ORIGIN, CREDENCE_SCHEME, CREDENCE_PROFILE, CREDENCE_UTC_OFFSET_MINUTES; RefusedError if one is bad."""
         offset = environ.get("CREDENCE_UTC_OFFSET_MINUTES", "480")
         if not offset.lstrip("-").isdecimal() or not -720 <= int(offset) <= 840:
-            raise RefusedError("CREDENCE_UTC_OFFSET_MINUTES is a whole number from -720 to 840", code="bad-setting")
+            raise RefusedError(
+                "CREDENCE_UTC_OFFSET_MINUTES is a whole number from -720 to 840", code="bad-setting"
+            )
         usual = cls()
         return cls(
             environ.get("CREDENCE_ORIGIN", usual.origin),

@@ -43,7 +43,9 @@ def current_files(connection: Connection, persons: Iterable[Person]) -> dict[int
             waiting[row.citizen].append((UNPLACED_INDEX + row.batch, event_formats.decode_stored(line)))
     for citizen, events in waiting.items():
         # a repair changes the score at the next block; access and first delinquency do not wait for it
-        files[citizen] = fold.fold(files[citizen], [pair for pair in events if not fold.touches_repair(pair[1])])
+        files[citizen] = fold.fold(
+            files[citizen], [pair for pair in events if not fold.touches_repair(pair[1])]
+        )
     return files
 
 
@@ -56,7 +58,9 @@ def whole_history(connection: Connection, person: Person) -> list[tuple[int, eve
     ]
 
 
-def check(bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]) -> None:
+def check(
+    bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]
+) -> None:
     """Refuse a batch that contradicts the ledger's past (R8, targets of repairs). Raises RuleError."""
     problems = _check_first_delinquency(bureau, connection, furnisher, events)
     problems += _check_targets(bureau, connection, furnisher, events)
@@ -132,7 +136,9 @@ def _target_problem(
     if isinstance(event, event_formats.Correction | event_formats.Retraction) and owner != furnisher:
         return f"target {target} was reported by another furnisher, who alone can change it"
     if isinstance(event, event_formats.DisputeClosed) and furnisher not in (owner, bureau.signer.name):
-        return f"target {target} was reported by another furnisher; a dispute is closed by it or by the bureau"
+        return (
+            f"target {target} was reported by another furnisher; a dispute is closed by it or by the bureau"
+        )
     if isinstance(event, event_formats.Correction):
         if row.sealed is None:
             return f"target {target} was destroyed and cannot be corrected"

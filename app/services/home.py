@@ -74,7 +74,10 @@ class Home:
     def create_signer(self, name: str, key_name: str) -> Signer:
         """The key of this name, made if it is not there yet."""
         if not (self.keys / f"{name}.key").exists():
-            self.write(self.keys / f"{name}.key", Signer.generate_from_seed(key_name, secrets.token_bytes(32)).encode())
+            self.write(
+                self.keys / f"{name}.key",
+                Signer.generate_from_seed(key_name, secrets.token_bytes(32)).encode(),
+            )
         return self.signer(name)
 
     def create_secret(self, name: str) -> bytes:

@@ -109,7 +109,9 @@ def _the_inquiry(checked: intake.CheckedBatch) -> types.Inquiry:
     event = checked.events[0]
     if len(checked.events) != 1 or not isinstance(event, types.Inquiry):
         line = intake.FIRST_EVENT_LINE
-        raise intake.refusal([LineProblem(line, "format", "an inquiry comes as a batch of exactly one inquiry")])
+        raise intake.refusal(
+            [LineProblem(line, "format", "an inquiry comes as a batch of exactly one inquiry")]
+        )
     return event
 
 
@@ -129,10 +131,12 @@ def _answer(
         at = proofs.snapshot(bureau, connection)
         opened = proofs.account_at(connection, person, at)
     except NotFoundError as error:
-        raise NotYetError("the citizen's file is admitted and will be in the next block: ask again") from error
+        raise NotYetError(
+            "the citizen's file is admitted and will be in the next block: ask again"
+        ) from error
     proof = proofs.build(connection, person, at, opened, proofs.SHOWN_TO_BANKS)
     fields_ = _said(opened[1]) | {"block": at.block.number, "shown": sorted(proofs.SHOWN_TO_BANKS)}
-    answer, line, reply = _reply(bureau, checked, event, "answer", fields_)
+    answer, reply = _reply(bureau, checked, event, "answer", fields_)
     receipts = intake.store(bureau, connection, [checked, reply])
     return Answer(answer, (receipts[0], receipts[1]), proof)
 
@@ -150,15 +154,15 @@ def _refuse(
     event: types.Inquiry,
     reason: access.Reason,
 ) -> ConsentError:
-    _, _, reply = _reply(bureau, checked, event, "refusal", {"reason": reason})
+    _, reply = _reply(bureau, checked, event, "refusal", {"reason": reason})
     receipts = intake.store(bureau, connection, [checked, reply])
     return ConsentError(access.REASONS[reason], reason=reason, receipt=receipts[1])
 
 
 def _reply(
     bureau: Bureau, checked: intake.CheckedBatch, event: types.Inquiry, kind: str, more: dict[str, Any]
-) -> tuple[dict[str, Any], bytes, intake.CheckedBatch]:
-    """The bureau's own batch of one event about an inquiry: (the event, its line, the batch)."""
+) -> tuple[dict[str, Any], intake.CheckedBatch]:
+    """The bureau's own batch of one event about an inquiry: (the event, the batch)."""
     reply = {
         "inquiry": checked.commitments[0].hex(),
         "purpose": event.purpose,
@@ -166,10 +170,12 @@ def _reply(
         **more,
     }
     line = own_event(bureau, kind, event.citizen, reply)
-    body = batches.make_batch(bureau.signer, bureau.origin, f"{kind}-{checked.file.batch_hash.hex()[:40]}", [line])
+    body = batches.make_batch(
+        bureau.signer, bureau.origin, f"{kind}-{checked.file.batch_hash.hex()[:40]}", [line]
+    )
     file = batches.parse_batch(body)
     decoded = event_formats.decode_stored(line)
-    return orjson.loads(line), line, intake.CheckedBatch(file, [decoded], batches.check_root(file))
+    return orjson.loads(line), intake.CheckedBatch(file, [decoded], batches.check_root(file))
 
 
 def own_event(bureau: Bureau, kind: str, citizen: str, more: dict[str, Any]) -> bytes:
@@ -216,6 +222,8 @@ def _again(bureau: Bureau, connection: Connection, file: batches.BatchFile, rece
             reason: access.Reason = recorded["reason"]
             raise ConsentError(access.REASONS[reason], reason=reason, receipt=reply_receipt.encode())
         at = proofs.snapshot(bureau, connection)
-        proof = proofs.build(connection, person, at, proofs.account_at(connection, person, at), proofs.SHOWN_TO_BANKS)
+        proof = proofs.build(
+            connection, person, at, proofs.account_at(connection, person, at), proofs.SHOWN_TO_BANKS
+        )
         return Answer(recorded, (receipt, reply_receipt.encode()), proof)
     raise RefusedError("an inquiry is recorded without its answer: run `credence audit`")

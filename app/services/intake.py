@@ -157,9 +157,13 @@ def _refused_types(events: Sequence[event_formats.Event], roles: frozenset[str])
     for line, event in enumerate(events, FIRST_EVENT_LINE):
         kind = event_formats.type_of(event)
         if kind not in allowed:
-            problems.append(LineProblem(line, "R4", f"a key of role {', '.join(sorted(roles))} may not report {kind!r}"))
+            problems.append(
+                LineProblem(line, "R4", f"a key of role {', '.join(sorted(roles))} may not report {kind!r}")
+            )
         elif getattr(event, "assertion", None) is not None:
-            problems.append(LineProblem(line, "R4", "passkey assertions are not accepted yet: use basis and basis_ref"))
+            problems.append(
+                LineProblem(line, "R4", "passkey assertions are not accepted yet: use basis and basis_ref")
+            )
         if len(problems) == PROBLEMS_MAX:
             break
     return problems
@@ -168,13 +172,17 @@ def _refused_types(events: Sequence[event_formats.Event], roles: frozenset[str])
 def _refuse_online_types(events: Sequence[event_formats.Event]) -> None:
     for line, event in enumerate(events, FIRST_EVENT_LINE):
         if event_formats.type_of(event) in ONLINE_TYPES:
-            raise refusal([LineProblem(line, "R15", "an inquiry is answered at once: send it to /v1/inquiries")])
+            raise refusal(
+                [LineProblem(line, "R15", "an inquiry is answered at once: send it to /v1/inquiries")]
+            )
 
 
 def refusal(problems: Sequence[LineProblem]) -> RuleError:
     """One error for a batch that rules refuse, naming the first lines."""
     first = problems[0]
-    message = f"the batch is refused whole and nothing was stored; line {first.line} ({first.rule}): {first.detail}"
+    message = (
+        f"the batch is refused whole and nothing was stored; line {first.line} ({first.rule}): {first.detail}"
+    )
     return RuleError(message, code="batch-refused", problems=tuple(problems[:PROBLEMS_MAX]))
 
 
@@ -185,7 +193,9 @@ def store(bureau: Bureau, connection: Connection, checked: Sequence[CheckedBatch
     sealed = [_seal(one, people) for one in checked]
     ids = admission.draw_batch_ids(connection, len(checked))
     for one in checked:
-        check_signature(bureau, connection, one.file)  # under the lock: a revocation may have come in meanwhile
+        check_signature(
+            bureau, connection, one.file
+        )  # under the lock: a revocation may have come in meanwhile
     admitted_at = bureau.now()
     receipts = [_receipt(bureau, one.file, admitted_at) for one in checked]
     rows = [
@@ -240,12 +250,16 @@ def _explain_collision(bureau: Bureau, file: batches.BatchFile) -> Admission:
             return Admission(known, fresh=False)
         events, _ = event_formats.decode_events(file.lines, limits_of(bureau, file.header))
         ids = event_id_bytes(events)
-        taken = admission.taken_event_ids(connection, bureau.furnisher_number(connection, file.header.furnisher), ids)
+        taken = admission.taken_event_ids(
+            connection, bureau.furnisher_number(connection, file.header.furnisher), ids
+        )
     problems = [
         LineProblem(line, "R6", f"event id {event.id} is in the ledger already")
         for line, (event, event_id) in enumerate(zip(events, ids, strict=True), FIRST_EVENT_LINE)
         if event_id in taken
     ]
     if not problems:
-        raise ConflictError("another request with the same content is being stored; send it again", code="busy")
+        raise ConflictError(
+            "another request with the same content is being stored; send it again", code="busy"
+        )
     raise refusal(problems)

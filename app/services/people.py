@@ -69,13 +69,19 @@ class People:
 
     def enrol(self, connection: Connection, identifiers: Collection[str]) -> dict[str, Person]:
         """All of these citizens, new ones with fresh secrets in this transaction (so not remembered before it commits)."""
-        begun = {i: self.vrf_key.begin(vrf.citizen_alpha(self.origin, i)) for i in identifiers if i not in self._keys}
+        begun = {
+            i: self.vrf_key.begin(vrf.citizen_alpha(self.origin, i))
+            for i in identifiers
+            if i not in self._keys
+        }
         for identifier, evaluation in begun.items():
             self._remember_key(identifier, vrf.citizen_key(evaluation.output()))
         found = self.find(connection, identifiers)
         new = {self.key_of(i): i for i in identifiers if i not in found}
         if new:
-            for key, row in rows.enrol(connection, [self._new_citizen(i, begun.get(i)) for i in new.values()]).items():
+            for key, row in rows.enrol(
+                connection, [self._new_citizen(i, begun.get(i)) for i in new.values()]
+            ).items():
                 found[new[key]] = self.unwrap(row)
         return found
 

@@ -114,7 +114,9 @@ def _views(connection: Connection, person: Person, newest_block: int) -> tuple[l
                 type=event_formats.type_of(event),
                 furnisher=event.furnisher,
                 negative=event_formats.is_negative(event),
-                fields={name: value for name, value in orjson.loads(line).items() if name not in COMMON_FIELDS},
+                fields={
+                    name: value for name, value in orjson.loads(line).items() if name not in COMMON_FIELDS
+                },
             )
         )
     views.reverse()

@@ -20,7 +20,9 @@ OPEN_ROLES = ("lender", "utility", "public_body", "bank", "enrolment")
 def register_key(bureau: Bureau, key: Signer | bytes, role: str) -> KeyRecord:
     """Register a key by its signer, or by its holder's possession note. Raises RuleError, SignatureError, ConflictError."""
     if role not in OPEN_ROLES:
-        raise RuleError(f"{role!r} is no role for a registered organisation: {', '.join(OPEN_ROLES)}", code="unknown-role")
+        raise RuleError(
+            f"{role!r} is no role for a registered organisation: {', '.join(OPEN_ROLES)}", code="unknown-role"
+        )
     if isinstance(key, Signer):
         notice = notices.key_registered(key, role, bureau.origin, bureau.now())
     else:
@@ -31,10 +33,17 @@ def register_key(bureau: Bureau, key: Signer | bytes, role: str) -> KeyRecord:
             if record.role == role:
                 if record.vkey == notice.vkey:
                     return record
-                raise ConflictError(f"{notice.name!r} has a valid {role} key already: rotate or revoke it first", code="key-exists")
+                raise ConflictError(
+                    f"{notice.name!r} has a valid {role} key already: rotate or revoke it first",
+                    code="key-exists",
+                )
         admission.insert_notice(connection, notices.encode(notice))
     with bureau.transaction() as connection:
-        return next(r for r in bureau.register(connection).current(notice.name) if r.vkey == notice.vkey and r.role == role)
+        return next(
+            r
+            for r in bureau.register(connection).current(notice.name)
+            if r.vkey == notice.vkey and r.role == role
+        )
 
 
 def _by_possession(bureau: Bureau, note: bytes, role: str) -> notices.KeyRegistered:
@@ -42,8 +51,13 @@ def _by_possession(bureau: Bureau, note: bytes, role: str) -> notices.KeyRegiste
     vkey = lines[4] if len(lines) > 4 else ""
     verifier = Verifier.parse(vkey)
     opened = open_note(note, [verifier])
-    if not opened.verified or opened.text != notices.possession_text(bureau.origin, verifier.name, role, vkey):
-        message = f"this does not prove possession of a key for {bureau.origin} as {role}: make it with `credence keys possession`"
+    if not opened.verified or opened.text != notices.possession_text(
+        bureau.origin, verifier.name, role, vkey
+    ):
+        message = (
+            f"this does not prove possession of a key for {bureau.origin} as {role}:"
+            " make it with `credence keys possession`"
+        )
         raise RuleError(message, code="no-possession")
     return notices.key_possessed(verifier, role, note.decode(), bureau.now())
 

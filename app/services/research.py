@@ -96,10 +96,14 @@ class Calendar:
             statement=[f"{y:04}-{m:02}-10" for y, m in back],
             payment=[f"{y:04}-{m:02}-25" for y, m in back],
             status=[f"{y:04}-{m:02}-{monthrange(y, m)[1]}" for y, m in back],
-            opened="{:04}-{:02}-01".format(*back[MONTHS - 1]),
-            consent="{:04}-{:02}-01".format(*following),
-            consent_until="{:04}-{:02}-01".format(following[0] + 1, following[1]),
+            opened=_first(*back[MONTHS - 1]),
+            consent=_first(*following),
+            consent_until=_first(following[0] + 1, following[1]),
         )
+
+
+def _first(year: int, month: int) -> str:
+    return f"{year:04}-{month:02}-01"
 
 
 def _month(text: str) -> int:
@@ -168,14 +172,19 @@ class Research:
         events = [(c.opened, '"class":"card",' + currency, "", limit, "", "account_opened")]
         delinquent_on = ""
         for k in reversed(range(MONTHS)):
-            balance, paid = f'"balance_minor":{client.bills_minor[k]},', f'"amount_minor":{client.paid_minor[k]},'
+            balance, paid = (
+                f'"balance_minor":{client.bills_minor[k]},',
+                f'"amount_minor":{client.paid_minor[k]},',
+            )
             events.append((c.statement[k], currency, balance, "", "", "statement"))
             if client.paid_minor[k] > 0:
                 events.append((c.payment[k], currency, paid, "", "", "payment"))
             months_late = client.status[k]
             if months_late <= 0:
                 delinquent_on = ""
-                events.append((c.status[k], "", "", "", f'"paid":"{_PAID[months_late]}","status":"on_time",', "status"))
+                events.append(
+                    (c.status[k], "", "", "", f'"paid":"{_PAID[months_late]}","status":"on_time",', "status")
+                )
                 continue
             delinquent_on = delinquent_on or c.statement[k + months_late]
             since = f'"first_delinquent_on":"{delinquent_on}",'
@@ -184,7 +193,17 @@ class Research:
             events.append((c.status[k], "", "", since, told, "status"))
         return [self._line(client, number, *event) for number, event in enumerate(events)]
 
-    def _line(self, client: Client, number: int, day: str, kind: str, amount: str, late: str, status: str, type_: str) -> bytes:
+    def _line(  # noqa: PLR0917 - the pieces of a line, in order
+        self,
+        client: Client,
+        number: int,
+        day: str,
+        kind: str,
+        amount: str,
+        late: str,
+        status: str,
+        type_: str,
+    ) -> bytes:
         """An event in canonical form: each optional piece stands where the alphabet wants it."""
         event_id, nonce = self._random(f"{client.row}:{number}", day)
         delinquent, limit = (late, "") if type_ == "status" else ("", late)
@@ -198,7 +217,9 @@ class Research:
         random = hmac.digest(self.seed, name.encode(), "sha512")
         tail = random[32:42].hex()
         variant = "89ab"[random[42] & 3]
-        event_id = f"{_milliseconds(day)[:8]}-{_milliseconds(day)[8:]}-7{tail[:3]}-{variant}{tail[3:6]}-{tail[6:18]}"
+        event_id = (
+            f"{_milliseconds(day)[:8]}-{_milliseconds(day)[8:]}-7{tail[:3]}-{variant}{tail[3:6]}-{tail[6:18]}"
+        )
         return event_id, urlsafe_b64encode(random[:32])[:43].decode()
 
 

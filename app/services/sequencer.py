@@ -21,10 +21,9 @@ If anything fails before 12, nothing happened; the memory of 3 is thrown away an
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
@@ -43,6 +42,7 @@ from app.services.cards import card_in_force
 from app.services.folding import IN_PROCESS_EVENTS_MAX, FoldingPool, Share, Task, fold_share
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterable, Sequence
 
     from app.core.note import Signer
@@ -93,7 +93,9 @@ class Draft:
 class Sequencer:
     """One writer. Use as a context manager; `run` serves until told to stop, `step` makes at most one block."""
 
-    def __init__(self, bureau: Bureau, *, pool: FoldingPool | None = None, events_max: int = BLOCK_EVENTS_MAX) -> None:
+    def __init__(
+        self, bureau: Bureau, *, pool: FoldingPool | None = None, events_max: int = BLOCK_EVENTS_MAX
+    ) -> None:
         self.bureau = bureau
         self.signer: Signer = bureau.home.signer("ledger")
         self.pool = pool
@@ -113,7 +115,7 @@ class Sequencer:
             message = "another sequencer is at work on this database; there can be only one"
             raise RefusedError(message, code="sequencer-running")
 
-    def __enter__(self) -> Sequencer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -158,13 +160,19 @@ class Sequencer:
             edge = ledger.read_edge(connection)
             size = newest.tree_size if newest else 0
             frontier = log_edge.frontier(edge, size)
-            trie = Trie.from_items((key, trie_leaf(key, value)) for key, value in state.all_leaves(connection))
+            trie = Trie.from_items(
+                (key, trie_leaf(key, value)) for key, value in state.all_leaves(connection)
+            )
             stored = admission.all_notices(connection)
         block = Block.parse(newest.entry) if newest else None
         if newest and (not log_edge.check_edge(edge, size) or frontier.root() != newest.root):
-            raise RefusedError("the stored right edge of the log does not give the newest block's root: run `credence audit`")
+            raise RefusedError(
+                "the stored right edge of the log does not give the newest block's root: run `credence audit`"
+            )
         if block and trie.root != block.state:
-            raise RefusedError("the stored accounts do not give the newest block's state: run `credence audit`")
+            raise RefusedError(
+                "the stored accounts do not give the newest block's state: run `credence audit`"
+            )
         placed = [(index, notices.decode(payload)) for _, payload, index in stored if index is not None]
         return Memory(size, frontier, edge, trie, block, placed)
 
@@ -173,8 +181,10 @@ class Sequencer:
         with self.bureau.transaction() as connection:
             waiting = admission.pending(connection, memory.placed_below, ADMISSIONS_MAX)
             if not waiting and admission.try_lock_out_admissions(connection):
-                # nothing waits and nothing is being admitted: ids up to the last are placed, or were rolled back
-                if not admission.pending(connection, memory.placed_below, 1):
+                waiting = admission.pending(connection, memory.placed_below, ADMISSIONS_MAX)
+                if (
+                    not waiting
+                ):  # and nothing is being admitted: every id so far is placed, or was rolled back
                     memory.placed_below = admission.last_admission_id(connection)
         taken: list[Pending] = []
         events = 0
@@ -238,7 +248,9 @@ class Sequencer:
                 continue
             known = [verifier for verifier, _ in register.verifiers(pending.furnisher, index)]
             if not open_note(pending.note.encode(), known).verified:
-                raise RefusedError(f"batch {pending.hash.hex()} is not signed by a key valid at index {index}: run `credence audit`")
+                raise RefusedError(
+                    f"batch {pending.hash.hex()} is not signed by a key valid at index {index}: run `credence audit`"
+                )
             draft.entries.append(entries.batch_entry(pending.hash))
             draft.first_indices[pending.admission] = index + 1
             for _ in range(pending.event_count):
@@ -249,10 +261,8 @@ class Sequencer:
     def _fold(self, connection: Connection, memory: Memory, draft: Draft, card: bytes) -> list[Share]:
         """Step 6: in this process for a small block, else one share a process of the pool."""
         aged = state.due(connection, draft.day) if self._is_new_day(memory, draft) else []
-        if self.pool is None or draft.event_count + len(aged) <= IN_PROCESS_EVENTS_MAX:
-            shares, run = 1, lambda tasks: [fold_share(connection, self.bureau.people.wrap_key, t) for t in tasks]
-        else:
-            shares, run = len(self.pool), self.pool.fold
+        pool = None if draft.event_count + len(aged) <= IN_PROCESS_EVENTS_MAX else self.pool
+        shares = 1 if pool is None else len(pool)
         tasks = [
             Task(
                 block=draft.number,
@@ -266,7 +276,9 @@ class Sequencer:
             )
             for share in range(shares)
         ]
-        return run(tasks)
+        if pool is not None:
+            return pool.fold(tasks)
+        return [fold_share(connection, self.bureau.people.wrap_key, task) for task in tasks]
 
     def _is_new_day(self, memory: Memory, draft: Draft) -> bool:
         return memory.block is not None and draft.day > memory.block.as_of
@@ -316,8 +328,12 @@ class Sequencer:
         grown = memory.frontier.append_many(hashes)
         edge = ledger.read_edge(connection)
         if grown.size != new_size or not log_edge.check_edge(edge, new_size):
-            raise RefusedError("what the database stored of the log is not what was written; nothing was signed")
+            raise RefusedError(
+                "what the database stored of the log is not what was written; nothing was signed"
+            )
         if log_edge.frontier(edge, new_size) != grown:
-            raise RefusedError("the stored tiles do not give the root of the stored entries; nothing was signed")
+            raise RefusedError(
+                "the stored tiles do not give the root of the stored entries; nothing was signed"
+            )
         memory.frontier, memory.edge = grown, edge
         return grown.root()

@@ -24,7 +24,10 @@ def scores(bureau: Bureau, identifiers: Iterable[str]) -> Iterator[tuple[str, in
     for start in range(0, len(wanted), _CITIZENS_AT_ONCE):
         with bureau.transaction() as connection:
             persons = bureau.people.find(connection, wanted[start : start + _CITIZENS_AT_ONCE])
-            sealed = {row.citizen: row.sealed for row in state.load_accounts(connection, [p.id for p in persons.values()])}
+            sealed = {
+                row.citizen: row.sealed
+                for row in state.load_accounts(connection, [p.id for p in persons.values()])
+            }
         for identifier, person in persons.items():
             body = sealed.get(person.id)
             if body is not None:
@@ -34,7 +37,13 @@ def scores(bureau: Bureau, identifiers: Iterable[str]) -> Iterator[tuple[str, in
 
 def auc_of_scores(bureau: Bureau, defaulted: Mapping[str, bool]) -> float:
     """Area under the ROC curve: how likely a defaulter has the lower score; who has no number is left out."""
-    return auc([(score, defaulted[identifier]) for identifier, score in scores(bureau, defaulted) if score is not None])
+    return auc(
+        [
+            (score, defaulted[identifier])
+            for identifier, score in scores(bureau, defaulted)
+            if score is not None
+        ]
+    )
 
 
 def auc(scored: Iterable[tuple[int, bool]]) -> float:

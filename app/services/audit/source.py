@@ -6,9 +6,7 @@ running service, with a regulator's key. The audit itself does not know which of
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Protocol
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -17,7 +15,9 @@ from app.core.errors import CredenceError
 from app.db import auditing, ledger
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
+    from uuid import UUID
 
     from app.services.bureau import Bureau
 
@@ -90,8 +90,11 @@ class Source(Protocol):
     def head(self) -> bytes | None:
         """The copy of the last signed head outside the database, where the reader can see it."""
 
-    def row_counts(self) -> dict[str, int]:
-        """Rows per table."""
+    def orphans(self) -> list[tuple[str, str, str]]:
+        """Rows that nothing accounts for: (table, place, what)."""
+
+    def page_starts(self, size: int) -> list[int]:
+        """The `after` of each page of citizens."""
 
     def blocks(self, after: int) -> list[BlockRecord]:
         """Blocks with numbers above `after`."""
@@ -136,15 +139,26 @@ class DatabaseSource:
         except FileNotFoundError:
             return None
 
-    def row_counts(self) -> dict[str, int]:
+    def orphans(self) -> list[tuple[str, str, str]]:
         with self.bureau.transaction() as connection:
-            return auditing.row_counts(connection)
+            return auditing.orphans(connection)
+
+    def page_starts(self, size: int) -> list[int]:
+        with self.bureau.transaction() as connection:
+            return auditing.page_starts(connection, size)
 
     def blocks(self, after: int) -> list[BlockRecord]:
         with self.bureau.transaction() as connection:
             stored = ledger.blocks_after(connection, after, BLOCKS_PER_PAGE)
             return [
-                BlockRecord(b.number, b.tree_size, b.root, b.entry, b.checkpoint, ledger.publication(connection, b.number))
+                BlockRecord(
+                    b.number,
+                    b.tree_size,
+                    b.root,
+                    b.entry,
+                    b.checkpoint,
+                    ledger.publication(connection, b.number),
+                )
                 for b in stored
             ]
 
@@ -194,11 +208,13 @@ def _open_citizens(
     for number, key, proof, wrapped in people:
         opened, why = _unwrap(wrap_key, key, wrapped)
         keys[number] = opened
-        records[number] = CitizenRecord(number, key, proof, opened and opened.salt_key, why, [], [])
+        records[number] = CitizenRecord(number, key, proof, opened.salt_key if opened else None, why, [], [])
     for number, batch, position, furnisher, event_id, commitment, sealed in events:
         line, why = _unseal(keys[number], sealed)
         name = names.get(furnisher, f"number {furnisher}")
-        records[number].events.append(EventRecord(batch, position, name, str(event_id), commitment, line, why))
+        records[number].events.append(
+            EventRecord(batch, position, name, str(event_id), commitment, line, why)
+        )
     for number, block, value, until, sealed in versions:
         state, why = _unseal(keys[number], sealed)
         records[number].versions.append(VersionRecord(block, value, until.isoformat(), state, why))
@@ -223,5 +239,3 @@ def _unseal(keys: sealing.CitizenKeys | None, sealed: bytes | None) -> tuple[byt
         return sealing.unseal(keys.data_key, sealed), ""
     except CredenceError as error:
         return None, error.detail
-
-

@@ -1,0 +1,219 @@
+"""One citizen, replayed: events against commitments and rules, then every version of the account by fold and score.
+
+Nothing is asked of the database here: a record and the facts of batches and blocks go in, findings and trie leaves
+come out, so that pages of citizens can be replayed by as many processes as there are.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from app.core import account, account_state, entries, events, merkle, vrf
+from app.core.account_state import PlacedEvent, Rules
+from app.core.errors import CredenceError
+from app.core.profiles import PROFILES
+from app.core.scorecard import parse_card
+from app.services.audit.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.core.notices import Genesis
+    from app.core.scorecard import Card
+    from app.services.audit.log_audit import BatchFacts, BlockFacts
+    from app.services.audit.source import CitizenRecord, EventRecord, VersionRecord
+
+
+class Facts(Struct, frozen=True):
+    """What the replay of the log established."""
+
+    genesis: Genesis
+    batches: dict[int, BatchFacts]
+    blocks: list[BlockFacts]
+    documents: dict[bytes, bytes]
+
+
+class Replayed(Struct, frozen=True):
+    """What a page of citizens gave: leaves as (block, citizen key, leaf hash), and events seen per batch."""
+
+    findings: list[Finding]
+    leaves: list[tuple[int, bytes, bytes]]
+    events_by_batch: dict[int, int]
+    citizens: int
+    versions: int
+
+
+class CitizenReplay:
+    """Replays citizens one by one."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.days = [block.day for block in facts.blocks]
+        self.cards: dict[bytes, Card] = {}
+        self.findings: list[Finding] = []
+        self.leaves: list[tuple[int, bytes, bytes]] = []
+        self.events_by_batch: dict[int, int] = {}
+
+    def page(self, records: Sequence[CitizenRecord]) -> Replayed:
+        """Replay a page."""
+        for record in records:
+            self._citizen(record)
+        versions = sum(len(record.versions) for record in records)
+        return Replayed(self.findings, self.leaves, self.events_by_batch, len(records), versions)
+
+    def _found(self, table: str, place: str, what: str) -> None:
+        self.findings.append(Finding(table, place, what))
+
+    def _citizen(self, record: CitizenRecord) -> None:
+        if record.salt_key is None:
+            self._found("citizen_keys", f"citizen {record.id}", record.why)
+        in_blocks = [event for event in record.events if event.batch in self.facts.batches]
+        if not record.events:
+            self._found("citizens", f"citizen {record.id}", "has a file, and nothing in the ledger makes one")
+        placed = [self._event(event) for event in in_blocks]
+        readable = [event for event in placed if event is not None]
+        readable.sort(key=lambda pair: pair[1].log_index)
+        if len(readable) == len(placed) and record.salt_key is not None:
+            self._check_key(record, readable)
+            self._replay(record, record.salt_key, readable)
+            return
+        # what cannot be read was found above; the stored values stand in, so that the trie is still checked
+        for version in record.versions:
+            self.leaves.append((version.block, record.key, account.leaf(record.key, version.value)))
+
+    def _event(self, event: EventRecord) -> tuple[int, PlacedEvent] | None:
+        """(block, placed event), or None when it cannot be read."""
+        place = f"batch {event.batch} position {event.position}"
+        self.events_by_batch[event.batch] = self.events_by_batch.get(event.batch, 0) + 1
+        batch = self.facts.batches[event.batch]
+        if event.line is None:
+            self._found("event_bodies", place, event.why)
+            return None
+        if sha256(event.line).digest() != event.commitment:
+            self._found("events", place, "commitment is not the hash of the event's bytes")
+            return None
+        header = events.Header(
+            self.facts.genesis.origin,
+            batch.furnisher,
+            self.facts.genesis.scheme,
+            batch.admission_day or events.LAST_DAY,
+            self.facts.genesis.utc_offset_minutes,
+        )
+        try:
+            decoded = events.decode_event(event.line, header)
+        except CredenceError as error:
+            self._found("events", place, f"was admitted against the rules: {error.detail}")
+            return None
+        if batch.roles and not events.ROLES_BY_TYPE[events.type_of(decoded)] & set(batch.roles):
+            self._found(
+                "events",
+                place,
+                f"a key of role {', '.join(batch.roles)} may not report {events.type_of(decoded)} (R4)",
+            )
+        if decoded.id != event.event_id:
+            self._found("events", place, f"event_id is {event.event_id}, the event says {decoded.id}")
+        if event.furnisher != batch.furnisher:
+            self._found("events", place, f"furnisher is {event.furnisher}, the batch says {batch.furnisher}")
+        index = batch.first_event_index + event.position
+        leaf = merkle.leaf_hash(entries.event_entry(event.commitment))
+        return batch.block, PlacedEvent(index, leaf, decoded)
+
+    def _check_key(self, record: CitizenRecord, placed: Sequence[tuple[int, PlacedEvent]]) -> None:
+        """All events speak of one citizen, and the key is the VRF's output for that citizen: no second file."""
+        identifiers = {event.event.citizen for _, event in placed}
+        if len(identifiers) > 1:
+            self._found(
+                "events", f"citizen {record.id}", "events of several citizens are filed under one key"
+            )
+        for identifier in identifiers:
+            alpha = vrf.citizen_alpha(self.facts.genesis.origin, identifier)
+            try:
+                output = vrf.verify(bytes.fromhex(self.facts.genesis.vrf), alpha, record.vrf_proof)
+            except CredenceError as error:
+                self._found("citizens", f"citizen {record.id}", f"vrf_proof: {error.detail}")
+                continue
+            if vrf.citizen_key(output) != record.key:
+                self._found(
+                    "citizens",
+                    f"citizen {record.id}",
+                    "key is not the VRF output of the citizen's identifier",
+                )
+
+    def _replay(
+        self, record: CitizenRecord, salt_key: bytes, placed: Sequence[tuple[int, PlacedEvent]]
+    ) -> None:
+        """Every block that has to write this account, in order, against the versions that are stored."""
+        stored = {version.block: version for version in record.versions if version.block < len(self.days)}
+        by_block: dict[int, list[PlacedEvent]] = {}
+        for block, event in placed:
+            by_block.setdefault(block, []).append(event)
+        waiting = sorted(by_block)
+        state: account_state.AccountState | None = None
+        until = ""
+        while True:
+            aged = bisect_left(self.days, until) if until else len(self.days)
+            number = min(waiting[0] if waiting else len(self.days), aged)
+            if number >= len(self.days):
+                break
+            if waiting and waiting[0] == number:
+                waiting.pop(0)
+            upto = partial(_history, placed, number)
+            written = account_state.advance(
+                state, by_block.get(number, []), self._rules(number), salt_key, upto
+            )
+            state, until = written.state, written.until
+            value = state.account_value(salt_key, number)
+            self.leaves.append((number, record.key, account.leaf(record.key, value)))
+            self._compare(record, number, value, written, stored.pop(number, None))
+        for block in stored:
+            self._found(
+                "accounts", f"citizen {record.id} block {block}", "nothing in the ledger makes this version"
+            )
+
+    def _compare(
+        self,
+        record: CitizenRecord,
+        block: int,
+        value: bytes,
+        written: account_state.Written,
+        version: VersionRecord | None,
+    ) -> None:
+        place = f"citizen {record.id} block {block}"
+        if version is None:
+            self._found("accounts", place, "this version is missing")
+            return
+        if version.state is None:
+            self._found("account_bodies", place, version.why)
+        elif version.state != account_state.encode(written.state):
+            self._found("account_bodies", place, _difference(version.state, written.state))
+        if version.value != value:
+            self._found("accounts", place, f"value is {version.value.hex()}, and {value.hex()} by the replay")
+        if version.until != written.until:
+            self._found("accounts", place, f"until is {version.until}, and {written.until} by the replay")
+
+    def _rules(self, block: int) -> Rules:
+        facts = self.facts.blocks[block]
+        card = self.cards.get(facts.scorecard)
+        if card is None:
+            card = self.cards[facts.scorecard] = parse_card(self.facts.documents[facts.scorecard])
+        return Rules(facts.day, card, PROFILES[self.facts.genesis.profile])
+
+
+def _history(placed: Sequence[tuple[int, PlacedEvent]], block: int) -> list[tuple[int, events.Event]]:
+    """All events up to a block, with their log indices."""
+    return [(event.log_index, event.event) for at, event in placed if at <= block]
+
+
+def _difference(stored: bytes, replayed: account_state.AccountState) -> str:
+    """Which disclosures of a stored state are not what the replay gives."""
+    try:
+        state = account_state.decode(stored)
+    except CredenceError as error:
+        return error.detail
+    names = [n for n, a, b in zip(account.NAMES, state.values(), replayed.values(), strict=True) if a != b]
+    return f"{', '.join(names) or 'frontier'} is not what the events fold to"
