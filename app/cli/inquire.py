@@ -31,7 +31,7 @@ from app.core import canon
 from app.core.batch import make_batch, parse_batch
 from app.core.errors import ConflictError, FormatError
 from app.core.events import decode_event
-from app.core.fields import format_b64url32, format_day, format_instant
+from app.core.fields import format_b64url32, format_day, format_instant, uuid7
 from app.core.identifiers import check_identifier
 from app.core.proof import verify_score_proof
 
@@ -146,7 +146,7 @@ def inquiry_batch(
 
     FormatError or RuleError when the ledger would refuse it.
     """
-    event_id = preparing.uuid7(int(now.timestamp() * 1000), random[:10])
+    event_id = uuid7(int(now.timestamp() * 1000), random[:10])
     event = chosen | {
         "ledger": genesis.origin,
         "furnisher": key.name,

@@ -26,7 +26,7 @@ from app.core import canon
 from app.core.batch import EVENTS_MAX, make_batch
 from app.core.errors import FormatError, LineProblem, RuleError
 from app.core.events import Header, decode_events
-from app.core.fields import format_b64url32, format_day
+from app.core.fields import format_b64url32, format_day, uuid7
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,15 +45,6 @@ class Draft:
     batch_id: str
     events: tuple[dict[str, object], ...]
     first_line: int
-
-
-def uuid7(now_ms: int, random: bytes) -> str:
-    """RFC 9562 version 7 of a POSIX time in milliseconds and 10 random bytes."""
-    number = now_ms << 80 | int.from_bytes(random, "big")
-    number = number & ~(0xF << 76) | 0x7 << 76
-    number = number & ~(0x3 << 62) | 0x2 << 62
-    digits = f"{number:032x}"
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def drafts(source: bytes) -> list[Draft]:

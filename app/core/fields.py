@@ -120,3 +120,12 @@ def decimal(text: object, *, maximum: int = U63_MAX) -> int:
     if value > maximum:
         raise FormatError(f"a decimal number is over {maximum}")
     return value
+
+
+def uuid7(now_ms: int, random: bytes) -> str:
+    """The UUID (RFC 9562, version 7) of a POSIX time in milliseconds and 10 random bytes."""
+    number = now_ms << 80 | int.from_bytes(random, "big")
+    number = number & ~(0xF << 76) | 0x7 << 76
+    number = number & ~(0x3 << 62) | 0x2 << 62
+    digits = f"{number:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -186,7 +186,7 @@ def own_event(bureau: Bureau, kind: str, citizen: str, more: dict[str, Any]) -> 
             "citizen": citizen,
             "day": fields.format_day(bureau.local_day(moment)),
             "furnisher": bureau.signer.name,
-            "id": uuid7(moment),
+            "id": fields.uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
             "ledger": bureau.origin,
             "nonce": fields.format_b64url32(os.urandom(32)),
             "time": fields.format_instant(moment),
@@ -195,16 +195,6 @@ def own_event(bureau: Bureau, kind: str, citizen: str, more: dict[str, Any]) -> 
             **more,
         }
     )
-
-
-def uuid7(moment: dt.datetime) -> str:
-    """A UUID version 7 (RFC 9562 section 5.7): milliseconds, then random bits."""
-    milliseconds = int(moment.timestamp()) * 1000 + int(time.time() * 1000) % 1000
-    value = milliseconds << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _again(bureau: Bureau, connection: Connection, file: batches.BatchFile, receipt: bytes) -> Answer:

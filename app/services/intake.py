@@ -29,6 +29,7 @@ from app.core.sealing import NONCE_SIZE, seal
 from app.db import admission
 from app.db.session import UniqueViolation
 from app.services import history
+from app.services.bureau import UNPLACED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -118,8 +119,6 @@ def check(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> Ch
 
 def check_signature(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> frozenset[str]:
     """Rung 3 (R4): the roles of the key that signed, as of now."""
-    from app.services.bureau import UNPLACED  # noqa: PLC0415 - bureau imports nothing from here; a type-only cycle
-
     header = file.header
     known = bureau.register(connection).verifiers(header.furnisher, UNPLACED)
     if not known:

@@ -12,6 +12,7 @@ from app.cli import preparing
 from app.core import canon, notices
 from app.core.batch import check_root, parse_batch
 from app.core.errors import CredenceError, FormatError, RuleError
+from app.core.fields import uuid7
 
 from .conftest import load_make
 
@@ -116,6 +117,6 @@ def test_the_same_file_has_the_same_batch_ids():
 
 @given(st.integers(0, 2**48 - 1), st.binary(min_size=10, max_size=10))
 def test_uuid7(now_ms, random):
-    text = preparing.uuid7(now_ms, random)
+    text = uuid7(now_ms, random)
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", text)
     assert int(text.replace("-", "")[:12], 16) == now_ms

@@ -41,13 +41,13 @@ class World:
 
     def line(self, furnisher: str, kind: str, citizen: str, **fields) -> bytes:
         from app.core import canon
-        from app.services.inquiries import uuid7
+        from app.core.fields import uuid7
 
         common = {
             "v": 1,
             "ledger": self.bureau.origin,
             "furnisher": furnisher,
-            "id": uuid7(dt.datetime.now(dt.UTC)),
+            "id": uuid7(int(dt.datetime.now(dt.UTC).timestamp() * 1000), secrets.token_bytes(10)),
             "type": kind,
             "citizen": citizen,
             "nonce": secrets.token_urlsafe(32),
