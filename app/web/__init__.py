@@ -8,7 +8,7 @@
 | public_log | checkpoint and tiles |
 | pages, record, check | HTML for people; words, chart and language serve them |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
-| errors, headers, limits | one shape for every error, security headers, brakes |
+| errors, headers, cookies, limits | one shape for every error, security headers, sessions, brakes |
 
 Two things come from the environment: CREDENCE_HTTPS=1 says that people reach the service over https (secure
 cookies, HSTS), and CREDENCE_PROXIES=n that n proxies of ours stand in front and set X-Forwarded-For.
@@ -28,6 +28,7 @@ from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.web import api, check, errors, headers, language, logs, operations, pages, public_log, record
+from app.web.cookies import PeopleSessions
 from app.web.limits import limiter
 from app.web.metrics import Metrics
 
@@ -45,6 +46,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     app.extensions["credence"] = bureau
     app.extensions["metrics"] = Metrics(bureau.home.path / "run")
     app.url_map.merge_slashes = False
+    app.session_interface = PeopleSessions()
     app.config.update(
         SECRET_KEY=_cookie_key(bureau.home.secret("wrap.key")),
         SESSION_COOKIE_NAME="__Host-session" if https else "session",

@@ -162,8 +162,11 @@ def post_inquiry() -> Response:
     good={200: (schemas.Figures, "Numbers as of the newest block.")},
     problems={503: UNAVAILABLE},
 )
-def get_figures() -> figures.Figures:
-    return figures.figures(bureau())
+def get_figures() -> Response:
+    body = orjson.dumps(schemas.Figures().dump(figures.figures(bureau())))
+    response = Response(body, content_type="application/json")
+    response.headers["Cache-Control"] = "public, max-age=1"
+    return response
 
 
 def register(app: Flask) -> Api:

@@ -50,7 +50,10 @@ def endpoint(
             content = {takes: {"schema": {"type": "string", "format": "binary"}}}
             about["requestBody"] = {"required": True, "content": content}
         described = blueprint.doc(**about)(described)
-        blueprint.route(path, methods=[method])(described)
+        # Our views make their own answers, so only the description is kept, not the layers that carry it.
+        registered: Any = view
+        registered._apidoc = described._apidoc  # noqa: SLF001 - where flask-smorest keeps it
+        blueprint.route(path, methods=[method])(registered)
         return view
 
     return decorate

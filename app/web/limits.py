@@ -5,8 +5,16 @@ never written down.
 
 from __future__ import annotations
 
+from flask import request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 limiter = Limiter(get_remote_address, storage_uri="memory://", headers_enabled=True, strategy="fixed-window")
 BATCHES_A_MINUTE = "6000 per minute"
+LIMITED = frozenset({"api.post_batch", "record.open_record", "check.check"})
+
+
+@limiter.request_filter
+def _is_unlimited() -> bool:
+    """Everything but the few endpoints that carry a limit: so the hot path does not pay for the search."""
+    return request.endpoint not in LIMITED

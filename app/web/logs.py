@@ -57,6 +57,9 @@ def register(app: Flask, metrics: Metrics) -> None:
     """Registered before everything else, so that its after_request runs last and sees the answer as it
     leaves.
     """
+    logger = (
+        structlog.get_logger().bind()
+    )  # bound once: a lazy logger would be put together anew for each line
 
     def begin() -> None:
         g.began = time.perf_counter()
@@ -72,7 +75,7 @@ def register(app: Flask, metrics: Metrics) -> None:
         metrics.observe(
             _known(request.method), route, response.status_code, seconds=seconds, received=received, sent=sent
         )
-        structlog.get_logger().info(
+        logger.info(
             "request",
             request_id=g.request_id,
             method=_known(request.method),

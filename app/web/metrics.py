@@ -55,13 +55,25 @@ class Metrics:
             "credence_http_sent_bytes_total", "Bytes of answers.", ["route"], registry=registry
         )
 
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram, Counter, Counter]] = {}
+
     def observe(
         self, method: str, route: str, status: int, *, seconds: float, received: int, sent: int
     ) -> None:
-        self.requests.labels(method, route, str(status)).inc()
-        self.seconds.labels(route).observe(seconds)
-        self.bytes_in.labels(route).inc(received)
-        self.bytes_out.labels(route).inc(sent)
+        children = self._children.get((method, route, status))
+        if children is None:
+            children = self._children[method, route, status] = (
+                self.requests.labels(method, route, str(status)),
+                self.seconds.labels(route),
+                self.bytes_in.labels(route),
+                self.bytes_out.labels(route),
+            )
+        requests, histogram, bytes_in, bytes_out = children
+        requests.inc()
+        histogram.observe(seconds)
+        if received:
+            bytes_in.inc(received)
+        bytes_out.inc(sent)
 
     def render(self, ledger: Figures | None) -> bytes:
         """Prometheus' text format: all workers' counters, and the ledger's figures when they can be had."""

@@ -14,35 +14,12 @@ import pytest
 import requests
 
 ROOT = Path(__file__).parents[2]
-SERVERS = {
-    "granian": [
-        "-m",
-        "granian",
-        "--interface",
-        "wsgi",
-        "--workers",
-        "2",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "{port}",
-        "wsgi:app",
-    ],
-    "gunicorn": [
-        "-m",
-        "gunicorn",
-        "--worker-class",
-        "gthread",
-        "--workers",
-        "2",
-        "--threads",
-        "2",
-        "--no-control-socket",
-        "--bind",
-        "127.0.0.1:{port}",
-        "wsgi:app",
-    ],
-}
+# A worker that is told to stop while it is still starting may not hear it (granian), hence the kill timeout.
+GRANIAN = "-m granian --interface wsgi --workers 2 --blocking-threads 2 --backpressure 32 --workers-kill-timeout 5 --host 127.0.0.1 --port {port}"
+GUNICORN = (
+    "-m gunicorn --worker-class gthread --workers 2 --threads 2 --no-control-socket --bind 127.0.0.1:{port}"
+)
+SERVERS = {"granian": f"{GRANIAN} wsgi:app".split(), "gunicorn": f"{GUNICORN} wsgi:app".split()}
 
 
 def free_port():
@@ -93,5 +70,5 @@ def test_two_workers_serve_and_end(world, tmp_path, server):
         assert requests.post(f"{address}/v1/inquiries", data=too_large, timeout=5).status_code == 413
     finally:
         process.send_signal(signal.SIGTERM)
-        ended = process.wait(15)
+        ended = process.wait(20)
     assert ended == 0, (tmp_path / "output").read_text()
