@@ -176,9 +176,7 @@ def world(template_database, administer, server_url, tmp_path_factory):
 def app(world, tmp_path_factory):
     from app.web import create_app
 
-    made = create_app(world.bureau, log=tmp_path_factory.mktemp("log") / "web.jsonl")
-    made.extensions["limits-off"] = True
-    return made
+    return create_app(world.bureau, log=tmp_path_factory.mktemp("log") / "web.jsonl")
 
 
 @pytest.fixture
