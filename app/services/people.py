@@ -58,14 +58,16 @@ class People:
     def find(self, connection: Connection, identifiers: Collection[str]) -> dict[str, Person]:
         """Those of these citizens that have a file."""
         keys = {identifier: self.key_of(identifier) for identifier in identifiers}
-        missing = [key for key in keys.values() if key not in self._persons]
+        known = {key: person for key in keys.values() if (person := self._persons.get(key)) is not None}
+        missing = [key for key in keys.values() if key not in known]
         if missing:
-            if len(self._persons) + len(missing) > _CACHE_MAX:
-                self._persons.clear()
-                missing = list(keys.values())
-            for key, row in rows.citizens_by_key(connection, missing).items():
-                self._persons[key] = self.unwrap(row)
-        return {i: self._persons[key] for i, key in keys.items() if key in self._persons}
+            stored = rows.citizens_by_key(connection, missing)
+            new = {key: self.unwrap(row) for key, row in stored.items()}
+            if len(self._persons) + len(new) > _CACHE_MAX:
+                self._persons.clear()  # other threads look into it too: what is asked for is in `known` and `new`
+            self._persons.update(new)
+            known |= new
+        return {i: known[key] for i, key in keys.items() if key in known}
 
     def enrol(self, connection: Connection, identifiers: Collection[str]) -> dict[str, Person]:
         """All of these citizens, new ones with fresh secrets in this transaction (so not remembered before it commits)."""
