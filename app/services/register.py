@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from app.core import notices
 from app.core.errors import ConflictError, NotFoundError, RuleError
 from app.core.note import Signer, Verifier, open_note
+from app.core.register import Register
 from app.db import admission
 
 if TYPE_CHECKING:
     from app.core.register import KeyRecord
+    from app.db.session import Connection
     from app.services.bureau import Bureau
 
 OPEN_ROLES = ("lender", "utility", "public_body", "bank", "enrolment")
@@ -37,7 +39,7 @@ def register_key(bureau: Bureau, key: Signer | bytes, role: str) -> KeyRecord:
                     f"{notice.name!r} has a valid {role} key already: rotate or revoke it first",
                     code="key-exists",
                 )
-        admission.insert_notice(connection, notices.encode(notice))
+        _enter(bureau, connection, notice)
     with bureau.transaction() as connection:
         return next(
             r
@@ -69,9 +71,23 @@ def revoke_key(bureau: Bureau, name: str, role: str, reason: str) -> KeyRecord:
         for record in bureau.register(connection).current(name):
             if record.role == role:
                 notice = notices.key_revoked(Verifier.parse(record.vkey), role, reason, bureau.now())
-                admission.insert_notice(connection, notices.encode(notice))
+                _enter(bureau, connection, notice)
                 return record
     raise NotFoundError(f"{name!r} has no valid {role} key", code="unknown-key")
+
+
+def enter_notice(bureau: Bureau, notice: notices.Notice) -> None:
+    """Admit a notice that its maker signed, such as the rotation of a key. Raises RuleError when it does not hold."""
+    with bureau.transaction() as connection:
+        admission.lock_out_admissions(connection)
+        _enter(bureau, connection, notice)
+
+
+def _enter(bureau: Bureau, connection: Connection, notice: notices.Notice) -> None:
+    """Admit a notice that the register's own fold accepts: with another one in it, nobody could fold it any more."""
+    register = bureau.register(connection)
+    Register.fold([(register.last_index + 1, notice)], after=register)
+    admission.insert_notice(connection, notices.encode(notice))
 
 
 def list_keys(bureau: Bureau) -> list[KeyRecord]:
