@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Connection: TypeAlias = psycopg.Connection[Any]
 UniqueViolation = psycopg.errors.UniqueViolation
+Deadlock = psycopg.errors.DeadlockDetected
 DatabaseError = psycopg.Error
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.db.pgcopy import copy_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from app.db.session import Connection
 
@@ -95,14 +95,19 @@ def events_of_citizens(
     return [(LoadedEvent(*row[:5]), row[5], row[6]) for row in rows]
 
 
-def unplaced_events(connection: Connection, citizens: Sequence[int]) -> list[LoadedEvent]:
-    """Admitted events of these citizens that no block holds yet, by citizen and admission order."""
+def events_behind(connection: Connection, versions: Mapping[int, int]) -> list[LoadedEvent]:
+    """Admitted events that a citizen's account version does not hold, by citizen and log order.
+
+    `versions`: citizen -> block of the version, -1 for none. Asked in this way, and not for "in no block yet", an event
+    is found whatever the sequencer commits between reading the account and this.
+    """
     query = """
         SELECT e.citizen, e.batch, e.position, e.commitment, b.sealed
-        FROM events e LEFT JOIN event_bodies b USING (batch, position)
-        WHERE e.citizen = ANY(%s) AND NOT EXISTS (SELECT FROM placements p WHERE p.admission = e.batch)
-        ORDER BY e.citizen, e.batch, e.position"""
-    rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
+        FROM unnest(%s::bigint[], %s::bigint[]) AS v (citizen, block) JOIN events e USING (citizen)
+        LEFT JOIN event_bodies b USING (batch, position) LEFT JOIN placements p ON p.admission = e.batch
+        WHERE p.block IS NULL OR p.block > v.block
+        ORDER BY e.citizen, p.first_index IS NULL, p.first_index, e.batch, e.position"""
+    rows = connection.execute(query, (list(versions), list(versions.values())), binary=True).fetchall()
     return [LoadedEvent(*row) for row in rows]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from app.core import account_state, episodes, fold, folded, sealing
 from app.core import events as event_formats
 from app.core.errors import FormatError, LineProblem, RuleError
-from app.db import state
+from app.db import admission, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,18 +29,19 @@ UNPLACED_INDEX = 2**52
 def current_files(connection: Connection, persons: Iterable[Person]) -> dict[int, folded.File]:
     """Citizen number -> folded file, with everything that has been admitted."""
     by_id = {person.id: person for person in persons}
-    files = {}
+    files, versions = {}, {}
     for loaded in state.load_accounts(connection, list(by_id)):
         file = folded.File()
         if loaded.sealed is not None:
             opened = account_state.decode(sealing.unseal(by_id[loaded.citizen].data_key, loaded.sealed))
             file = folded.decode_file(bytes(opened.file))
         files[loaded.citizen] = file
+        versions[loaded.citizen] = -1 if loaded.block is None else loaded.block
     waiting = defaultdict(list)
-    for row in state.unplaced_events(connection, list(by_id)):
+    for number, row in enumerate(state.events_behind(connection, versions)):
         if row.sealed is not None:
             line = sealing.unseal(by_id[row.citizen].data_key, row.sealed)
-            waiting[row.citizen].append((UNPLACED_INDEX + row.batch, event_formats.decode_stored(line)))
+            waiting[row.citizen].append((UNPLACED_INDEX + number, event_formats.decode_stored(line)))
     for citizen, events in waiting.items():
         # a repair changes the score at the next block; access and first delinquency do not wait for it
         files[citizen] = fold.fold(
@@ -85,6 +86,7 @@ def _check_first_delinquency(
                 late[place].append((month, event.first_delinquent_on, line))
     if not late:
         return []
+    admission.lock_accounts(connection, furnisher, late)
     persons = bureau.people.find(connection, {citizen for citizen, _ in late})
     files = current_files(connection, persons.values()) if persons else {}
     problems = []
@@ -144,7 +146,7 @@ def _target_problem(
             return f"target {target} was destroyed and cannot be corrected"
         try:
             original = event_formats.decode_stored(sealing.unseal(person.data_key, row.sealed))
-            event_formats.decode_corrected(original, event)
+            event_formats.decode_corrected(original, event, admission_day=bureau.today())
         except (FormatError, RuleError) as error:
             return f"the corrected fields do not make an event: {error.detail}"
     return ""

@@ -6,7 +6,7 @@
     4. yes: a proof from the newest block, and an answer event by the bureau
     5. inquiry and answer (or refusal) are stored in one transaction; then it is sent
 
-The same inquiry again gets the same receipts, with a proof from the newest block.
+The same inquiry again gets the same bytes, as long as the consent holds.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -23,12 +24,13 @@ from app.core import batch as batches
 from app.core import event_types as types
 from app.core import events as event_formats
 from app.core.errors import CredenceError, LineProblem, NotFoundError, RefusedError
+from app.core.folded import File
 from app.db import admission
 from app.db.session import UniqueViolation
 from app.services import history, intake, proofs
 
 if TYPE_CHECKING:
-    import datetime as dt
+    from collections.abc import Sequence
 
     from app.core.account_state import AccountState
     from app.db.session import Connection
@@ -80,34 +82,39 @@ def inquire(bureau: Bureau, body: bytes) -> Answer:
     try:
         return _inquire(bureau, file)
     except UniqueViolation:
-        return _inquire(bureau, file)  # the same inquiry at the same moment: the other request stored it
+        intake.explain_collision(
+            bureau, file
+        )  # goes on when another request stored this very inquiry just now
+        return _inquire(bureau, file)
 
 
 def _inquire(bureau: Bureau, file: batches.BatchFile) -> Answer:
-    refused: ConsentError | None = None
-    answer: Answer | None = None
     with bureau.transaction() as connection:
-        known = intake.known_receipt(connection, file)
+        known = intake.known_receipt(bureau, connection, file)
         if known is not None:
-            return _again(bureau, connection, file, known)
-        checked = intake.check(bureau, connection, file)
-        event = _the_inquiry(checked)
-        person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
-        reason = _reason_to_refuse(bureau, connection, person, event)
-        if reason is not None:
-            refused = _refuse(bureau, connection, checked, event, reason)
+            outcome = _again(bureau, connection, file, known)
         else:
-            assert person is not None, "no consent without a file"
-            answer = _answer(bureau, connection, checked, event, person)
-    if refused is not None:  # raised behind the commit: the refusal stays in the ledger
-        raise refused
-    assert answer is not None
-    return answer
+            outcome = _first(bureau, connection, intake.check(bureau, connection, file))
+    if isinstance(outcome, ConsentError):  # raised behind the commit: the refusal stays in the ledger
+        raise outcome
+    return outcome
 
 
-def _the_inquiry(checked: intake.CheckedBatch) -> types.Inquiry:
-    event = checked.events[0]
-    if len(checked.events) != 1 or not isinstance(event, types.Inquiry):
+def _first(bureau: Bureau, connection: Connection, checked: intake.CheckedBatch) -> Answer | ConsentError:
+    event = _the_inquiry(checked.events)
+    person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
+    reason = _reason_to_refuse(bureau, connection, person, event)
+    if reason is not None:
+        reply = _refusal(bureau, checked.file, event, reason)
+        receipts = intake.store(bureau, connection, [checked, reply])
+        return ConsentError(access.REASONS[reason], reason=reason, receipt=receipts[1])
+    assert person is not None, "no consent without a file"
+    return _answer(bureau, connection, checked, event, person)
+
+
+def _the_inquiry(events: Sequence[event_formats.Event]) -> types.Inquiry:
+    event = events[0]
+    if len(events) != 1 or not isinstance(event, types.Inquiry):
         line = intake.FIRST_EVENT_LINE
         raise intake.refusal(
             [LineProblem(line, "format", "an inquiry comes as a batch of exactly one inquiry")]
@@ -118,9 +125,9 @@ def _the_inquiry(checked: intake.CheckedBatch) -> types.Inquiry:
 def _reason_to_refuse(
     bureau: Bureau, connection: Connection, person: Person | None, event: types.Inquiry
 ) -> access.Reason | None:
-    if person is None:
-        return "no_consent"
-    file = history.current_files(connection, [person])[person.id]
+    file = File()  # who has no file is refused for the same reasons, so that nobody learns of it
+    if person is not None:
+        file = history.current_files(connection, [person])[person.id]
     return access.reason_to_refuse(file, event, bureau.today())
 
 
@@ -136,7 +143,7 @@ def _answer(
         ) from error
     proof = proofs.build(connection, person, at, opened, proofs.SHOWN_TO_BANKS)
     fields_ = _said(opened[1]) | {"block": at.block.number, "shown": sorted(proofs.SHOWN_TO_BANKS)}
-    answer, reply = _reply(bureau, checked, event, "answer", fields_)
+    answer, reply = _reply(bureau, checked.file, event, "answer", fields_)
     receipts = intake.store(bureau, connection, [checked, reply])
     return Answer(answer, (receipts[0], receipts[1]), proof)
 
@@ -147,32 +154,24 @@ def _said(state: AccountState) -> dict[str, Any]:
     return {name: score[name] for name in ("score", "insufficient") if name in score}
 
 
-def _refuse(
-    bureau: Bureau,
-    connection: Connection,
-    checked: intake.CheckedBatch,
-    event: types.Inquiry,
-    reason: access.Reason,
-) -> ConsentError:
-    _, reply = _reply(bureau, checked, event, "refusal", {"reason": reason})
-    receipts = intake.store(bureau, connection, [checked, reply])
-    return ConsentError(access.REASONS[reason], reason=reason, receipt=receipts[1])
+def _refusal(
+    bureau: Bureau, asked: batches.BatchFile, event: types.Inquiry, reason: access.Reason
+) -> intake.CheckedBatch:
+    return _reply(bureau, asked, event, "refusal", {"reason": reason})[1]
 
 
 def _reply(
-    bureau: Bureau, checked: intake.CheckedBatch, event: types.Inquiry, kind: str, more: dict[str, Any]
+    bureau: Bureau, asked: batches.BatchFile, event: types.Inquiry, kind: str, more: dict[str, Any]
 ) -> tuple[dict[str, Any], intake.CheckedBatch]:
     """The bureau's own batch of one event about an inquiry: (the event, the batch)."""
     reply = {
-        "inquiry": checked.commitments[0].hex(),
+        "inquiry": sha256(asked.lines[0]).hexdigest(),
         "purpose": event.purpose,
         "recipient": event.furnisher,
         **more,
     }
     line = own_event(bureau, kind, event.citizen, reply)
-    body = batches.make_batch(
-        bureau.signer, bureau.origin, f"{kind}-{checked.file.batch_hash.hex()[:40]}", [line]
-    )
+    body = batches.make_batch(bureau.signer, bureau.origin, _reply_id(asked, kind), [line])
     file = batches.parse_batch(body)
     decoded = event_formats.decode_stored(line)
     return orjson.loads(line), intake.CheckedBatch(file, [decoded], batches.check_root(file))
@@ -197,23 +196,44 @@ def own_event(bureau: Bureau, kind: str, citizen: str, more: dict[str, Any]) -> 
     )
 
 
-def _again(bureau: Bureau, connection: Connection, file: batches.BatchFile, receipt: bytes) -> Answer:
-    """The same inquiry again: the recorded answer or refusal, with a proof from the newest block."""
-    event = event_formats.decode_stored(file.lines[0])
+def _reply_id(asked: batches.BatchFile, kind: str) -> str:
+    """The batch id of the bureau's answer to, or refusal of, an inquiry."""
+    return f"{kind}-{asked.batch_hash.hex()[:40]}"
+
+
+def _again(
+    bureau: Bureau, connection: Connection, file: batches.BatchFile, receipt: bytes
+) -> Answer | ConsentError:
+    """The same inquiry again: what was recorded, to the byte, and never a newer block's proof.
+
+    A consent that has ended since, or a freeze, ends this too (R17, R18): then the refusal is recorded as well.
+    """
+    event = _the_inquiry([event_formats.decode_stored(line) for line in file.lines])
     person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
-    for kind in ("answer", "refusal"):
-        name = f"{kind}-{file.batch_hash.hex()[:40]}"
-        stored = admission.body_by_name(connection, bureau.signer.name, name)
-        if stored is None or person is None:
-            continue
-        reply_receipt, sealed = stored
-        recorded = orjson.loads(sealing.unseal(person.data_key, sealed))
-        if kind == "refusal":
-            reason: access.Reason = recorded["reason"]
-            raise ConsentError(access.REASONS[reason], reason=reason, receipt=reply_receipt.encode())
-        at = proofs.snapshot(bureau, connection)
-        proof = proofs.build(
-            connection, person, at, proofs.account_at(connection, person, at), proofs.SHOWN_TO_BANKS
-        )
-        return Answer(recorded, (receipt, reply_receipt.encode()), proof)
-    raise RefusedError("an inquiry is recorded without its answer: run `credence audit`")
+    refused, answered = (_recorded(bureau, connection, person, file, kind) for kind in ("refusal", "answer"))
+    if person is None or (refused is None and answered is None):
+        raise RefusedError("an inquiry is recorded without its answer: run `credence audit`")
+    if refused is not None:
+        reason: access.Reason = refused[0]["reason"]
+        return ConsentError(access.REASONS[reason], reason=reason, receipt=refused[1])
+    assert answered is not None
+    ended = _reason_to_refuse(bureau, connection, person, event)
+    if ended is not None:
+        (reply_receipt,) = intake.store(bureau, connection, [_refusal(bureau, file, event, ended)])
+        return ConsentError(access.REASONS[ended], reason=ended, receipt=reply_receipt)
+    answer, reply_receipt = answered
+    at = proofs.snapshot_at(bureau, connection, answer["block"])
+    proof = proofs.build(
+        connection, person, at, proofs.account_at(connection, person, at), proofs.SHOWN_TO_BANKS
+    )
+    return Answer(answer, (receipt, reply_receipt), proof)
+
+
+def _recorded(
+    bureau: Bureau, connection: Connection, person: Person | None, asked: batches.BatchFile, kind: str
+) -> tuple[dict[str, Any], bytes] | None:
+    """(the bureau's event, its receipt) about an inquiry, when there is one of this kind."""
+    stored = admission.body_by_name(connection, bureau.signer.name, _reply_id(asked, kind))
+    if stored is None or person is None:
+        return None
+    return orjson.loads(sealing.unseal(person.data_key, stored[1])), stored[0].encode()

@@ -27,7 +27,7 @@ from app.core.note import open_note
 from app.core.receipt import Receipt
 from app.core.sealing import NONCE_SIZE, seal
 from app.db import admission
-from app.db.session import UniqueViolation
+from app.db.session import Deadlock, UniqueViolation
 from app.services import history
 from app.services.bureau import UNPLACED
 
@@ -63,23 +63,34 @@ class CheckedBatch:
     file: batches.BatchFile
     events: Sequence[event_formats.Event]
     commitments: Sequence[bytes]
+    roles: frozenset[str] = frozenset({"bureau"})
 
 
 def admit(bureau: Bureau, body: bytes) -> Admission:
     """Admit a `.batch` file. Raises FormatError, SignatureError, RuleError (with line problems) or ConflictError."""
     file = batches.parse_batch(body)
     try:
-        with bureau.transaction() as connection:
-            known = known_receipt(connection, file)
-            if known is not None:
-                return Admission(known, fresh=False)
-            checked = check(bureau, connection, file)
-            _refuse_online_types(checked.events)
-            history.check(bureau, connection, checked.file.header.furnisher, checked.events)
-            (receipt,) = store(bureau, connection, [checked])
-            return Admission(receipt, fresh=True)
+        return _admit(bureau, file)
     except UniqueViolation:
-        return _explain_collision(bureau, file)
+        return explain_collision(bureau, file)
+    except Deadlock:
+        pass  # with a batch that brings the same events in another order; that one goes on, and is waited for now
+    try:
+        return _admit(bureau, file)
+    except UniqueViolation:
+        return explain_collision(bureau, file)
+
+
+def _admit(bureau: Bureau, file: batches.BatchFile) -> Admission:
+    with bureau.transaction() as connection:
+        known = known_receipt(bureau, connection, file)
+        if known is not None:
+            return Admission(known, fresh=False)
+        checked = check(bureau, connection, file)
+        _refuse_online_types(checked.events)
+        history.check(bureau, connection, checked.file.header.furnisher, checked.events)
+        (receipt,) = store(bureau, connection, [checked])
+        return Admission(receipt, fresh=True)
 
 
 def receipt_of(bureau: Bureau, furnisher: str, batch_id: str) -> bytes:
@@ -91,10 +102,17 @@ def receipt_of(bureau: Bureau, furnisher: str, batch_id: str) -> bytes:
     return receipt.encode()
 
 
-def known_receipt(connection: Connection, file: batches.BatchFile) -> bytes | None:
-    """Rung 2: the receipt of the same batch, admitted before."""
-    receipt = admission.receipt_by_hash(connection, file.batch_hash)
-    if receipt is not None:
+def known_receipt(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> bytes | None:
+    """Rung 2: the receipt of the same batch, admitted before: same note, same events, and a signature that holds.
+
+    The hash covers the note's text alone, and anyone can read enough of the log to write that.
+    """
+    admitted = admission.admitted(connection, file.batch_hash)
+    if admitted is not None:
+        note, receipt = admitted
+        batches.check_root(file)
+        if note.encode() != file.note:  # which was good when it came in, whatever became of its key
+            check_signature(bureau, connection, file)
         return receipt.encode()
     if admission.receipt_by_name(connection, file.header.furnisher, file.header.batch_id) is not None:
         message = f"batch id {file.header.batch_id!r} was used before for other content: choose a new id"
@@ -114,7 +132,7 @@ def check(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> Ch
     problems = problems or _repeated_ids(events) or _refused_types(events, roles)
     if problems:
         raise refusal(problems)
-    return CheckedBatch(file, events, commitments)
+    return CheckedBatch(file, events, commitments, roles)
 
 
 def check_signature(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> frozenset[str]:
@@ -191,10 +209,8 @@ def store(bureau: Bureau, connection: Connection, checked: Sequence[CheckedBatch
     numbers = [bureau.furnisher_number(connection, one.file.header.furnisher) for one in checked]
     sealed = [_seal(one, people) for one in checked]
     ids = admission.draw_batch_ids(connection, len(checked))
-    for one in checked:
-        check_signature(
-            bureau, connection, one.file
-        )  # under the lock: a revocation may have come in meanwhile
+    for one in checked:  # again, under the lock: a key may have been revoked meanwhile
+        _check_roles_again(bureau, connection, one)
     admitted_at = bureau.now()
     receipts = [_receipt(bureau, one.file, admitted_at) for one in checked]
     rows = [
@@ -214,6 +230,14 @@ def store(bureau: Bureau, connection: Connection, checked: Sequence[CheckedBatch
     ]
     admission.insert_batches(connection, ids, rows)
     return receipts
+
+
+def _check_roles_again(bureau: Bureau, connection: Connection, checked: CheckedBatch) -> None:
+    roles = check_signature(bureau, connection, checked.file)
+    if roles != checked.roles:
+        problems = _refused_types(checked.events, roles)
+        if problems:
+            raise refusal(problems)
 
 
 def event_id_bytes(events: Iterable[event_formats.Event]) -> list[bytes]:
@@ -241,10 +265,10 @@ def _receipt(bureau: Bureau, file: batches.BatchFile, admitted_at: dt.datetime) 
     return receipt.sign(bureau.service)
 
 
-def _explain_collision(bureau: Bureau, file: batches.BatchFile) -> Admission:
+def explain_collision(bureau: Bureau, file: batches.BatchFile) -> Admission:
     """What a UniqueViolation was about: the same batch a moment earlier, or event ids that the ledger holds (R6)."""
     with bureau.transaction() as connection:
-        known = known_receipt(connection, file)
+        known = known_receipt(bureau, connection, file)
         if known is not None:
             return Admission(known, fresh=False)
         events, _ = event_formats.decode_events(file.lines, limits_of(bureau, file.header))

@@ -49,6 +49,12 @@ def snapshot(bureau: Bureau, connection: Connection) -> Snapshot:
     return kept
 
 
+def snapshot_at(bureau: Bureau, connection: Connection, number: int) -> Snapshot:
+    """A published block: the newest one as it is kept, an older one worked out anew."""
+    newest = snapshot(bureau, connection)
+    return newest if newest.block.number == number else snapshot_of(connection, number)
+
+
 def snapshot_of(connection: Connection, number: int) -> Snapshot:
     """Any published block."""
     block, checkpoint = ledger.block_by_number(connection, number), ledger.publication(connection, number)
@@ -115,14 +121,15 @@ def build(
 def trie_path(connection: Connection, key: bytes, at: Snapshot) -> trie.Path:
     """The path towards a key in a block's state trie, from tiles and the page of leaves below them."""
     wanted = trie_tiles.tile_ids(key, _depth_max(at.accounts))
-    missing = [tile for tile in wanted if tile not in at.tiles]
+    known = {tile: data for tile in wanted if (data := at.tiles.get(tile)) is not None}
+    missing = [tile for tile in wanted if tile not in known]
     if missing:
-        if len(at.tiles) > _PAGES_MAX:
-            at.tiles.clear()
-            missing = wanted
         stored = state.trie_tiles(connection, missing, at.block.number)
-        at.tiles.update({tile: stored[tile][1] if tile in stored else b"" for tile in missing})
-    way = trie_tiles.descend({tile: at.tiles[tile] for tile in wanted if at.tiles[tile]}, key)
+        known |= {tile: stored[tile][1] if tile in stored else b"" for tile in missing}
+        if len(at.tiles) > _PAGES_MAX:
+            at.tiles.clear()  # other threads look into it too: what is needed here is in `known`
+        at.tiles.update(known)
+    way = trie_tiles.descend({tile: data for tile, data in known.items() if data}, key)
     if way.is_empty:
         return way.finish([])
     place = (way.depth, way.first_key)
