@@ -211,7 +211,7 @@ def on_credence_error(error: CredenceError) -> Response:
     if isinstance(error, ConsentError):
         more = {"reason": error.reason, "receipt": error.receipt.decode()}
         status = HTTPStatus.LOCKED if error.reason == "frozen" else status
-    if isinstance(error, RuleError) and error.problems:
+    if error.problems:
         more["problems"] = [
             {"line": each.line, "rule": each.rule, "detail": each.detail}
             for each in error.problems[:PROBLEMS_MAX]
