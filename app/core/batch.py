@@ -24,7 +24,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from app.core import canon, merkle
-from app.core.errors import FormatError
+from app.core.errors import FormatError, LineProblem
 from app.core.events import LINE_BYTES_MAX
 from app.core.fields import b64, decimal, format_b64
 from app.core.note import ED25519, split
@@ -103,28 +103,43 @@ class BatchFile:
 def parse_batch(body: bytes) -> BatchFile:
     """The parts of a `.batch` file, or FormatError. Signature, root and events are not checked.
 
-    The number of lines is the note's count; each has 1 to 8,192 bytes of UTF-8 and no carriage return.
+    The number of lines is the note's count; each has 1 to 8,192 bytes of UTF-8 and no carriage return. The
+    error's `problems` name the line.
     """
     if len(body) > BATCH_BYTES_MAX:
         raise FormatError(
             f"a batch file of {len(body)} bytes is over the limit of {BATCH_BYTES_MAX}", code="too-large"
         )
     if not body.endswith(b"\n"):
-        raise FormatError("a batch file does not end in a newline: was it cut short?")
+        raise _bad(1 + body.count(b"\n"), "a batch file does not end in a newline: was it cut short?")
     if body.count(b"\n") > EVENTS_MAX + 1:
-        raise FormatError(f"a batch file has more than {EVENTS_MAX} events", code="too-large")
+        raise _bad(EVENTS_MAX + 2, f"a batch file has more than {EVENTS_MAX} events", "too-large")
     first, *lines = body[:-1].split(b"\n")
-    note = _note_of(first)
+    try:
+        note = _note_of(first)
+        text, header = _signed(note)
+    except FormatError as error:
+        raise _bad(1, error.detail) from None
+    if len(lines) != header.count:
+        raise _bad(1, f"the batch note says {header.count} events, but the file has {len(lines)}")
+    _check_lines(lines, body)
+    return BatchFile(note, header, sha256(text).digest(), lines)
+
+
+def _signed(note: bytes) -> tuple[bytes, BatchNote]:
+    """(text, fields) of a signed note; FormatError unless it has the one signature line of a furnisher."""
     text, signatures = split(note)
     header = BatchNote.parse(text)
     if len(signatures) != 1 or signatures[0].name != header.furnisher:
         raise FormatError("a batch note has exactly one signature line, by the furnisher's name")
     if len(signatures[0].signature) != SIGNATURE_BYTES:
         raise FormatError("a batch note is signed with Ed25519, 64 bytes")
-    if len(lines) != header.count:
-        raise FormatError(f"the batch note says {header.count} events, but the file has {len(lines)}")
-    _check_lines(lines, body)
-    return BatchFile(note, header, sha256(text).digest(), lines)
+    return text, header
+
+
+def _bad(line: int, detail: str, code: str | None = None) -> FormatError:
+    """What is wrong with a line of a file; the note's is line 1."""
+    return FormatError(detail, code=code, problems=(LineProblem(line, "format", detail),))
 
 
 def verify_root(lines: Iterable[bytes]) -> tuple[list[bytes], list[bytes], bytes]:
@@ -138,7 +153,7 @@ def check_root(file: BatchFile) -> list[bytes]:
     """The commitments of a file's events, 32 bytes each; FormatError when the note's root is another."""
     commitments, _, root = verify_root(file.lines)
     if root != file.header.root:
-        raise FormatError("the root in the batch note is not that of the file's events", code="wrong-root")
+        raise _bad(1, "the root in the batch note is not that of the file's events", "wrong-root")
     return commitments
 
 
@@ -188,16 +203,18 @@ def _note_of(line: bytes) -> bytes:
 
 
 def _check_lines(lines: list[bytes], body: bytes) -> None:
-    if b"\r" in body:
-        raise FormatError("a batch file has a carriage return")
+    at = body.find(b"\r")
+    if at >= 0:
+        raise _bad(1 + body.count(b"\n", 0, at), "a batch file has a carriage return")
     if not body.isascii():
         try:
             body.decode()
-        except UnicodeDecodeError:
-            raise FormatError("a batch file is not UTF-8") from None
+        except UnicodeDecodeError as error:
+            raise _bad(1 + body.count(b"\n", 0, error.start), "a batch file is not UTF-8") from None
     shortest, longest = min(map(len, lines)), max(map(len, lines))
     if shortest == 0:
-        raise FormatError(f"line {2 + lines.index(b'')} of the batch file is empty")
+        number = 2 + lines.index(b"")
+        raise _bad(number, f"line {number} of the batch file is empty")
     if longest > LINE_BYTES_MAX:
         number = 2 + next(i for i, line in enumerate(lines) if len(line) > LINE_BYTES_MAX)
-        raise FormatError(f"line {number} of the batch file has more than {LINE_BYTES_MAX} bytes")
+        raise _bad(number, f"line {number} of the batch file has more than {LINE_BYTES_MAX} bytes")

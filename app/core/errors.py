@@ -29,13 +29,19 @@ class LineProblem:
 
 
 class CredenceError(Exception):
-    """The root of the tree. `code` is a stable kebab-case name; `str(error)` is one sentence for people."""
+    """The root of the tree. `code` is a stable kebab-case name; `str(error)` is one sentence for people.
+
+    `problems` names the first lines of a batch file, when it is about one.
+    """
 
     code = "error"
 
-    def __init__(self, detail: str, *, code: str | None = None) -> None:
+    def __init__(
+        self, detail: str, *, code: str | None = None, problems: tuple[LineProblem, ...] = ()
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.problems = problems
         if code is not None:
             self.code = code
 
@@ -59,13 +65,9 @@ class ProofError(CredenceError):
 
 
 class RuleError(CredenceError):
-    """Well-formed input that a rule or a limit refuses; `problems` names the first lines of a batch."""
+    """Well-formed input that a rule or a limit refuses."""
 
     code = "rule"
-
-    def __init__(self, detail: str, *, code: str | None = None, problems: tuple[LineProblem, ...] = ()) -> None:
-        super().__init__(detail, code=code)
-        self.problems = problems
 
 
 class ConflictError(CredenceError):

@@ -42,7 +42,7 @@ BLOCK_WITHIN_S = 3600
 """What a receipt promises: the batch is in a block by then. The sequencer needs a second or two."""
 
 PROBLEMS_MAX = 10
-FIRST_EVENT_LINE = 2
+NOTE_LINE, FIRST_EVENT_LINE = 1, 2
 
 ONLINE_TYPES = frozenset({"inquiry"})
 """Types that are answered at once and so come in by their own door, `/v1/inquiries`."""
@@ -125,7 +125,7 @@ def check(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> Ch
     header = file.header
     if header.origin != bureau.origin:
         message = f"this is the ledger {bureau.origin!r}; the batch is signed for {header.origin!r}"
-        raise SignatureError(message, code="other-ledger")
+        raise _bad_note(message, "other-ledger", "origin")
     roles = check_signature(bureau, connection, file)
     commitments = batches.check_root(file)
     events, problems = event_formats.decode_events(file.lines, limits_of(bureau, header))
@@ -141,13 +141,17 @@ def check_signature(bureau: Bureau, connection: Connection, file: batches.BatchF
     known = bureau.register(connection).verifiers(header.furnisher, UNPLACED)
     if not known:
         message = f"no valid key is registered for {header.furnisher!r} (R4): it was never registered, or was revoked"
-        raise SignatureError(message, code="unknown-key")
+        raise _bad_note(message, "unknown-key", "R4")
     opened = open_note(file.note, [verifier for verifier, _ in known])
     if not opened.verified:
         message = f"the batch is not signed by a valid key of {header.furnisher!r} (R4)"
-        raise SignatureError(message, code="unknown-key")
+        raise _bad_note(message, "unknown-key", "R4")
     used = {signature.verifier.encode() for signature in opened.verified}
     return frozenset(role for verifier, roles in known if verifier.encode() in used for role in roles)
+
+
+def _bad_note(message: str, code: str, rule: str) -> SignatureError:
+    return SignatureError(message, code=code, problems=(LineProblem(NOTE_LINE, rule, message),))
 
 
 def limits_of(bureau: Bureau, header: batches.BatchNote) -> event_formats.Header:
