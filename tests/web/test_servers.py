@@ -45,7 +45,9 @@ def test_two_workers_serve_and_end(world, tmp_path, server):
     command = [sys.executable, *(part.format(port=port) for part in SERVERS[server])]
     environ = {**os.environ, "CREDENCE_HOME": str(world.home.path), "DATABASE_URL": world.url}
     with (tmp_path / "output").open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
     try:
         assert wait_until_live(address, process).text == "alive\n"
         for _ in range(30):
@@ -70,5 +72,9 @@ def test_two_workers_serve_and_end(world, tmp_path, server):
         assert requests.post(f"{address}/v1/inquiries", data=too_large, timeout=5).status_code == 413
     finally:
         process.send_signal(signal.SIGTERM)
-        ended = process.wait(20)
+        try:
+            ended = process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # its own group: nothing else is in it
+            raise
     assert ended == 0, (tmp_path / "output").read_text()
