@@ -13,6 +13,7 @@ from app.services.sequencer import Sequencer
 from app.web import logs
 
 FOLDING_PROCESSES = 2
+LOCK_PATIENCE_S = 20  # one that was told to stop, or killed, may still hold the lock
 
 
 @click.command()
@@ -45,7 +46,7 @@ def sequencer(processes: int) -> None:
     url = bureau.engine.url.render_as_string(hide_password=False)
     pool = FoldingPool(url, bureau.people.wrap_key, processes)
     try:
-        with Sequencer(bureau, pool=pool) as writer:
+        with Sequencer(bureau, pool=pool, patience_s=LOCK_PATIENCE_S) as writer:
             writer.run(lambda: stopping)
     finally:
         pool.close()

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from app.core import merkle
-from app.core.tiles import ENTRIES, TILE_WIDTH, encode_bundle
+from app.core.errors import FormatError
+from app.core.tiles import ENTRIES, TILE_WIDTH, decode_bundle, encode_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,18 +56,29 @@ def _grow_bundles(edge: Edge, tree_size: int, entries: Sequence[bytes]) -> list[
 
 
 def check_edge(edge: Mapping[int, tuple[int, bytes]], tree_size: int) -> bool:
-    """Whether the hash levels of an edge have the shape of a tree of this size."""
-    return all(
-        (index, len(data) // 32) == divmod(tree_size >> (8 * level), TILE_WIDTH)
-        for level, (index, data) in edge.items()
-        if level != ENTRIES
-    )
+    """Whether an edge has the shape of a tree of this size, and its entries the leaf hashes that stand beside them."""
+    if edge.keys() != {ENTRIES, *range(_levels(tree_size))}:
+        return False
+    for level, (index, data) in edge.items():
+        full, width = divmod(tree_size >> 8 * max(level, 0), TILE_WIDTH)
+        if index != full or (level != ENTRIES and len(data) != 32 * width):
+            return False
+    try:
+        entries = decode_bundle(edge[ENTRIES][1], tree_size % TILE_WIDTH)
+    except FormatError:
+        return False
+    return b"".join(map(merkle.leaf_hash, entries)) == edge[0][1]
+
+
+def _levels(tree_size: int) -> int:
+    """How many levels of hash tiles a tree has."""
+    return (tree_size.bit_length() + 7) // 8
 
 
 def frontier(edge: Mapping[int, tuple[int, bytes]], tree_size: int) -> merkle.Frontier:
     """The tree of this size from its partial tiles alone: they hold a hash for every bit of the size."""
     hashes: list[bytes] = []
-    for level in range((tree_size.bit_length() + 7) // 8 - 1, -1, -1):
+    for level in range(_levels(tree_size) - 1, -1, -1):
         data = edge[level][1]
         row = [data[at : at + 32] for at in range(0, len(data), 32)]
         hashes.extend(merkle.Frontier().append_many(row).hashes)

@@ -40,6 +40,22 @@ def try_sequencer_lock(connection: Connection) -> bool:
     return row is not None and bool(row[0])
 
 
+def try_sequencer_lock_for_transaction(connection: Connection) -> bool:
+    """The same lock until the transaction ends: for work that must not meet a sequencer."""
+    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (SEQUENCER_LOCK,)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def release_sequencer_lock(connection: Connection) -> None:
+    """Let go of it on the connection that has it."""
+    connection.execute("SELECT pg_advisory_unlock(%s)", (SEQUENCER_LOCK,))
+
+
+def ping(connection: Connection) -> None:
+    """DatabaseError unless the connection lives."""
+    connection.execute("SELECT 1")
+
+
 def sequencer_is_alive(connection: Connection) -> bool:
     """Whether some connection to this database holds the sequencer's lock."""
     row = connection.execute(

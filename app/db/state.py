@@ -140,11 +140,18 @@ def due(connection: Connection, day: date) -> list[int]:
     return [row[0] for row in connection.execute(query, (day,), binary=True).fetchall()]
 
 
+def scored(connection: Connection) -> list[int]:
+    """Citizens that have an account."""
+    return [
+        row[0] for row in connection.execute("SELECT DISTINCT citizen FROM accounts", binary=True).fetchall()
+    ]
+
+
 def all_leaves(connection: Connection) -> Iterator[tuple[bytes, bytes]]:
-    """(citizen key, newest account value) of every account, ascending by key; streamed."""
+    """(citizen key, newest account value) of every account, ascending by key; streamed, one look-up an account."""
     query = """
-        SELECT c.key, a.value FROM (SELECT DISTINCT ON (citizen) citizen, value FROM accounts
-            ORDER BY citizen, block DESC) AS a JOIN citizens c ON c.id = a.citizen ORDER BY c.key"""
+        SELECT c.key, a.value FROM citizens c JOIN LATERAL (
+            SELECT value FROM accounts WHERE citizen = c.id ORDER BY block DESC LIMIT 1) AS a ON true ORDER BY c.key"""
     with connection.cursor(name="leaves", binary=True) as cursor:
         cursor.itersize = 20_000
         cursor.execute(query)

@@ -22,6 +22,7 @@ If anything fails before 12, nothing happened; the memory of 3 is thrown away an
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -30,13 +31,14 @@ import structlog
 from app.core import checkpoint, entries, fields, log_edge, merkle, notices, tiles
 from app.core.account import leaf as trie_leaf
 from app.core.block import NO_PREVIOUS, Block
-from app.core.errors import RefusedError
+from app.core.errors import FormatError, RefusedError, SignatureError
 from app.core.note import open_note
 from app.core.profiles import PROFILES, rules_hash
 from app.core.register import Register
 from app.core.trie_store import Trie
 from app.db import admission, ledger, state
 from app.db.ledger import StoredBlock
+from app.db.session import DatabaseError
 from app.services import publishing
 from app.services.cards import card_in_force
 from app.services.folding import IN_PROCESS_EVENTS_MAX, FoldingPool, Share, Task, fold_share
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable, Sequence
 
-    from app.core.note import Signer
+    from app.core.note import Signer, Verifier
     from app.db.admission import Pending
     from app.db.session import Connection
     from app.services.bureau import Bureau
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 BLOCK_EVENTS_MAX = 65_536
 BLOCK_INTERVAL_S = 1.0
 POLL_S = 0.05
+LOCK_POLL_S = 0.1
 ADMISSIONS_MAX = 8_192
 
 log = structlog.get_logger()
@@ -94,32 +97,59 @@ class Sequencer:
     """One writer. Use as a context manager; `run` serves until told to stop, `step` makes at most one block."""
 
     def __init__(
-        self, bureau: Bureau, *, pool: FoldingPool | None = None, events_max: int = BLOCK_EVENTS_MAX
+        self,
+        bureau: Bureau,
+        *,
+        pool: FoldingPool | None = None,
+        events_max: int = BLOCK_EVENTS_MAX,
+        patience_s: float = 0.0,
     ) -> None:
+        """Takes the lock, waiting up to `patience_s` for one that ends; RefusedError when another keeps it."""
         self.bureau = bureau
         self.signer: Signer = bureau.home.signer("ledger")
         self.pool = pool
         self.events_max = events_max
         self._memory: Memory | None = None
         self._last_block_at = 0.0
-        self._holder = bureau.engine.connect()
-        self._lock()
+        self._holder = bureau.engine.raw_connection()
+        self._lock(patience_s)
 
-    def _lock(self) -> None:
-        """Step 1."""
-        connection: Connection = self._holder.connection.driver_connection  # type: ignore[assignment]
-        connection.autocommit = True
-        if not ledger.try_sequencer_lock(connection):
-            self._holder.invalidate()
-            self._holder.close()
-            message = "another sequencer is at work on this database; there can be only one"
-            raise RefusedError(message, code="sequencer-running")
+    @property
+    def _lock_connection(self) -> Connection:
+        connection: Connection = self._holder.driver_connection  # type: ignore[assignment]
+        return connection
+
+    def _lock(self, patience_s: float) -> None:
+        """Step 1. A killed sequencer's connection keeps the lock until its server process has noticed."""
+        self._lock_connection.autocommit = True
+        deadline_s = time.monotonic() + patience_s
+        while not ledger.try_sequencer_lock(self._lock_connection):
+            if time.monotonic() >= deadline_s:
+                self.close()
+                message = "another sequencer is at work on this database; there can be only one"
+                raise RefusedError(message, code="sequencer-running")
+            time.sleep(LOCK_POLL_S)
+
+    def _check_lock(self) -> None:
+        """The lock lives as long as its connection. Without it somebody else may write, or the database be another."""
+        try:
+            ledger.ping(self._lock_connection)
+        except DatabaseError as error:
+            message = "the connection that held the sequencer's lock is gone: start the sequencer again"
+            raise RefusedError(message, code="lock-lost") from error
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._holder.invalidate()  # never back to the pool: the lock belongs to this connection
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the lock. May be called twice."""
+        if self._holder.is_valid:
+            with suppress(DatabaseError):
+                ledger.release_sequencer_lock(self._lock_connection)  # closing alone lets go a moment later
+            self._holder.invalidate()  # never back to the pool
         self._holder.close()
 
     def run(self, stop: Callable[[], bool]) -> None:
@@ -130,6 +160,7 @@ class Sequencer:
 
     def step(self, *, now: bool = False) -> bool:
         """Make a block if one is due (`now`: if there is anything to put in); whether one was made."""
+        self._check_lock()
         if self._memory is None:
             self._memory = self._load()
         memory = self._memory
@@ -158,23 +189,17 @@ class Sequencer:
         with bureau.transaction() as connection:
             newest = ledger.newest_block(connection)
             edge = ledger.read_edge(connection)
-            size = newest.tree_size if newest else 0
-            frontier = log_edge.frontier(edge, size)
             trie = Trie.from_items(
                 (key, trie_leaf(key, value)) for key, value in state.all_leaves(connection)
             )
             stored = admission.all_notices(connection)
-        block = Block.parse(newest.entry) if newest else None
-        if newest and (not log_edge.check_edge(edge, size) or frontier.root() != newest.root):
-            raise RefusedError(
-                "the stored right edge of the log does not give the newest block's root: run `credence audit`"
-            )
-        if block and trie.root != block.state:
+        frontier, block = _opened(newest, edge)
+        if block and (trie.root, len(trie)) != (block.state, block.accounts):
             raise RefusedError(
                 "the stored accounts do not give the newest block's state: run `credence audit`"
             )
         placed = [(index, notices.decode(payload)) for _, payload, index in stored if index is not None]
-        return Memory(size, frontier, edge, trie, block, placed)
+        return Memory(frontier.size, frontier, edge, trie, block, placed)
 
     def _pending(self, memory: Memory) -> list[Pending]:
         """Step 4: what the next block would take."""
@@ -210,13 +235,14 @@ class Sequencer:
         with bureau.transaction() as connection:
             self._append(connection, memory, draft)
             card_hash, card = card_in_force(connection, [n for _, n in memory.notices + draft.notices])
-            shares = self._fold(connection, memory, draft, card)
+            shares = self._fold(connection, memory, draft, card_hash, card)
             leaves = {key: leaf for share in shares for key, leaf in share.leaves.items()}
             changed = memory.trie.update(leaves)
             block = self._block(memory, draft, card_hash)
             draft.entries.append(block.entry())
             self._store(connection, memory, draft, shares, changed.tiles)
             root = self._reread(connection, memory, draft)
+            self._check_lock()
             head = checkpoint.Checkpoint(bureau.origin, memory.tree_size + len(draft.entries), root)
             note = checkpoint.sign_checkpoint(self.signer, head).decode()
             stored = StoredBlock(draft.number, head.size, root, block.encode(), note)
@@ -247,10 +273,7 @@ class Sequencer:
                 register = Register.fold(memory.notices + draft.notices)
                 continue
             known = [verifier for verifier, _ in register.verifiers(pending.furnisher, index)]
-            if not open_note(pending.note.encode(), known).verified:
-                raise RefusedError(
-                    f"batch {pending.hash.hex()} is not signed by a key valid at index {index}: run `credence audit`"
-                )
+            _check_signature(pending, known, index)
             draft.entries.append(entries.batch_entry(pending.hash))
             draft.first_indices[pending.admission] = index + 1
             for _ in range(pending.event_count):
@@ -258,9 +281,11 @@ class Sequencer:
                 assert batch == pending.admission, "commitments come in the order of the batches"
                 draft.entries.append(b"\x01" + commitment)
 
-    def _fold(self, connection: Connection, memory: Memory, draft: Draft, card: bytes) -> list[Share]:
+    def _fold(
+        self, connection: Connection, memory: Memory, draft: Draft, card_hash: bytes, card: bytes
+    ) -> list[Share]:
         """Step 6: in this process for a small block, else one share a process of the pool."""
-        aged = state.due(connection, draft.day) if self._is_new_day(memory, draft) else []
+        aged = self._aged(connection, memory, draft, card_hash)
         pool = None if draft.event_count + len(aged) <= IN_PROCESS_EVENTS_MAX else self.pool
         shares = 1 if pool is None else len(pool)
         tasks = [
@@ -280,8 +305,13 @@ class Sequencer:
             return pool.fold(tasks)
         return [fold_share(connection, self.bureau.people.wrap_key, task) for task in tasks]
 
-    def _is_new_day(self, memory: Memory, draft: Draft) -> bool:
-        return memory.block is not None and draft.day > memory.block.as_of
+    def _aged(self, connection: Connection, memory: Memory, draft: Draft, card_hash: bytes) -> list[int]:
+        """Whom this block scores again without news: who is due on a new day; everybody under a new scorecard."""
+        if memory.block is None:
+            return []
+        if memory.block.scorecard != card_hash:
+            return state.scored(connection)
+        return state.due(connection, draft.day) if draft.day > memory.block.as_of else []
 
     def _block(self, memory: Memory, draft: Draft, card_hash: bytes) -> Block:
         """Step 8."""
@@ -337,3 +367,35 @@ class Sequencer:
             )
         memory.frontier, memory.edge = grown, edge
         return grown.root()
+
+
+def _opened(newest: StoredBlock | None, edge: log_edge.Edge) -> tuple[merkle.Frontier, Block | None]:
+    """The newest block and the tree that it closes, as the stored right edge of the log gives it (step 3)."""
+    if newest is None:
+        return merkle.Frontier(), None
+    frontier = (
+        log_edge.frontier(edge, newest.tree_size) if log_edge.check_edge(edge, newest.tree_size) else None
+    )
+    if frontier is None or frontier.root() != newest.root:
+        raise RefusedError(
+            "the stored right edge of the log does not give the newest block's root: run `credence audit`"
+        )
+    try:
+        block = Block.parse(newest.entry)
+    except FormatError as error:
+        raise RefusedError(f"the newest block is damaged: run `credence audit` ({error.detail})") from error
+    width = newest.tree_size % tiles.TILE_WIDTH
+    if width and tiles.decode_bundle(edge[tiles.ENTRIES][1], width)[-1] != block.entry():
+        raise RefusedError("the newest block is not the last entry of the log: run `credence audit`")
+    return frontier, block
+
+
+def _check_signature(pending: Pending, known: list[Verifier], index: int) -> None:
+    """Step 5: the batch's note is signed by one of these keys; RefusedError, for intake had seen to that."""
+    try:
+        open_note(pending.note.encode(), known)
+    except SignatureError as error:
+        message = (
+            f"batch {pending.hash.hex()} is not signed by a key valid at index {index}: run `credence audit`"
+        )
+        raise RefusedError(message) from error

@@ -13,7 +13,7 @@ import datetime as dt
 import hashlib
 import itertools
 from base64 import urlsafe_b64encode
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.core import canon
 from app.core.batch import make_batch
@@ -25,6 +25,9 @@ from app.services.home import Home
 from app.services.intake import Admission, admit
 from app.services.register import register_key
 from app.services.sequencer import Sequencer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ORIGIN = "ledger.example/services"
 LENDER, BANK, ENROLMENT, UTILITY = "lender.example", "bank.example", "enrolment.example", "power.example/grid"

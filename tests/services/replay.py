@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
@@ -28,7 +29,9 @@ from app.core.note import Verifier
 from app.core.profiles import PROFILES
 from app.core.scorecard import parse_card
 from app.db.engine import make_engine
-from app.services.home import Home
+
+if TYPE_CHECKING:
+    from app.services.home import Home
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,11 @@ def check(url: str, home: Home, *, refold: bool = True) -> Replayed:
     return Replayed(
         len(blocks), len(entries), events, len(rows.batches), blocks[-1].accounts, rows.blocks[-1][2]
     )
+
+
+def log_of(url: str) -> list[bytes]:
+    """All entries of the log, as stored."""
+    return _check_tiles(Rows(url))
 
 
 def _check_tiles(rows: Rows) -> list[bytes]:
