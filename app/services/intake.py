@@ -142,10 +142,11 @@ def check_signature(bureau: Bureau, connection: Connection, file: batches.BatchF
     if not known:
         message = f"no valid key is registered for {header.furnisher!r} (R4): it was never registered, or was revoked"
         raise _bad_note(message, "unknown-key", "R4")
-    opened = open_note(file.note, [verifier for verifier, _ in known])
-    if not opened.verified:
-        message = f"the batch is not signed by a valid key of {header.furnisher!r} (R4)"
-        raise _bad_note(message, "unknown-key", "R4")
+    try:
+        opened = open_note(file.note, [verifier for verifier, _ in known])
+    except SignatureError as error:
+        message = f"the batch is not signed by a valid key of {header.furnisher!r} (R4): {error.detail}"
+        raise _bad_note(message, error.code, "R4") from None
     used = {signature.verifier.encode() for signature in opened.verified}
     return frozenset(role for verifier, roles in known if verifier.encode() in used for role in roles)
 
