@@ -27,7 +27,7 @@ from app.services import statistics
 from app.services.bureau import Bureau, utc_now
 from app.services.figures import Figures, figures
 from app.services.home import Home
-from app.services.research import EVENTS, Research, clients
+from app.services.research import EVENTS, LENDER, Research, clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,7 +166,7 @@ def _verify(folder: Path, console: Console) -> None:
 def _auc(home: Home) -> float:
     bureau = Bureau.open(home)
     try:
-        labels = {client.identifier: client.defaulted for client in clients()}
+        labels = {f"{LENDER}:{client.account}": client.defaulted for client in clients()}
         return statistics.auc_of_scores(bureau, labels)
     finally:
         bureau.close()

@@ -18,7 +18,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Final
 
+from app.core.card_texts import criterion_name
 from app.core.errors import FormatError
+from app.core.scorecard import CRITERIA
 
 if TYPE_CHECKING:
     from app.core.proof import Verified
@@ -77,7 +79,9 @@ def _proved_en(v: Verified) -> list[str]:
             "exactly this score."
         )
         if v.receipt.reasons:
-            said.append(f"Most points were lost on: {', '.join(v.receipt.reasons)}.")
+            said.append(
+                f"Most points were lost on: {', '.join(_criterion(name, 'en') for name in v.receipt.reasons)}."
+            )
     said.append(
         f"The ledger's key has signed its head of {v.tree_size:,} entries, and that block is the last one."
     )
@@ -115,6 +119,12 @@ def _not_proved_en(v: Verified) -> list[str]:
     return said
 
 
+def _criterion(name: str, language: str) -> str:
+    """A criterion as a card's reader knows it; another card's may be unknown here, and keeps its name."""
+    words = criterion_name(name, language) if name in CRITERIA else name
+    return words[:1].lower() + words[1:]
+
+
 def _moment_en(moment: dt.datetime) -> str:
     return f"{moment:%Y-%m-%d} at {moment:%H:%M:%S} UTC"
 
@@ -146,7 +156,9 @@ def _proved_zh(v: Verified) -> list[str]:
     if v.receipt is not None and v.score is not None:
         said.append(f"基础分 {v.receipt.base} 与 {len(v.receipt.criteria)} 项指标得分之和恰好等于该信用分。")
         if v.receipt.reasons:
-            said.append(f"失分最多的指标：{'、'.join(v.receipt.reasons)}。")
+            said.append(
+                f"失分最多的指标：{'、'.join(_criterion(name, 'zh-Hans') for name in v.receipt.reasons)}。"
+            )
     said.append(f"账本密钥签署了含 {v.tree_size:,} 个条目的账本头，上述区块是其中最后一个条目。")
     if v.cosignatures:
         enough = "符合信任策略的要求" if v.quorum_required else "尽管信任策略并未要求见证"

@@ -225,12 +225,19 @@ def documents(connection: Connection) -> list[tuple[bytes, bytes]]:
     return [(bytes(row[0]), bytes(row[1])) for row in rows]
 
 
-def counts(connection: Connection) -> tuple[int, int, int, int]:
-    """(events, batches, citizens, furnishers) in published blocks; batches are counted, never the events."""
+def count_between(connection: Connection, after: int, upto: int) -> tuple[int, int]:
+    """(events, batches) that the blocks with after < number <= upto took in; batches are counted, never events."""
     row = connection.execute(
-        "SELECT coalesce(sum(b.event_count), 0), count(*), (SELECT count(*) FROM citizens),"
-        " (SELECT count(*) FROM furnishers) FROM placements p JOIN batches b ON b.id = p.admission"
-        " WHERE p.block <= (SELECT coalesce(max(block), -1) FROM publications)"
+        "SELECT coalesce(sum(b.event_count), 0), count(*) FROM placements p JOIN batches b ON b.id = p.admission"
+        " WHERE p.block > %s AND p.block <= %s",
+        (after, upto),
     ).fetchone()
     assert row is not None
-    return int(row[0]), int(row[1]), int(row[2]), int(row[3])
+    return int(row[0]), int(row[1])
+
+
+def count_furnishers(connection: Connection) -> int:
+    """How many have reported anything."""
+    row = connection.execute("SELECT count(*) FROM furnishers").fetchone()
+    assert row is not None
+    return int(row[0])

@@ -54,6 +54,14 @@ def citizen_by_id(connection: Connection, citizen_id: int) -> Citizen | None:
     return None if row is None else _citizen(row)
 
 
+def citizens_after(connection: Connection, after: int, limit: int) -> list[Citizen]:
+    """Citizens with numbers above `after`, ascending."""
+    rows = connection.execute(
+        _SELECT + "WHERE c.id > %s ORDER BY c.id LIMIT %s", (after, limit), binary=True
+    ).fetchall()
+    return [_citizen(row) for row in rows]
+
+
 def enrol(connection: Connection, citizens: Iterable[NewCitizen]) -> dict[bytes, Citizen]:
     """Give new citizens their numbers; who was enrolled by another transaction meanwhile keeps its first secrets.
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import psycopg
+from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,7 @@ Connection: TypeAlias = psycopg.Connection[Any]
 UniqueViolation = psycopg.errors.UniqueViolation
 Deadlock = psycopg.errors.DeadlockDetected
 DatabaseError = psycopg.Error
+DATABASE_ERRORS = (psycopg.Error, SQLAlchemyError)  # no connection at all comes wrapped by SQLAlchemy
 
 
 @contextmanager

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from app.db.session import Connection
+    from app.services.figures import Counted
     from app.services.home import Home
     from app.services.proofs import Snapshot
 
@@ -55,6 +56,7 @@ class Bureau:
     _register_id: int = -1
     furnisher_numbers: dict[str, int] = field(default_factory=dict)
     snapshot: Snapshot | None = None
+    counted: Counted | None = None
 
     @classmethod
     def open(cls, home: Home, url: str | None = None, *, now: Callable[[], dt.datetime] = utc_now) -> Bureau:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from app.core.block import Block
 from app.db import ledger, migrate
-from app.db.session import DatabaseError
+from app.db.session import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     import datetime as dt
 
+    from app.db.session import Connection
     from app.services.bureau import Bureau
 
 
@@ -35,23 +36,44 @@ def figures(bureau: Bureau) -> Figures:
     """Counts over published blocks."""
     with bureau.transaction() as connection:
         newest = ledger.newest_publication(connection)
-        events, batches, _, furnishers = ledger.counts(connection)
+        counted = _counted(bureau, connection, newest[0].number if newest else -1)
     if newest is None:
         return Figures(bureau.origin, 0, 0, 0, 0, 0, 0, b"", None, None)
     stored = newest[0]
     block = Block.parse(stored.entry)
     return Figures(
         origin=bureau.origin,
-        events=events,
+        events=counted.events,
         citizens=block.accounts,
-        batches=batches,
-        furnishers=furnishers,
+        batches=counted.batches,
+        furnishers=counted.furnishers,
         blocks=stored.number + 1,
         tree_size=stored.tree_size,
         root=stored.root,
         last_block_time=block.time,
         as_of=block.as_of,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Totals up to a block, kept by each process: only newer blocks are counted again."""
+
+    block: int = -1
+    events: int = 0
+    batches: int = 0
+    furnishers: int = 0
+
+
+def _counted(bureau: Bureau, connection: Connection, newest: int) -> Counted:
+    before = bureau.counted or Counted()
+    if before.block == newest:
+        return before
+    events, batches = ledger.count_between(connection, before.block, newest)
+    bureau.counted = Counted(
+        newest, before.events + events, before.batches + batches, ledger.count_furnishers(connection)
+    )
+    return bureau.counted
 
 
 def ready(bureau: Bureau) -> list[str]:
@@ -61,7 +83,7 @@ def ready(bureau: Bureau) -> list[str]:
             published = ledger.newest_published_number(connection)
             sequencer = ledger.sequencer_is_alive(connection)
         version = migrate.current(bureau.engine.url.render_as_string(hide_password=False))
-    except (DatabaseError, OSError) as error:
+    except (*DATABASE_ERRORS, OSError) as error:
         return [f"the database does not answer: {type(error).__name__}"]
     problems = []
     if version != migrate.head():

@@ -56,6 +56,11 @@ class Client:
     defaulted: bool
 
     @property
+    def account(self) -> str:
+        """The one account, as the lender names it."""
+        return f"card-{self.row}"
+
+    @property
     def identifier(self) -> str:
         """The citizen in scheme `uci`."""
         return f"uci:{self.row}"
@@ -208,7 +213,7 @@ class Research:
         event_id, nonce = self._random(f"{client.row}:{number}", day)
         delinquent, limit = (late, "") if type_ == "status" else ("", late)
         return (
-            f'{{"account":"card-{client.row}",{amount}"citizen":"{client.identifier}",{kind}"day":"{day}",{delinquent}'
+            f'{{"account":"{client.account}",{amount}"citizen":"{client.identifier}",{kind}"day":"{day}",{delinquent}'
             f'"furnisher":"{LENDER}","id":"{event_id}","ledger":"{self.origin}",{limit}"nonce":"{nonce}",{status}"type":"{type_}","v":1}}'
         ).encode()
 

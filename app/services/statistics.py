@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from app.core import account_state, sealing
+from app.core import account_state, folded, sealing
+from app.db import people as rows
 from app.db import state
 
 if TYPE_CHECKING:
@@ -18,31 +19,34 @@ if TYPE_CHECKING:
 _CITIZENS_AT_ONCE = 2_000
 
 
-def scores(bureau: Bureau, identifiers: Iterable[str]) -> Iterator[tuple[str, int | None]]:
-    """(identifier, newest score or None) of those who have a file."""
-    wanted = list(identifiers)
-    for start in range(0, len(wanted), _CITIZENS_AT_ONCE):
+def scores(bureau: Bureau) -> Iterator[tuple[list[str], int]]:
+    """(accounts as `<furnisher>:<account>`, newest score) of every citizen who has a number."""
+    after = 0
+    while True:
         with bureau.transaction() as connection:
-            persons = bureau.people.find(connection, wanted[start : start + _CITIZENS_AT_ONCE])
-            sealed = {
-                row.citizen: row.sealed
-                for row in state.load_accounts(connection, [p.id for p in persons.values()])
-            }
-        for identifier, person in persons.items():
-            body = sealed.get(person.id)
-            if body is not None:
-                opened = account_state.decode(sealing.unseal(person.data_key, body))
-                yield identifier, orjson.loads(bytes(opened.score)).get("score")
+            citizens = rows.citizens_after(connection, after, _CITIZENS_AT_ONCE)
+            loaded = state.load_accounts(connection, [citizen.id for citizen in citizens])
+        if not citizens:
+            return
+        after = citizens[-1].id
+        data_keys = {citizen.id: bureau.people.unwrap(citizen).data_key for citizen in citizens}
+        for account in loaded:
+            if account.sealed is None:
+                continue
+            opened = account_state.decode(sealing.unseal(data_keys[account.citizen], account.sealed))
+            score = orjson.loads(bytes(opened.score)).get("score")
+            if score is not None:
+                yield list(folded.decode_file(bytes(opened.file)).accounts), score
 
 
 def auc_of_scores(bureau: Bureau, defaulted: Mapping[str, bool]) -> float:
-    """Area under the ROC curve: how likely a defaulter has the lower score; who has no number is left out."""
+    """Area under the ROC curve: how likely a defaulter has the lower score. Labels are by account; who has no number,
+    or no labelled account, is left out.
+    """
     return auc(
-        [
-            (score, defaulted[identifier])
-            for identifier, score in scores(bureau, defaulted)
-            if score is not None
-        ]
+        (score, defaulted[accounts[0]])
+        for accounts, score in scores(bureau)
+        if accounts and accounts[0] in defaulted
     )
 
 

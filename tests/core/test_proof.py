@@ -274,7 +274,7 @@ def test_the_sentences_in_english():
         ),
         "It was worked out on 2026-11-20. If nothing new is reported, it stands through 2026-11-30.",
         "The base of 300 and the points of 4 criteria add up to exactly this score.",
-        "Most points were lost on: late_30, utilisation.",
+        "Most points were lost on: late_30, credit in use.",
         "The ledger's key has signed its head of 15 entries, and that block is the last one.",
         "Witnesses have cosigned that head, which the policy accepts: witness.example/one, witness.example/two.",
         "The file belongs to the identifier that was given, and that identifier has no other file here.",
