@@ -1,0 +1,281 @@
+"""Intake by two processes against COPY of the rows that it stored, and the sequencer on what came in.
+
+The research data is cut into slices. Each is admitted (all citizens new), its rows are copied out and into a second
+database, and then it becomes blocks. After that the same citizens are reported on again under fresh event ids and
+nonces: first by processes that have not met them, then by processes that remember them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import psycopg
+from sqlalchemy.engine import make_url
+
+from app.db import session
+from app.services.bureau import Bureau
+from app.services.folding import FoldingPool
+from app.services.home import Home
+from app.services.lifeline import die_with_parent
+from app.services.research import Research
+from app.services.sequencer import Sequencer
+from benchmarks.places import folder
+from benchmarks.report import Report, Row, at_least, median
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection as Pipe
+    from pathlib import Path
+
+    from benchmarks.places import Ledger, Places
+
+SECTION = "Intake (durable, checked), two processes"
+BLOCKS_SECTION = "Sequencing (fold, score, seal, trie, sign, store), two folding processes"
+PROCESSES = 2
+RATIO_MIN = 0.5
+EVENTS_PER_SECOND_MIN = 15_000
+TABLES = {
+    "batches": "id",
+    "events": "batch",
+    "event_bodies": "batch",
+    "citizens": "id",
+    "citizen_keys": "citizen",
+}
+
+
+class Admitters:
+    """Processes that admit batch files; each takes the next file when it is done with one."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._next = context.Value("i", 0)
+        self._pipes: list[Pipe] = []
+        self._processes = []
+        for _ in range(PROCESSES):
+            ours, theirs = context.Pipe()
+            arguments = (theirs, self._next, ledger.home.path, ledger.url)
+            process = context.Process(target=_admit_files, args=arguments, daemon=True)
+            process.start()
+            theirs.close()
+            self._pipes.append(ours)
+            self._processes.append(process)
+        self.remember([])  # answers once they are up
+
+    def admit(self, files: list[Path]) -> float:
+        """Seconds until all are admitted."""
+        self._next.value = 0
+        began = time.perf_counter()
+        self._ask(("admit", files))
+        return time.perf_counter() - began
+
+    def remember(self, identifiers: list[str]) -> None:
+        """Make all of them know these citizens."""
+        self._ask(("remember", identifiers))
+
+    def _ask(self, question: object) -> None:
+        for pipe in self._pipes:
+            pipe.send(question)
+        for pipe in self._pipes:
+            answer = pipe.recv()
+            if answer is not None:
+                raise RuntimeError(answer)
+
+    def close(self) -> None:
+        for pipe in self._pipes:
+            pipe.close()
+        for process in self._processes:
+            process.join(timeout=10)
+            if process.is_alive():
+                process.kill()
+
+
+def _admit_files(pipe: Pipe, following: object, home: Path, url: str) -> None:
+    from app.services.intake import admit  # noqa: PLC0415 - in the child only
+
+    die_with_parent()
+    bureau = Bureau.open(Home(home), url)
+    while True:
+        try:
+            what, items = pipe.recv()
+        except EOFError:
+            return
+        try:
+            if what == "remember":
+                with bureau.transaction() as connection:
+                    bureau.people.find(connection, items)
+            else:
+                while (number := _take(following)) < len(items):
+                    assert admit(bureau, items[number].read_bytes()).fresh
+            pipe.send(None)
+        except Exception as error:  # noqa: BLE001 - raised in the parent
+            pipe.send(f"{type(error).__name__}: {error}")
+
+
+def _take(following: object) -> int:
+    with following.get_lock():
+        number = following.value
+        following.value += 1
+        return number
+
+
+@dataclass(slots=True)
+class Sample:
+    """One slice: events, seconds of intake and of COPY over one and two connections."""
+
+    events: int
+    intake_s: float
+    copy_s: list[float] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> float:
+        return min(self.copy_s) / self.intake_s
+
+
+class CopyFloor:
+    """Second databases that receive the rows that a ledger got since the last time."""
+
+    def __init__(self, places: Places, ledger: Ledger) -> None:
+        self._source = ledger
+        self._targets = [places.database(f"floor_{lanes}") for lanes in (1, 2)]
+        self._seen = dict.fromkeys(TABLES, 0)
+        self.take()  # the founding is no part of it
+
+    def take(self) -> list[dict[str, bytes]]:
+        """The rows that came since, as COPY data by table, in two halves that could be copied at once."""
+        halves: list[dict[str, bytes]] = [{}, {}]
+        with session.transaction(self._source.owner) as connection:
+            for table, column in TABLES.items():
+                row = connection.execute(f"SELECT coalesce(max({column}), 0) FROM {table}").fetchone()
+                for parity, half in enumerate(halves):
+                    query = f"SELECT * FROM {table} WHERE {column} > {self._seen[table]} AND {column} % 2 = {parity}"
+                    with connection.cursor().copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)") as copy:
+                        half[table] = b"".join(copy)
+                self._seen[table] = row[0]
+        return halves
+
+    def seconds(self) -> list[float]:
+        """How long COPY of the new rows takes over one connection and over two, durable at the end."""
+        halves = self.take()
+        return [_copy(self._targets[0], [halves]), _copy(self._targets[1], [[half] for half in halves])]
+
+
+def _copy(url: str, lanes: list[list[dict[str, bytes]]]) -> float:
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connections = [psycopg.connect(plain) for _ in lanes]
+
+    def run(connection: psycopg.Connection, parts: list[dict[str, bytes]]) -> None:
+        with connection, connection.cursor() as cursor:
+            for part in parts:
+                for table, data in part.items():
+                    with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
+                        for at in range(0, len(data), 1 << 20):
+                            copy.write(data[at : at + (1 << 20)])
+
+    threads = [threading.Thread(target=run, args=pair) for pair in zip(connections, lanes, strict=True)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - began
+
+
+def measure(report: Report, places: Places, slices: int, groups: int) -> None:
+    ledger = places.ledger("intake")
+    bureau = ledger.bureau
+    research = Research(ledger.home, bureau.origin, bureau.local_day(bureau.now()))
+    research.register_keys(bureau)
+    pool = FoldingPool(bureau.engine.url.render_as_string(hide_password=False), bureau.people.wrap_key, 2)
+    floor = CopyFloor(places, ledger)
+    results: dict[str, list[Sample]] = {}
+    blocks: dict[str, list[tuple[int, float]]] = {}
+    try:
+        with Sequencer(bureau, pool=pool) as sequencer:
+            drain(sequencer)
+            for name, few in (
+                ("all citizens new", 1),
+                ("citizens known, cold", 2),
+                ("citizens known, warm", 2),
+            ):
+                admitters = Admitters(ledger)
+                try:
+                    if name.endswith("warm"):
+                        admitters.remember(_identifiers(research, slices * groups // few))
+                    for number, (files, events) in enumerate(_slices(research, slices, groups // few)):
+                        report.say(f"{name}, slice {number + 1} of {slices}")
+                        sample = Sample(events, admitters.admit(files))
+                        sample.copy_s = floor.seconds()
+                        results.setdefault(name, []).append(sample)
+                        blocks.setdefault(name.split(",", 1)[0], []).append((events, drain(sequencer)))
+                finally:
+                    admitters.close()
+                research.seed = secrets.token_bytes(32)
+    finally:
+        pool.close()
+    for name, samples in results.items():
+        report.add(SECTION, _row(name, samples))
+    for name, made in blocks.items():
+        report.add(BLOCKS_SECTION, blocks_row(f"research data, {name}", made, report.hashes))
+
+
+def _row(name: str, samples: list[Sample]) -> Row:
+    rate = median([s.events / s.intake_s for s in samples])
+    copied = median([s.events / min(s.copy_s) for s in samples])
+    one, two = (median([s.events / s.copy_s[lanes] for s in samples]) for lanes in (0, 1))
+    floor = f"{copied:,.0f} events/s ({one:,.0f} over one connection, {two:,.0f} over two)"
+    return Row(
+        name, f"{rate:,.0f} events/s", floor, **at_least(median([s.ratio for s in samples]), RATIO_MIN)
+    )
+
+
+def blocks_row(what: str, made: list[tuple[int, float]], hashes: float) -> Row:
+    """(events, seconds) of blocks as a line, with the target for events a second."""
+    rate = median([events / seconds for events, seconds in made])
+    verdict = {"target": f">= {EVENTS_PER_SECOND_MIN:,}/s", "met": rate >= EVENTS_PER_SECOND_MIN}
+    each_us = 1e6 / rate
+    return Row(
+        what,
+        f"{rate:,.0f} events/s",
+        f"SHA-256: {1e6 / hashes:.2f} us",
+        f"{each_us * hashes / 1e6:,.0f} hashes",
+        **verdict,
+    )
+
+
+def drain(sequencer: Sequencer) -> float:
+    """Seconds until everything admitted is in published blocks."""
+    began = time.perf_counter()
+    while sequencer.step(now=True):
+        pass
+    return time.perf_counter() - began
+
+
+def _slices(research: Research, slices: int, groups: int) -> Iterator[tuple[list[Path], int]]:
+    """(batch files, events) of one slice after the other; the names of the batches are new each time."""
+    path = folder("batches")
+    made = research.batches()
+    for _ in range(slices):
+        files, events = [], 0
+        for signer, batch_id, group in itertools.islice(made, 2 * groups):
+            body, count = research.body(signer, f"{batch_id}-{secrets.token_hex(4)}", group)
+            file = path / f"{batch_id}.batch"
+            file.write_bytes(body)
+            files.append(file)
+            events += count
+        yield files, events
+        for file in files:
+            file.unlink()
+
+
+def _identifiers(research: Research, groups: int) -> list[str]:
+    return [
+        client.identifier
+        for _, _, group in itertools.islice(research.batches(), 0, 2 * groups, 2)
+        for client in group
+    ]

@@ -1,0 +1,97 @@
+"""Blocks of 16,384 events for as many different citizens, on a small and on a large ledger; proofs on the large one."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import psutil
+
+from app.services import intake
+from app.services.folding import FoldingPool
+from app.services.research import CITIZENS_PER_BATCH, Research, clients
+from app.services.sequencer import Sequencer
+from benchmarks import proving
+from benchmarks.intake import BLOCKS_SECTION, blocks_row, drain
+from benchmarks.report import Report, Row, at_most, median
+from benchmarks.synthetic import Lender
+
+if TYPE_CHECKING:
+    from benchmarks.places import Ledger, Places
+
+BLOCK_EVENTS = 16_384
+ENROLLED_AT_ONCE = 65_535  # a block holds 65,536 events, and so does a batch
+SLOWER_MAX = 1.3
+
+
+def measure(report: Report, places: Places, ledgers: tuple[int, ...], blocks: int, proofs: int) -> None:
+    each_s: dict[int, float] = {}
+    for citizens in ledgers:
+        name = f"synthetic_{citizens}"
+        ledger = places.ledger(name)
+        pool = FoldingPool(
+            ledger.bureau.engine.url.render_as_string(hide_password=False), ledger.bureau.people.wrap_key, 2
+        )
+        try:
+            lender = _build(report, ledger, pool, citizens)
+            report.say(f"{blocks} blocks at {citizens:,} citizens")
+            made = _blocks(report, ledger, pool, lender, blocks)
+        finally:
+            pool.close()
+        each_s[citizens] = median([seconds / events for events, seconds in made])
+        what = f"{BLOCK_EVENTS:,} events for as many random citizens of {citizens:,}"
+        report.add(BLOCKS_SECTION, blocks_row(what, made, report.hashes))
+        if citizens == max(ledgers) and len(ledgers) > 1:
+            known = [client.identifier for client in islice(clients(), CITIZENS_PER_BATCH)]
+            proving.measure(report, ledger.bureau, known[:proofs])
+        places.drop(name)
+    if len(ledgers) > 1:
+        small, large = min(ledgers), max(ledgers)
+        slower = each_s[large] / each_s[small]
+        verdict = at_most(slower, SLOWER_MAX)
+        row = Row(
+            f"slower per event at {large:,} than at {small:,}",
+            f"{slower:.2f} times",
+            ratio=f"{slower:.2f}",
+            **verdict,
+        )
+        report.add(BLOCKS_SECTION, row)
+
+
+def _build(report: Report, ledger: Ledger, pool: FoldingPool, citizens: int) -> Lender:
+    """Research citizens through intake, the others by COPY, all of them in blocks; then what autovacuum would have done."""
+    bureau = ledger.bureau
+    research = Research(ledger.home, bureau.origin, bureau.local_day(bureau.now()))
+    research.register_keys(bureau)
+    for signer, batch_id, group in islice(research.batches(), 2):
+        intake.admit(bureau, research.body(signer, batch_id, group)[0])
+    lender = Lender(bureau)
+    with Sequencer(bureau, pool=pool) as sequencer:
+        while len(lender) + CITIZENS_PER_BATCH < citizens:
+            lender.enrol(min(ENROLLED_AT_ONCE, citizens - CITIZENS_PER_BATCH - len(lender)))
+            drain(sequencer)
+            report.say(f"{len(lender):,} of {citizens:,} citizens")
+    with ledger.owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE")
+    return lender
+
+
+def _blocks(
+    report: Report, ledger: Ledger, pool: FoldingPool, lender: Lender, count: int
+) -> list[tuple[int, float]]:
+    """A new sequencer loads and checks the ledger, then makes one block of each batch."""
+    with Sequencer(ledger.bureau, pool=pool) as sequencer:
+        lender.report(BLOCK_EVENTS)
+        began = time.perf_counter()
+        drain(sequencer)
+        loaded_s = time.perf_counter() - began
+        made = []
+        for _ in range(count):
+            lender.report(BLOCK_EVENTS)
+            made.append((BLOCK_EVENTS, drain(sequencer)))
+        memory_mib = psutil.Process().memory_info().rss / 2**20
+    citizens = len(lender) + CITIZENS_PER_BATCH
+    what = f"start of a sequencer at {citizens:,} citizens, with its checks and a first block"
+    report.add(BLOCKS_SECTION, Row(what, f"{loaded_s:.1f} s (this process then has {memory_mib:,.0f} MiB)"))
+    return made

@@ -1,0 +1,164 @@
+"""Proofs and inquiries over HTTP, against a hello-world on the same server settings with the same load generator.
+
+Rounds of hello-world, proof, recorded inquiry follow each other, and each ratio is taken within its round, so that a
+change in the machine's mood meets all three.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import secrets
+import subprocess
+import time
+from contextlib import contextmanager
+from hashlib import sha256
+from itertools import cycle, islice
+from typing import TYPE_CHECKING
+
+import psutil
+import requests
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+
+from app.cli.processes import ROOT, end
+from app.core import canon, fields
+from app.core.batch import make_batch
+from app.db import people
+from app.services.bureau import Bureau, utc_now
+from app.services.lifeline import die_with_parent
+from app.services.research import clients
+from app.web import _cookie_key
+from app.web.record import TOKEN
+from benchmarks import load
+from benchmarks.places import free_port
+from benchmarks.report import Report, Row, at_least, median
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.cli.processes import Running
+    from benchmarks.importing import Part
+
+SECTION = "Serving, against a hello-world"
+CONNECTIONS = 16
+SESSIONS = 2_000
+PROOF_RATIO_MIN, RECORDED_RATIO_MIN = 0.3, 0.1
+TRIAL_REQUESTS = 600
+SPARE = 1.5  # requests signed for a round, as a multiple of what the trial says will be needed
+
+
+def measure(report: Report, running: Running, research: Part, rounds: int, seconds: float) -> None:
+    bureau = Bureau.open(running.home, running.database_url)
+    port = int(running.url.rsplit(":", 1)[1])
+    try:
+        proofs = proof_requests(bureau)
+        inquiries = inquiry_requests(bureau, research)
+        with hello_world() as hello_port:
+            hello = [load.get("/")]
+            load.measure(hello_port, hello, 0.5, CONNECTIONS)
+            load.measure(port, proofs, 0.5, CONNECTIONS)
+            trial = load.measure(port, list(islice(inquiries, TRIAL_REQUESTS)), 60, CONNECTIONS, once=True)
+            enough = int(SPARE * trial["per_second"] * (seconds + load.WARM_UP_S)) + TRIAL_REQUESTS
+            results = []
+            for number in range(rounds):
+                report.say(f"round {number + 1} of {rounds}, inquiries at {trial['per_second']:.0f}/s")
+                batch = list(islice(inquiries, enough))
+                results.append(
+                    (
+                        load.measure(hello_port, hello, seconds, CONNECTIONS),
+                        load.measure(port, proofs, seconds, CONNECTIONS),
+                        load.measure(port, batch, seconds, CONNECTIONS, once=True),
+                    )
+                )
+    finally:
+        bureau.close()
+    _report(report, results)
+
+
+def _report(report: Report, results: list[tuple[dict, dict, dict]]) -> None:
+    def said(which: int) -> str:
+        rate, p50, p99 = (
+            median([r[which][key] for r in results]) for key in ("per_second", "p50_ms", "p99_ms")
+        )
+        return f"{rate:,.0f}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+
+    floor = f"{median([r[0]['per_second'] for r in results]):,.0f}/s"
+    rows = [Row("Flask hello-world", said(0))]
+    for which, what, target in (
+        (1, "score proof built and served (GET /record/score.proof)", PROOF_RATIO_MIN),
+        (2, "recorded path (POST /v1/inquiries, blocks being made)", RECORDED_RATIO_MIN),
+    ):
+        ratio = median([r[which]["per_second"] / r[0]["per_second"] for r in results])
+        rows.append(Row(what, said(which), floor, **at_least(ratio, target)))
+    report.add(SECTION, *rows)
+
+
+@contextmanager
+def hello_world() -> Iterator[int]:
+    """The port of a hello-world, run by the command line of our running web server with another application."""
+    command = next(c for p in psutil.Process().children() if "wsgi:app" in (c := p.cmdline()))
+    port = free_port()
+    command[command.index("--port") + 1] = str(port)
+    command[command.index("wsgi:app")] = "benchmarks.hello:app"
+    process = subprocess.Popen(command, cwd=ROOT, preexec_fn=die_with_parent)  # noqa: PLW1509 - as processes.py does
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/")
+        yield port
+    finally:
+        end(process)
+
+
+def _wait_for(url: str) -> None:
+    session = requests.Session()
+    session.trust_env = False
+    for _ in range(200):
+        try:
+            session.get(url, timeout=5)
+        except requests.ConnectionError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(f"{url} does not answer")
+
+
+def proof_requests(bureau: Bureau) -> list[bytes]:
+    """GETs of their own proofs by many citizens, each with a session as a one-time link would have opened it."""
+    flask = Flask("cookies")
+    flask.secret_key = _cookie_key(bureau.home.secret("wrap.key"))
+    cookies = SecureCookieSessionInterface().get_signing_serializer(flask)
+    assert cookies is not None
+    made = []
+    with bureau.transaction() as connection:
+        query = "SELECT id FROM citizens ORDER BY random() LIMIT %s"
+        for (citizen,) in connection.execute(query, (SESSIONS,)).fetchall():
+            token = secrets.token_urlsafe(32)
+            people.add_session(
+                connection, sha256(token.encode()).digest(), citizen, utc_now() + dt.timedelta(hours=1)
+            )
+            made.append(load.get("/record/score.proof", f"session={cookies.dumps({TOKEN: token})}"))
+    return made
+
+
+def inquiry_requests(bureau: Bureau, research: Part) -> Iterator[bytes]:
+    """Signed inquiries of the demo's bank, about one citizen after the other in random order, each under their consent."""
+    known = list(islice(clients(), research.citizens))
+    random.shuffle(known)
+    for client in cycle(known):
+        now, event_id = utc_now(), fields.uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))
+        inquiry = {
+            "citizen": client.identifier,
+            "class": "card",
+            "consent": research.consent_id(client),
+            "day": fields.format_day(bureau.local_day(now)),
+            "furnisher": research.bank.name,
+            "id": event_id,
+            "ledger": bureau.origin,
+            "nonce": fields.format_b64url32(secrets.token_bytes(32)),
+            "purpose": "credit_application",
+            "time": fields.format_instant(now),
+            "type": "inquiry",
+            "v": 1,
+        }
+        batch = make_batch(research.bank, bureau.origin, event_id, [canon.encode(inquiry)])
+        yield load.post("/v1/inquiries", batch)
