@@ -1,14 +1,18 @@
 """The research data through the front door: batches over HTTP, with a progress bar; interrupted, it goes on.
 
 Two requests are under way at once while the next batch is put together, so that both of the server's workers are busy.
-What the ledger has already answered for is asked for by name and not made again.
+What the ledger has already answered for is asked for by name and not made again. A server that does not answer is given
+time to come back: sending the same batch again does no harm.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.progress import (
     BarColumn,
@@ -20,7 +24,7 @@ from rich.progress import (
 )
 
 from app.cli.client import Service, Submitted
-from app.core.errors import NotFoundError
+from app.core.errors import CredenceError, NotFoundError
 from app.services.bureau import Bureau
 from app.services.figures import figures
 from app.services.research import EVENTS, Research
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 
 REQUESTS_UNDER_WAY_MAX = 2
 PATIENCE_S = 60
+RETRY_PAUSE_S = 0.5
+Answer = TypeVar("Answer")
 
 
 def wants_research(bureau: Bureau) -> bool:
@@ -43,8 +49,10 @@ def wants_research(bureau: Bureau) -> bool:
     return figures(bureau).events == 0 or (bureau.home.path / "research.json").exists()
 
 
-def import_research(home: Home, database_url: str, url: str, console: Console) -> int:
-    """Send every batch that the ledger does not hold yet; how many events that were."""
+def import_research(
+    home: Home, database_url: str, url: str, console: Console, stop: threading.Event | None = None
+) -> int:
+    """Send every batch that the ledger does not hold yet, until `stop` is set; how many events that were."""
     bureau = Bureau.open(home, database_url)
     try:
         if not wants_research(bureau):
@@ -62,30 +70,61 @@ def import_research(home: Home, database_url: str, url: str, console: Console) -
     )
     with Progress(*columns, console=console) as progress, ThreadPoolExecutor(REQUESTS_UNDER_WAY_MAX) as pool:
         bar = progress.add_task("Events", total=EVENTS)
-        return _send_all(research, url, pool, lambda count: progress.advance(bar, count))
+        sender = Sender(url, pool, lambda count: progress.advance(bar, count), stop or threading.Event())
+        return sender.send_all(research)
 
 
-def _send_all(research: Research, url: str, pool: ThreadPoolExecutor, advance: Callable[[int], None]) -> int:
-    waiting: deque[tuple[Future[Submitted], int]] = deque()
-    sent = 0
-    known = Service(url, patience_s=PATIENCE_S)
-    for signer, batch_id, group in research.batches():
-        try:
-            note = known.receipt(signer.name, batch_id)
-        except NotFoundError:
-            body, count = research.body(signer, batch_id, group)
-            waiting.append((pool.submit(Service(url, patience_s=PATIENCE_S).submit, body), count))
-            sent += count
-        else:
-            advance(int(note.split(b"\n")[3]))
-        while len(waiting) >= REQUESTS_UNDER_WAY_MAX:
-            _finish(waiting, advance)
-    while waiting:
-        _finish(waiting, advance)
-    return sent
+class Sender:
+    """Sends the batches of one import."""
 
+    def __init__(
+        self,
+        url: str,
+        pool: ThreadPoolExecutor,
+        advance: Callable[[int], None],
+        stop: threading.Event,
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """`advance` is told how many events were acknowledged; `patience_s` is for a server that does not answer."""
+        self._url, self._pool, self._advance, self._stop = url, pool, advance, stop
+        self._patience_s = patience_s
+        self._waiting: deque[tuple[Future[Submitted], int]] = deque()
 
-def _finish(waiting: deque[tuple[Future[Submitted], int]], advance: Callable[[int], None]) -> None:
-    future, count = waiting.popleft()
-    future.result()
-    advance(count)
+    def send_all(self, research: Research) -> int:
+        """Send what is not there yet; how many events were sent."""
+        sent = 0
+        known = Service(self._url, patience_s=self._patience_s)
+        for signer, batch_id, group in research.batches():
+            if self._stop.is_set():
+                break
+            try:
+                note = self._persist(partial(known.receipt, signer.name, batch_id))
+            except NotFoundError:
+                body, count = research.body(signer, batch_id, group)
+                service = Service(self._url, patience_s=self._patience_s)
+                self._waiting.append((self._pool.submit(self._persist, partial(service.submit, body)), count))
+                sent += count
+            else:
+                self._advance(int(note.split(b"\n")[3]))
+            while len(self._waiting) >= REQUESTS_UNDER_WAY_MAX:
+                self._finish()
+        while self._waiting:
+            self._finish()
+        return sent
+
+    def _finish(self) -> None:
+        future, count = self._waiting.popleft()
+        future.result()
+        self._advance(count)
+
+    def _persist(self, ask: Callable[[], Answer]) -> Answer:
+        """Ask until there is an answer, be it a refusal."""
+        deadline_s = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return ask()
+            except CredenceError as error:
+                if error.code != "unreachable" or time.monotonic() > deadline_s or self._stop.is_set():
+                    raise
+            self._stop.wait(RETRY_PAUSE_S)

@@ -2,10 +2,12 @@
 
     with Running(home, port=8080) as running:
         running.wait_until_ready()
-        running.watch(stop)          # brings back what died, until stop() is true
+        running.watch_while(work)    # what `work` returns; meanwhile brings back what died
+        running.watch(stop)          # the same until stop() is true
 
 Children are told by the kernel when this process dies (Linux), so that nothing is left behind by `kill -9`; they are ended
-by process id, the server first, so that no request is cut off by a missing database.
+by process id, the server first, so that no request is cut off by a missing database. What the kernel watches is the thread
+that started a child: all children are started by the thread that entered.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import click
 import psutil
@@ -37,7 +41,9 @@ READY_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 20
 RESTART_PAUSE_S = 1.0
 WATCH_S = 0.5
+PORT_TIMEOUT_S = 15  # for the server of a bureau that was killed to end
 ROOT = Path(__file__).resolve().parents[2]
+Result = TypeVar("Result")
 
 
 class Running:
@@ -48,7 +54,8 @@ class Running:
         self.url = f"http://{host}:{port}"
         self._host, self._port, self._workers = host, port, workers
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._embedded = "DATABASE_URL" not in os.environ
+        self._said: dict[str, str] = {}
+        self._embedded = not os.environ.get("DATABASE_URL")
         self._log = home.path / "log" / "processes.log"
         self.database_url = ""
 
@@ -105,10 +112,31 @@ class Running:
                 engine.embedded(self.home.path).ensure_running()
             dead = [name for name, child in self._children.items() if child.poll() is not None]
             for name in dead:
-                code = self._children.pop(name).returncode
-                click.echo(f"{name} ended with code {code}; starting it again", err=True)
+                self._say_why(name, self._children.pop(name).returncode)
+            if dead:
                 time.sleep(RESTART_PAUSE_S)
             self._start_missing()
+
+    def watch_while(self, work: Callable[[threading.Event], Result]) -> Result:
+        """Run `work` in a thread and watch until it has returned; interrupted, set the event that it was given."""
+        cancelled = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(work, cancelled)
+            try:
+                self.watch(future.done)
+            finally:
+                cancelled.set()
+            return future.result()
+
+    def _say_why(self, name: str, code: int) -> None:
+        """Once, and not every second, when a child goes on ending in the same way."""
+        why = f"signal {-code}" if code < 0 else f"code {code}: {self._last_lines(1)}"
+        if self._said.get(name) != why:
+            self._said[name] = why
+            click.echo(f"{name} ended with {why}; starting it again", err=True)
+
+    def _last_lines(self, count: int) -> str:
+        return " / ".join(self._log.read_text(errors="replace").strip().splitlines()[-count:])
 
     def _start_missing(self) -> None:
         if "sequencer" not in self._children:
@@ -135,27 +163,31 @@ class Running:
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads yet
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one call of libc, loaded beforehand
             )
 
     def _refuse_a_dead_child(self) -> None:
         for name, child in self._children.items():
             if child.poll() is not None:
-                last = self._log.read_text(errors="replace").strip().splitlines()[-3:]
-                raise RefusedError(
-                    f"the {name} ended with code {child.returncode}: {' / '.join(last)}", code="child-died"
-                )
+                message = f"the {name} ended with code {child.returncode}: {self._last_lines(3)}"
+                raise RefusedError(message, code="child-died")
 
     def _refuse_a_taken_port(self) -> None:
+        deadline = time.monotonic() + PORT_TIMEOUT_S
+        while self._answers():
+            if time.monotonic() > deadline:
+                message = f"something else answers at {self.url}: stop it, or choose another --port"
+                raise RefusedError(message, code="port-taken")
+            time.sleep(WATCH_S)
+
+    def _answers(self) -> bool:
         try:
             requests.get(self.url, timeout=1)
         except requests.ConnectionError:
-            return
+            return False
         except requests.RequestException:
             pass
-        raise RefusedError(
-            f"something else answers at {self.url}: stop it, or choose another --port", code="port-taken"
-        )
+        return True
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

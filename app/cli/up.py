@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -14,9 +13,6 @@ from app.services.bureau import Bureau
 from app.services.figures import Figures, figures
 from app.services.home import Home
 from app.services.links import create_link
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 DEMO_CITIZEN = "uci:17"
 
@@ -43,25 +39,20 @@ def up(host: str, port: int, workers: int, research: bool) -> None:
     \b
         credence up --port 8080
     """
-    stopping = False
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        if stopping:
-            raise KeyboardInterrupt
-        stopping = True
-
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     home, console = Home.from_environment(), Console()
-    with Running(home, host=host, port=port, workers=workers) as running:
-        running.wait_until_ready()
-        if research:
-            import_research(home, running.database_url, running.url, console)
-        for line in _summary(home, running):
-            console.print(line, highlight=False, soft_wrap=True)
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
-        running.watch(lambda: stopping)
-        console.print("Stopping.")
+    try:
+        with Running(home, host=host, port=port, workers=workers) as running:
+            running.wait_until_ready()
+            if research:
+                running.watch_while(
+                    lambda stop: import_research(home, running.database_url, running.url, console, stop)
+                )
+            for line in _summary(home, running):
+                console.print(line, highlight=False, soft_wrap=True)
+            running.watch(lambda: False)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
 
 
 def _summary(home: Home, running: Running) -> list[str]:
