@@ -4,22 +4,13 @@ A criterion gives (bin, edge): the place of its bin in `app.core.scorecard.BINS`
 which the bin is another one if nothing more is reported (`NEVER` when there is none). docs/scorecard.md
 defines the criteria; this is how the definitions are computed.
 
-**Marks.** A month reported late is a mark. Late months of an account without an on-time month between them
-are one episode. The behaviour of an episode ends on the last day on which it was reported late, and all its
-marks leave together, the profile's `negative_months` later to the day (R10). No mark older than 120 months
-counts, as the file keeps no more.
-
-**Why "current" looks at the whole running episode.** A furnisher that reports 90 days late and then 30 days
-late has reported one more late month. Were only the newest month to count, that late mark would raise the
-score (R33). So an account stands as badly as the worst month of its running episode, until an on-time month
-ends it. The other definitions follow: an on-time month can only split an episode, which ends its parts
-earlier; a late mark can only prolong or join episodes.
+Late months come as marks from `app.core.marks`, which says when each of them is gone.
 
 **Edges.** Marks and records get better with time and never worse, so the worst bin is left on the day on
 which the last of those in it moves on (`_worst`). Counts fall as the oldest of what counts leaves a window
 (`_fading`). Where both directions are possible the candidates are tried in order (`_first_change`).
 
-Source: docs/scorecard.md; scoring.md; rules R10, R12, R19, R33, R35.
+Source: docs/scorecard.md; scoring.md; rules R12, R19, R33, R35.
 """
 
 from __future__ import annotations
@@ -27,6 +18,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from app.core.marks import MARK_MONTHS, Mark, marks_of
 from app.core.months import NEVER, add_months, first_day, month_of
 
 if TYPE_CHECKING:
@@ -38,23 +30,11 @@ if TYPE_CHECKING:
 Binned = tuple[int, str]  # (bin, first day on which it is another one without new events)
 
 REVOLVING: Final = frozenset({"card", "overdraft"})
-MARK_MONTHS: Final = 120
 FRESH_MONTHS: Final = 12  # an account speaks for "now" while its newest statement is younger
 PAID_STATEMENTS: Final = 6
 
 _ON_TIME: Final = str.maketrans("-0123456", "01000000")
 _REPORTED: Final = str.maketrans("-0123456", "01111111")
-
-
-class Mark(NamedTuple):
-    """A month reported late. `code` is that of the file's status (1 to 6); on `leaves_on` it is gone."""
-
-    month: int
-    code: int
-    leaves_on: str
-    running: bool  # its episode has not ended in an on-time month
-    open_account: bool
-    last_month: int  # of its episode
 
 
 class View(NamedTuple):
@@ -75,34 +55,8 @@ def view(file: File, day: str, profile: Profile) -> View:
     marks: list[Mark] = []
     for account in accounts:
         if account.late:
-            marks += _marks(account, day, now, profile.negative_months)
+            marks += marks_of(account, day, now, profile.negative_months)
     return View(file, accounts, day, now, marks, profile)
-
-
-def _marks(account: Account, day: str, now: int, negative_months: int) -> list[Mark]:
-    """The marks of an account that have not left, newest first."""
-    assert account.status is not None, "late months have codes"
-    first, codes = account.status
-    late, marks = account.late, []
-    open_account = account.closed_on is None
-    stop = len(late)
-    while stop:
-        last_month, last_day = late[stop - 1].month, late[stop - 1].day
-        # The episode begins behind the newest on-time month before its end (when there is none: at `first`).
-        on_time_month = first + codes.rfind("0", 0, last_month - first)
-        start = stop - 1
-        while start and late[start - 1].month > on_time_month:
-            start -= 1
-        leaves_on = add_months(last_day, negative_months)
-        if leaves_on > day:
-            running = "0" not in codes[last_month - first :]
-            for entry in reversed(late[start:stop]):
-                if now - entry.month < MARK_MONTHS:
-                    gone = min(leaves_on, first_day(entry.month + MARK_MONTHS))
-                    code = int(codes[entry.month - first])
-                    marks.append(Mark(entry.month, code, gone, running, open_account, last_month))
-        stop = start
-    return marks
 
 
 # ---- edges
