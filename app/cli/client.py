@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -27,6 +27,9 @@ from urllib3.exceptions import HTTPError
 from app.core import checkpoint, notices, tiles
 from app.core.errors import CredenceError, FormatError, LineProblem, NotFoundError, RuleError
 from app.core.notices import Genesis
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 120
@@ -122,7 +125,8 @@ class Service:
                 raise _problem(f"{self.url}{path}", status, answer)
             time.sleep(wait_s)
 
-    def _once(self, method: str, path: str, body: bytes | None) -> tuple[int, dict[str, str], bytes]:
+    def _once(self, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
+        """(status, headers found by name in either case, body)."""
         headers = {"Content-Type": "application/x-ndjson"} if body is not None else {}
         try:
             with self._session.request(
@@ -135,7 +139,7 @@ class Service:
                 stream=True,
             ) as response:
                 answer = response.raw.read(ANSWER_BYTES_MAX + 1, decode_content=True)
-                status, answered = response.status_code, dict(response.headers)
+                status, answered = response.status_code, response.headers
         except (requests.RequestException, HTTPError) as error:  # the body is read below requests
             raise CredenceError(f"{self.url} does not answer: {_why(error)}", code="unreachable") from error
         if len(answer) > ANSWER_BYTES_MAX:
