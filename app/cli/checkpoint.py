@@ -6,11 +6,18 @@ use.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from app.cli.client import Service
-from app.cli.params import policy_option, url_option
+from app.cli.params import FILE, policy_option, read_limited, url_option
 from app.core.checkpoint import parse_note
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOTE_BYTES_MAX = 1 << 16
 
 
 @click.command()
@@ -19,7 +26,13 @@ from app.core.checkpoint import parse_note
     "--local", is_flag=True, help="Read it from the database of CREDENCE_HOME instead of asking --url."
 )
 @policy_option()
-def checkpoint(url: str, local: bool, policy: bytes | None) -> None:
+@click.option(
+    "--adopt-head",
+    type=FILE,
+    help="Repair: make the copy of the signed head in CREDENCE_HOME anew, if the database has the tree of this"
+    " checkpoint, which somebody outside has kept (docs/operations.md).",
+)
+def checkpoint(url: str, local: bool, policy: bytes | None, adopt_head: Path | None) -> None:
     """Print the ledger's newest checkpoint: its name, its number of entries, their root, and who has signed
     that.
 
@@ -29,6 +42,9 @@ def checkpoint(url: str, local: bool, policy: bytes | None) -> None:
     \b
         credence checkpoint --url https://bureau.example --policy policy > checkpoint
     """
+    if adopt_head is not None:
+        _adopt(read_limited(adopt_head, NOTE_BYTES_MAX))
+        return
     note = _local_checkpoint() if local else Service(url).checkpoint()
     if policy is None:
         parse_note(note)
@@ -43,6 +59,19 @@ def checkpoint(url: str, local: bool, policy: bytes | None) -> None:
             err=True,
         )
     click.echo(note, nl=False)
+
+
+def _adopt(outside: bytes) -> None:
+    from app.services import publishing  # noqa: PLC0415 - loads the database
+    from app.services.bureau import Bureau  # noqa: PLC0415
+    from app.services.home import Home  # noqa: PLC0415
+
+    bureau = Bureau.open(Home.from_environment())
+    try:
+        head = publishing.adopt_head(bureau, outside)
+    finally:
+        bureau.close()
+    click.echo(f"{bureau.home.head} is now the head of {head.size:,} entries. Start the sequencer.")
 
 
 def _local_checkpoint() -> bytes:

@@ -8,7 +8,10 @@ the block grew from. On start the two are compared:
                                                                 commit and copy: publish them now, by the same code
     the database ends before the copy                           rolled back: refuse to sign
     the database has another root at the copy's size            forked: refuse to sign
+    readers have seen more than the copy says                   the copy was replaced by an older one: refuse to sign
     there are blocks and no copy                                the copy was lost: refuse to sign
+
+`adopt_head` makes the copy anew from the database, once somebody outside has confirmed the database.
 
 What to do then is in docs/operations.md, "The sequencer refuses to sign".
 """
@@ -18,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.core import checkpoint
-from app.core.errors import RefusedError
+from app.core.errors import CredenceError, NotFoundError, RefusedError
 from app.db import ledger
 
 if TYPE_CHECKING:
@@ -35,7 +38,13 @@ def read_head(bureau: Bureau) -> checkpoint.Checkpoint | None:
         note = bureau.home.head.read_bytes()
     except FileNotFoundError:
         return None
-    return checkpoint.open_checkpoint(note, bureau.verifier).checkpoint
+    try:
+        return checkpoint.open_checkpoint(note, bureau.verifier).checkpoint
+    except CredenceError as error:
+        message = (
+            f"the copy of the last signed head, {bureau.home.head}, is damaged: {error.detail}. {WHAT_TO_DO}"
+        )
+        raise RefusedError(message, code="head-missing") from error
 
 
 def compare(bureau: Bureau, connection: Connection) -> None:
@@ -52,20 +61,68 @@ def compare(bureau: Bureau, connection: Connection) -> None:
             f" is missing, so nobody can tell whether the database was rolled back. {WHAT_TO_DO}"
         )
         raise RefusedError(message, code="head-missing")
+    _compare_tree(bureau, connection, head, f"copy in {bureau.home.head}")
+    seen = ledger.newest_publication(connection)
+    if seen is not None and seen[0].tree_size > head.size:
+        message = (
+            f"the copy of the head in {bureau.home.head} is at {head.size:,} entries, but {seen[0].tree_size:,} were"
+            f" published: an older copy was put in its place, or another sequencer is at work. {WHAT_TO_DO}"
+        )
+        raise RefusedError(message, code="head-moved")
+
+
+def _compare_tree(bureau: Bureau, connection: Connection, head: checkpoint.Checkpoint, whence: str) -> None:
+    """Refuse unless the database has this signed tree."""
     stored = ledger.block_by_size(connection, head.size)
-    if stored is None:
-        size = newest.tree_size if newest else 0
+    if stored is not None and stored.root == head.root:
+        return
+    newest = ledger.newest_block(connection)
+    size = newest.tree_size if newest else 0
+    if size < head.size:
         message = (
             f"the database was rolled back: its newest tree has {size:,} entries, and a tree of {head.size:,} entries"
-            f" was already signed (copy in {bureau.home.head}). Signing now would show two ledgers. {WHAT_TO_DO}"
+            f" was already signed ({whence}). Signing now would show two ledgers. {WHAT_TO_DO}"
         )
         raise RefusedError(message, code="rolled-back")
-    if stored.root != head.root:
-        message = (
-            f"the database was forked: at {head.size:,} entries its root is {stored.root.hex()}, and"
-            f" {head.root.hex()} was signed. {WHAT_TO_DO}"
-        )
-        raise RefusedError(message, code="forked")
+    has = "no block ends there" if stored is None else f"its root is {stored.root.hex()}"
+    message = (
+        f"the database was forked: at {head.size:,} entries {has}, and {head.root.hex()} was signed ({whence}) as"
+        f" {bureau.origin}. {WHAT_TO_DO}"
+    )
+    raise RefusedError(message, code="forked")
+
+
+def adopt_head(bureau: Bureau, outside: bytes) -> checkpoint.Checkpoint:
+    """Make a lost or outdated copy of the head anew, from the newest published block; the head that it then holds.
+
+    `outside` is a checkpoint of this ledger from somebody who does not share its fate: a witness, a regulator, the
+    newest proof that a bank holds. The database must have that tree, and the tree of a copy that is there; so this
+    never gets past a rollback that either of them knows. Only while no sequencer is at work. Raises RefusedError,
+    SignatureError, FormatError, NotFoundError.
+    """
+    head = checkpoint.open_checkpoint(outside, bureau.verifier).checkpoint
+    with bureau.transaction() as connection:
+        if not ledger.try_sequencer_lock_for_transaction(connection):
+            raise RefusedError("a sequencer is at work: stop it first", code="sequencer-running")
+        _compare_tree(bureau, connection, head, "the checkpoint that was given")
+        copy = _readable_head(bureau)
+        if copy is not None:
+            _compare_tree(bureau, connection, copy, f"copy in {bureau.home.head}")
+        newest = ledger.newest_publication(connection)
+        if newest is None:
+            raise NotFoundError(
+                "no block was published yet, so there is no head to copy", code="no-checkpoint"
+            )
+        bureau.home.write(bureau.home.head, newest[0].checkpoint)
+    return checkpoint.parse_note(newest[0].checkpoint.encode())
+
+
+def _readable_head(bureau: Bureau) -> checkpoint.Checkpoint | None:
+    """The copy of the head unless it is missing or damaged."""
+    try:
+        return read_head(bureau)
+    except RefusedError:
+        return None
 
 
 def publish(bureau: Bureau, connection: Connection, block: StoredBlock, grew_from: int) -> None:
