@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SETUPTOOLS := $(shell sed -n 's/.*"\(setuptools==[^"]*\)".*/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench soak lock dev-tools clean
+.PHONY: help run demo test lint format bench lock dev-tools clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,9 +32,6 @@ format: $(VENV)/ready-dev ## lay out the code
 
 bench: $(VENV)/ready-dev ## measure, as ratios of floors taken in the same run
 	@$(BIN)/python -m benchmarks
-
-soak: $(VENV)/ready-dev ## load, kill and audit for a while
-	@$(BIN)/python -m benchmarks.soak
 
 dev-tools: ## install what tests need from Debian (chromium)
 	@bash tests/tools.sh
