@@ -1,0 +1,159 @@
+"""The research data as events: counted, canonical, the same from the same home, and R8 holds on all of it.
+
+Without a database: what intake would ask of each batch is asked here of every line.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+from collections import Counter, defaultdict
+from hashlib import sha256
+
+import pytest
+
+from app.core import canon, event_types, events
+from app.core.batch import check_root, parse_batch
+from app.core.episodes import contradictions
+from app.core.events import Header, decode_events
+from app.services import research
+from app.services.home import Home
+from app.services.research import CITIZENS, EVENTS, LENDER, Calendar, Research
+
+ORIGIN = "ledger.example/research"
+TODAY = dt.date(2026, 11, 22)
+
+
+@pytest.fixture
+def made(tmp_path):
+    return Research(Home(tmp_path), ORIGIN, TODAY)
+
+
+def bodies(made, count=None):
+    return [made.body(*batch)[0] for batch in itertools.islice(made.batches(), count)]
+
+
+def judged(body, day="2026-11-22"):
+    """The events of a batch as intake decodes them; there is no problem with any."""
+    file = parse_batch(body)
+    check_root(file)
+    header = Header(ORIGIN, file.header.furnisher, "uci", day, 480)
+    good, problems = decode_events(file.lines, header)
+    assert problems == []
+    return good
+
+
+def test_all_of_it_is_canonical_counted_unique_and_keeps_r8(made):
+    """563,103 events of 30,000 people, in the closed schema, no id twice, no episode with two first days."""
+    total, types, people, ids = 0, Counter(), set(), defaultdict(set)
+    for number, (signer, batch_id, group) in enumerate(made.batches()):
+        body, count = made.body(signer, batch_id, group)
+        good = judged(body)
+        assert len(good) == count == parse_batch(body).header.count
+        total += count
+        types.update(event.type for event in good)
+        people.update(event.citizen for event in good)
+        new = {event.id for event in good}
+        assert len(new) == count
+        assert not new & ids[signer.name], "R6"
+        ids[signer.name] |= new
+        if signer.name == LENDER:
+            _check_r8(good)
+        if number < 2:
+            lines = parse_batch(body).lines
+            assert all(canon.encode(canon.decode(line)) == line for line in lines)
+    assert (total, len(people)) == (EVENTS, CITIZENS)
+    assert types["consent_given"] == types["account_opened"] == CITIZENS
+    assert types["statement"] == types["status"] == 6 * CITIZENS
+    assert types["payment"] == EVENTS - 14 * CITIZENS
+
+
+def _check_r8(good):
+    on_time, late = defaultdict(list), defaultdict(list)
+    for event in good:
+        if isinstance(event, event_types.Status):
+            month = events.month_of(event.day)
+            if event.status == "on_time":
+                on_time[event.account].append(month)
+            else:
+                late[event.account].append((month, event.first_delinquent_on))
+    assert late
+    for account, reported in late.items():
+        assert contradictions(on_time[account], {}, reported) == []
+
+
+def test_the_same_home_gives_the_same_bytes_on_another_day(made, tmp_path):
+    again = Research(Home(tmp_path), ORIGIN, dt.date(2027, 3, 1))
+    assert bodies(again, 4) == bodies(made, 4)
+    assert [sha256(each).digest() for each in bodies(again, 4)] == [
+        sha256(each).digest() for each in bodies(made, 4)
+    ]
+
+
+def test_another_home_gives_other_ids_nonces_and_keys(made, tmp_path_factory):
+    other = Research(Home(tmp_path_factory.mktemp("other")), ORIGIN, TODAY)
+    mine, theirs = (parse_batch(bodies(each, 1)[0]).lines for each in (made, other))
+    for field in ("id", "nonce"):
+        one, two = ({json.loads(line)[field] for line in lines} for lines in (mine, theirs))
+        assert not one & two
+
+    def without(line):
+        return {k: v for k, v in json.loads(line).items() if k not in ("id", "nonce")}
+
+    assert list(map(without, mine)) == list(map(without, theirs))
+
+
+@pytest.mark.parametrize(
+    ("today", "september"),
+    [
+        (dt.date(2026, 11, 22), "2026-10"),
+        (dt.date(2026, 1, 1), "2025-12"),
+        (dt.date(2024, 3, 31), "2024-02"),
+        (dt.date(2023, 3, 1), "2023-02"),
+    ],
+)
+def test_september_2005_becomes_the_month_before_the_first_start(tmp_path, today, september):
+    made = Research(Home(tmp_path), ORIGIN, today)
+    last = max(event.day for event in judged(bodies(made, 1)[0], today.isoformat()))
+    assert last[:7] == september
+    assert made.calendar == Calendar.ending(september)
+    consents = judged(bodies(made, 2)[1], today.isoformat())
+    assert {event.day <= today.isoformat() < event.until for event in consents} == {True}
+
+
+def test_rows_become_events_as_the_data_says(made):
+    clients = list(itertools.islice(research.clients(), 1000))
+    found = defaultdict(list)
+    for event in judged(bodies(made, 1)[0]):
+        found[event.citizen].append(event)
+    for client in clients:
+        mine = found[client.identifier]
+        statements = [e.balance_minor for e in mine if e.type == "statement"]
+        assert statements == list(reversed(client.bills_minor))
+        assert [e.amount_minor for e in mine if e.type == "payment"] == [
+            amount for amount in reversed(client.paid_minor) if amount
+        ]
+        late = [e.status != "on_time" for e in mine if e.type == "status"]
+        assert late == [status > 0 for status in reversed(client.status)]
+        assert all(e.notified_by == "synthetic" for e in mine if e.negative)
+        assert mine[0].limit_minor == client.limit_minor
+
+
+def test_the_label_is_in_no_event(made):
+    assert b"default" not in bodies(made, 1)[0]
+
+
+def test_the_ledger_takes_it_and_knows_it_again(ledger):
+    """The first two batches through real intake; a second start sends the same bytes and gets the same receipts."""
+    from app.services.intake import admit
+
+    first = Research(ledger.home, ledger.bureau.origin, TODAY)
+    first.register_keys(ledger.bureau)
+    first.register_keys(ledger.bureau)
+    ledger.clock.move(days=20)
+    receipts = [admit(ledger.bureau, body) for body in bodies(first, 2)]
+    second = Research(ledger.home, ledger.bureau.origin, dt.date(2026, 12, 24))
+    again = [admit(ledger.bureau, body) for body in bodies(second, 2)]
+    assert [each.fresh for each in receipts + again] == [True, True, False, False]
+    assert [each.receipt for each in receipts] == [each.receipt for each in again]
