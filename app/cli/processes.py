@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 READY_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 20
 RESTART_PAUSE_S = 1.0
+DATABASE_STARTS_MAX = 5
 WATCH_S = 0.5
 PORT_TIMEOUT_S = 15  # for the server of a bureau that was killed to end
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,14 +109,28 @@ class Running:
         """Bring back whatever dies, until `stop()`."""
         while not stop():
             time.sleep(WATCH_S)
-            if self._embedded:
-                engine.embedded(self.home.path).ensure_running()
+            self._ensure_database()
             dead = [name for name, child in self._children.items() if child.poll() is not None]
             for name in dead:
                 self._say_why(name, self._children.pop(name).returncode)
             if dead:
                 time.sleep(RESTART_PAUSE_S)
             self._start_missing()
+
+    def _ensure_database(self) -> None:
+        """Bring our database back; one that dies while it starts is tried again, but not for ever."""
+        if not self._embedded:
+            return
+        for attempt in range(1, DATABASE_STARTS_MAX + 1):
+            try:
+                engine.embedded(self.home.path).ensure_running()
+            except RefusedError as error:
+                if attempt == DATABASE_STARTS_MAX:
+                    raise
+                click.echo(f"the database did not come back, trying again: {error.detail}", err=True)
+                time.sleep(RESTART_PAUSE_S)
+            else:
+                return
 
     def watch_while(self, work: Callable[[threading.Event], Result]) -> Result:
         """Run `work` in a thread and watch until it has returned; interrupted, set the event that it was given."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
 
 import click
+import structlog
 
+from app.core.errors import RefusedError
+from app.db.session import DATABASE_ERRORS
 from app.services.bureau import Bureau
 from app.services.folding import FoldingPool
 from app.services.home import Home
 from app.services.sequencer import Sequencer
 from app.web import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FOLDING_PROCESSES = 2
 LOCK_PATIENCE_S = 20  # one that was told to stop, or killed, may still hold the lock
@@ -42,12 +49,23 @@ def sequencer(processes: int) -> None:
     signal.signal(signal.SIGINT, stop)
     home = Home.from_environment()
     logs.configure(logs.open_log(home.path / "log" / "sequencer.jsonl"))
+    try:
+        _sequence(home, processes, lambda: stopping)
+    except DATABASE_ERRORS as error:
+        structlog.get_logger().error("database", kind=type(error).__name__)
+        message = (
+            f"the database does not answer as it should ({type(error).__name__}): start the sequencer again"
+        )
+        raise RefusedError(message, code="database") from error
+
+
+def _sequence(home: Home, processes: int, stop: Callable[[], bool]) -> None:
     bureau = Bureau.open(home)
     url = bureau.engine.url.render_as_string(hide_password=False)
     pool = FoldingPool(url, bureau.people.wrap_key, processes)
     try:
         with Sequencer(bureau, pool=pool, patience_s=LOCK_PATIENCE_S) as writer:
-            writer.run(lambda: stopping)
+            writer.run(stop)
     finally:
         pool.close()
         bureau.close()

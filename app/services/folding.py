@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -159,11 +160,14 @@ class FoldingPool:
 def _serve(pipe: Pipe, url: str, wrap_key: bytes) -> None:
     from app.db.engine import make_engine  # noqa: PLC0415 - in the child only
 
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C is for the sequencer, which still needs this process
     engine: Engine = make_engine(url, pool_size=1, application_name="credence-folding")
     while True:
         try:
             task = pipe.recv()
-        except (EOFError, KeyboardInterrupt):
+        except EOFError:
             engine.dispose()
             return
         try:
@@ -171,4 +175,7 @@ def _serve(pipe: Pipe, url: str, wrap_key: bytes) -> None:
                 answer: object = fold_share(connection, wrap_key, task)
         except Exception as error:  # noqa: BLE001 - carried to the sequencer, which raises it
             answer = error
-        pipe.send(answer)
+        try:
+            pipe.send(answer)
+        except BrokenPipeError:  # the sequencer is gone
+            return
