@@ -126,16 +126,16 @@ def advance(
     """
     file, frontier = (folded.File(), Frontier()) if previous is None else _opened(previous)
     frontier = frontier.append_many([_tree_leaf(salt_key, placed) for placed in new])
-    if file.repaired or any(fold.touches_repair(placed.event) for placed in new):
+    if any(fold.touches_repair(placed.event) for placed in new):
         file = fold.fold_history(whole_history())
     elif new:
-        file = fold.fold(file, [(placed.log_index, placed.event) for placed in new])
+        file = fold.fold_owned(file, ((placed.log_index, placed.event) for placed in new))
     scored = score.score_file(file, rules.day, rules.card, rules.profile)
     return _write(file, frontier, scored, rules)
 
 
 def _opened(previous: AccountState) -> tuple[folded.File, Frontier]:
-    return folded.decode_file(bytes(previous.file)), Frontier.decode(bytes.fromhex(previous.frontier))
+    return folded.reopen_file(bytes(previous.file)), Frontier.decode(bytes.fromhex(previous.frontier))
 
 
 def _tree_leaf(salt_key: bytes, placed: PlacedEvent) -> bytes:

@@ -34,7 +34,7 @@ def current_files(connection: Connection, persons: Iterable[Person]) -> dict[int
         file = folded.File()
         if loaded.sealed is not None:
             opened = account_state.decode(sealing.unseal(by_id[loaded.citizen].data_key, loaded.sealed))
-            file = folded.decode_file(bytes(opened.file))
+            file = folded.reopen_file(bytes(opened.file))
         files[loaded.citizen] = file
         versions[loaded.citizen] = -1 if loaded.block is None else loaded.block
     waiting = defaultdict(list)
