@@ -365,6 +365,6 @@ def test_r6_an_inquiry_with_an_id_that_was_used_names_its_line(card):
 def test_the_day_of_an_inquiry_is_the_local_day_of_its_time(card):
     consent(card)
     line = card.bank.event("inquiry", CITIZEN, purpose="credit_application", time="2026-11-02T17:00:00Z")
-    with pytest.raises(RuleError) as caught:
-        inquire(card.bureau, card.bank.batch([line]))  # at that time it is the third, eight hours further east
+    with pytest.raises(RuleError) as caught:  # at that time it is the third, eight hours further east
+        inquire(card.bureau, card.bank.batch([line]))
     assert caught.value.problems[0].rule == "day"
