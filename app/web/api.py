@@ -128,8 +128,7 @@ def get_receipt(furnisher: str, batch_id: str) -> Response:
     good={200: (schemas.Answer, "The answer; it and the inquiry are durable.")},
     problems={
         400: "The bytes are not a batch of one inquiry.",
-        403: "No consent (with the refusal's receipt), or the key is not accepted.",
-        404: "There is no file for this citizen.",
+        403: "No consent or no file (with the refusal's receipt), or the key is not accepted.",
         409: "Not in a block yet: see Retry-After. Or the batch id stands for another batch.",
         413: "More than 64 KiB.",
         415: "The body is compressed.",
