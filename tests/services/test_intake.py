@@ -143,6 +143,34 @@ def test_many_processes_many_batches_one_ledger(ledger):
     assert (replayed.batches, replayed.events, replayed.citizens) == (20, 800, 60)
 
 
+def test_a_batch_that_loses_a_deadlock_is_tried_again(ledger, database, monkeypatch):
+    """Another transaction holds the second event and comes for the first, as a batch in the other order does."""
+    import time
+
+    from sqlalchemy import text
+
+    from app.services import intake
+
+    admit(ledger.bureau, ledger.lender.batch([ledger.lender.payment(CITIZEN)]))
+    lines = [ledger.lender.payment(CITIZEN) for _ in range(2)]
+    insert = text(
+        "INSERT INTO events SELECT 1000000, :n, citizen, furnisher, CAST(:id AS uuid), commitment FROM events LIMIT 1"
+    )
+    tried, real = [], intake._admit
+    monkeypatch.setattr(intake, "_admit", lambda *args: tried.append(1) or real(*args))
+    with database.connect() as other, database.connect() as watch, ThreadPoolExecutor(1) as pool:
+        other.execute(insert, {"n": 1, "id": json.loads(lines[1])["id"]})
+        sent = pool.submit(admit, ledger.bureau, ledger.lender.batch(lines))
+        while not watch.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+            time.sleep(0.01)
+        other.execute(insert, {"n": 0, "id": json.loads(lines[0])["id"]})
+        other.rollback()
+        assert sent.result(20).fresh
+    assert len(tried) == 2
+    ledger.settle()
+    assert check(ledger.url, ledger.home).events == 3
+
+
 def test_a_crash_before_the_commit_leaves_nothing(ledger, monkeypatch):
     from app.db import admission
 
