@@ -221,13 +221,17 @@ class Inquiry(Timed, frozen=True, kw_only=True, tag="inquiry"):
 
 
 class Answer(Timed, frozen=True, kw_only=True, tag="answer"):
-    """What a bank was shown. A range credential adds its context and the commitments to both chains."""
+    """What a bank was shown. A range credential adds its context and the commitments to both chains.
+
+    `class` is the inquiry's. An answer counts as the inquiry in the score; a refused inquiry never does.
+    """
 
     inquiry: Hash
     recipient: Name
     purpose: Purpose
     block: Index
     shown: Shown
+    class_: AccountClass | None = field(name="class", default=None)
     score: Annotated[int, Meta(ge=300, le=850)] | None = None
     insufficient: (
         Annotated[tuple[Literal["too_young", "nothing_reported"], ...], Meta(min_length=1, max_length=2)]

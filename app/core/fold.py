@@ -318,7 +318,8 @@ _GROUPS: Final[dict[type[Event], Any]] = {
 }
 
 
-def _inquiry(file: File, index: int, event: et.Inquiry) -> None:
+def _answered_inquiry(file: File, index: int, event: et.Answer) -> None:
+    """Only what was answered counts: a bank that may not look cannot cost anybody points by asking (R15, R18)."""
     if event.purpose != "credit_application":
         return  # R19: no other look counts
     rows = file.inquiries
@@ -386,7 +387,7 @@ _HANDLERS: Final[dict[type[Event], Callable[[File, int, Any], None]]] = {
     et.InsolvencyDischarged: _settled,
     et.ArrearsPaid: _settled,
     et.CollectionSettled: _settled,
-    et.Inquiry: _inquiry,
+    et.Answer: _answered_inquiry,
     et.ConsentGiven: _consent,
     et.ConsentWithdrawn: _withdrawn,
     et.PasskeyAdded: _passkey,

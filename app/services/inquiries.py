@@ -142,8 +142,10 @@ def _answer(
             "the citizen's file is admitted and will be in the next block: ask again"
         ) from error
     proof = proofs.build(connection, person, at, opened, proofs.SHOWN_TO_BANKS)
-    fields_ = _said(opened[1]) | {"block": at.block.number, "shown": sorted(proofs.SHOWN_TO_BANKS)}
-    answer, reply = _reply(bureau, checked.file, event, "answer", fields_)
+    more = _said(opened[1]) | {"block": at.block.number, "shown": sorted(proofs.SHOWN_TO_BANKS)}
+    if event.class_ is not None:
+        more["class"] = event.class_
+    answer, reply = _reply(bureau, checked.file, event, "answer", more)
     receipts = intake.store(bureau, connection, [checked, reply])
     return Answer(answer, (receipts[0], receipts[1]), proof)
 

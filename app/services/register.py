@@ -29,6 +29,8 @@ def register_key(bureau: Bureau, key: Signer | bytes, role: str) -> KeyRecord:
         notice = notices.key_registered(key, role, bureau.origin, bureau.now())
     else:
         notice = _by_possession(bureau, key, role)
+    if notice.name in {bureau.origin, bureau.signer.name, bureau.service.name}:
+        raise RuleError(f"{notice.name!r} is a name of the bureau's own", code="reserved-name")
     with bureau.transaction() as connection:
         admission.lock_out_admissions(connection)
         for record in bureau.register(connection).current(notice.name):

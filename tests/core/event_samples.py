@@ -68,7 +68,7 @@ TYPES = {
     ),
     "answer": (
         {"inquiry": HASH, "recipient": "bank.example/loans", "purpose": "self", "block": 0, "shown": ["score"], "score": 300, **TIMED},
-        {"context": HASH, "commitment_ge": HASH, "commitment_le": HASH},
+        {"class": "card", "context": HASH, "commitment_ge": HASH, "commitment_le": HASH},
     ),
     "look": ({"recipient": "desk.example", "purpose": "regulator", "shown": ["file", "history", "receipt"], **TIMED}, {"case": "r-1"}),
     "refusal": ({"inquiry": HASH, "recipient": "bank.example/loans", "purpose": "self", "reason": "frozen", **TIMED}, {}),

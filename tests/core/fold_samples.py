@@ -61,7 +61,19 @@ def rent(day, how="on_time", account="flat"):
 
 
 def inquiry(day, class_=None, purpose="credit_application"):
-    return make(et.Inquiry, day, purpose=purpose, time=f"{day}T04:00:00Z", class_=class_)
+    """The answered inquiry: an answer is what counts."""
+    return make(
+        et.Answer,
+        day,
+        inquiry="0" * 64,
+        recipient="bank.example",
+        purpose=purpose,
+        time=f"{day}T04:00:00Z",
+        class_=class_,
+        block=1,
+        shown=("score",),
+        score=700,
+    )
 
 
 def placed(cls, day, case="c-1", **fields):

@@ -206,7 +206,7 @@ def test_freezes_and_thaws_in_their_order():
 
 def test_every_event_type_is_folded_or_known_to_leave_the_file_alone():
     """A new type must be thought of here."""
-    leaves_alone = {"answer", "look", "refusal", "citizen_statement", "erasure"}
+    leaves_alone = {"inquiry", "look", "refusal", "citizen_statement", "erasure"}
     seen = set()
     for name, (required, _) in TYPES.items():
         cls = next(
@@ -215,7 +215,7 @@ def test_every_event_type_is_folded_or_known_to_leave_the_file_alone():
             if getattr(getattr(cls, "__struct_config__", None), "tag", "") == name
         )
         fields = {("class_" if key == "class" else key): value for key, value in (COMMON | required).items()}
-        if name == "inquiry":
+        if name == "answer":
             fields["purpose"] = "credit_application"
         event = cls(**fields)
         if touches_repair(event):

@@ -15,6 +15,7 @@ from app.core.errors import FormatError, RuleError, SignatureError
 from app.core.note import Signer
 from app.core.policy import LogKey, Policy
 from app.core.receipt import Receipt
+from app.services import history
 from app.services.inquiries import ConsentError, NotYetError, inquire
 from app.services.intake import admit
 from app.services.links import create_link, open_link, session_citizen
@@ -368,3 +369,21 @@ def test_the_day_of_an_inquiry_is_the_local_day_of_its_time(card):
     with pytest.raises(RuleError) as caught:  # at that time it is the third, eight hours further east
         inquire(card.bureau, card.bank.batch([line]))
     assert caught.value.problems[0].rule == "day"
+
+
+def test_a_refused_inquiry_never_costs_points(card):
+    """R15, R18: who may not look cannot lower a score by asking; an answered application counts (R12)."""
+
+    def inquiries_counted():
+        with card.bureau.transaction() as connection:
+            person = card.bureau.people.find(connection, [CITIZEN])[CITIZEN]
+            return history.current_files(connection, [person])[person.id].inquiries
+
+    for _ in range(3):
+        assert refused(card) == "no_consent"
+    card.settle()
+    assert inquiries_counted() == []
+    consent(card)
+    ask(card, **{"class": "mortgage"})
+    card.settle()
+    assert [entry.class_ for entry in inquiries_counted()] == ["mortgage"]

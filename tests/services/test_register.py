@@ -140,3 +140,11 @@ def test_two_processes_register_the_same_name_at_once(ledger):
         made = list(pool.map(register, [ledger.bureau, ledger.reopen()], [key(), key(b"2")]))
     assert sorted(each is None for each in made) == [False, True]
     assert len(fold(ledger).current(NAME)) == 1
+
+
+@pytest.mark.parametrize("name", ["bureau", "service"])
+def test_the_bureaus_own_names_are_given_to_nobody(ledger, name):
+    signer = Signer.generate_from_seed(name, bytes(range(32)))
+    with pytest.raises(RuleError) as refused:
+        register_key(ledger.bureau, signer, "lender")
+    assert refused.value.code == "reserved-name"
