@@ -57,7 +57,7 @@ class Running:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._said: dict[str, str] = {}
         self._embedded = not os.environ.get("DATABASE_URL")
-        self._log = home.path / "log" / "processes.log"
+        self._logs = home.path / "log"
         self.database_url = ""
 
     def __enter__(self) -> Self:
@@ -127,7 +127,9 @@ class Running:
             except RefusedError as error:
                 if attempt == DATABASE_STARTS_MAX:
                     raise
-                click.echo(f"the database did not come back, trying again: {error.detail}", err=True)
+                click.echo(
+                    f"the database did not come back, trying again: {error.detail.splitlines()[0]}", err=True
+                )
                 time.sleep(RESTART_PAUSE_S)
             else:
                 return
@@ -145,17 +147,23 @@ class Running:
 
     def _say_why(self, name: str, code: int) -> None:
         """Once, and not every second, when a child goes on ending in the same way."""
-        why = f"signal {-code}" if code < 0 else f"code {code}: {self._last_lines(1)}"
+        why = f"signal {-code}" if code < 0 else f"code {code}: {self._last_lines(name, 1)}"
         if self._said.get(name) != why:
             self._said[name] = why
             click.echo(f"{name} ended with {why}; starting it again", err=True)
 
-    def _last_lines(self, count: int) -> str:
-        return " / ".join(self._log.read_text(errors="replace").strip().splitlines()[-count:])
+    def _last_lines(self, name: str, count: int) -> str:
+        return " / ".join(self._log(name).read_text(errors="replace").strip().splitlines()[-count:])
+
+    def _log(self, name: str) -> Path:
+        """What a child says to its terminal."""
+        return self._logs / f"{name}.log"
 
     def _start_missing(self) -> None:
         if "sequencer" not in self._children:
-            self._children["sequencer"] = self._spawn([sys.executable, "-m", "app.cli", "sequencer"])
+            self._children["sequencer"] = self._spawn(
+                "sequencer", [sys.executable, "-m", "app.cli", "sequencer"]
+            )
         if "web" not in self._children:
             arguments = [
                 "serve",
@@ -166,12 +174,12 @@ class Running:
                 "--workers",
                 str(self._workers),
             ]
-            self._children["web"] = self._spawn([sys.executable, "-m", "app.cli", *arguments])
+            self._children["web"] = self._spawn("web", [sys.executable, "-m", "app.cli", *arguments])
 
-    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
+    def _spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         environment = os.environ | {"CREDENCE_HOME": str(self.home.path), "DATABASE_URL": self.database_url}
-        self._log.parent.mkdir(exist_ok=True)
-        with self._log.open("ab") as log:
+        self._logs.mkdir(exist_ok=True)
+        with self._log(name).open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - our own commands
                 command,
                 env=environment,
@@ -184,7 +192,7 @@ class Running:
     def _refuse_a_dead_child(self) -> None:
         for name, child in self._children.items():
             if child.poll() is not None:
-                message = f"the {name} ended with code {child.returncode}: {self._last_lines(3)}"
+                message = f"the {name} ended with code {child.returncode}: {self._last_lines(name, 3)}"
                 raise RefusedError(message, code="child-died")
 
     def _refuse_a_taken_port(self) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from app.core import account, account_state, entries, merkle, sealing
 from app.core.account_state import PlacedEvent, Rules
+from app.core.errors import RefusedError
 from app.core.events import decode_stored
 from app.core.profiles import PROFILES
 from app.core.scorecard import parse_card
@@ -138,10 +139,14 @@ class FoldingPool:
         return len(self._pipes)
 
     def fold(self, tasks: Sequence[Task]) -> list[Share]:
-        """Run one task in each process. An error in one of them is raised here."""
-        for pipe, task in zip(self._pipes, tasks, strict=True):
-            pipe.send(task)
-        answers = [pipe.recv() for pipe in self._pipes]
+        """Run one task in each process. An error in one of them is raised here; RefusedError when one is gone."""
+        try:
+            for pipe, task in zip(self._pipes, tasks, strict=True):
+                pipe.send(task)
+            answers = [pipe.recv() for pipe in self._pipes]
+        except (EOFError, OSError) as error:
+            message = "a folding process has ended: start the sequencer again"
+            raise RefusedError(message, code="folding-ended") from error
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer

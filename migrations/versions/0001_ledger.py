@@ -92,6 +92,7 @@ def upgrade() -> None:
     op.execute(ROLES)
     op.execute(REFUSE)
     op.execute("GRANT USAGE ON SEQUENCE admission TO credence_app")
+    op.execute("GRANT SELECT ON alembic_version TO credence_app")  # /readyz compares it
     for table in (*APPEND_ONLY, *SEALED):
         guard = "credence_append_only" if table in APPEND_ONLY else "credence_retention_only"
         op.execute(

@@ -367,3 +367,21 @@ def test_every_command_on_the_page_exists():
 
     named = set(re.findall(r"credence ([a-z]+)(?= |`|\n|$)", OPERATIONS))
     assert named <= set(COMMANDS), named - set(COMMANDS)
+
+
+def test_service_runs_as_a_user_who_is_a_member_of_the_role_and_nothing_else(ledger, administer):
+    name = f"credence_web_{os.getpid()}"
+    administer(f"CREATE ROLE {name} LOGIN")
+    try:
+        administer(f"GRANT credence_app TO {name}")
+        url = make_url(ledger.url).set(username=name).render_as_string(hide_password=False)
+        ledger.bureau.close()
+        ledger.bureau = ledger.reopen(url)
+        ledger.report(2)
+        with ledger.sequencer() as sequencer:
+            assert sequencer.step(now=True)
+            assert figures.ready(ledger.bureau) == []
+        assert replay.check(ledger.url, ledger.home).events == 14
+        ledger.bureau.close()
+    finally:
+        administer(f"DROP ROLE {name}")

@@ -373,6 +373,25 @@ def test_error_in_a_process_of_the_pool_is_raised_and_leaves_the_pool_fit_for_wo
     replay.check(ledger.url, ledger.home)
 
 
+def test_process_of_the_pool_that_is_gone_ends_the_work_in_words(ledger, monkeypatch):
+    monkeypatch.setattr(module, "IN_PROCESS_EVENTS_MAX", 0)
+    ledger.report(2)
+    pool = folding.FoldingPool(ledger.url, ledger.home.secret("wrap.key"), 2)
+    try:
+        pool._processes[1].kill()
+        pool._processes[1].join()
+        with (
+            ledger.sequencer(pool=pool) as sequencer,
+            pytest.raises(RefusedError, match="folding process") as refused,
+        ):
+            sequencer.step(now=True)
+        assert refused.value.code == "folding-ended"
+    finally:
+        pool.close()
+    assert ledger.step(), "nothing happened, and the next one makes the block"
+    replay.check(ledger.url, ledger.home)
+
+
 # ---- one writer
 
 
