@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.client import Service
 from app.cli.demo import Measured, _memory
-from app.cli.importing import REQUESTS_UNDER_WAY_MAX, _send_all
+from app.cli.importing import REQUESTS_UNDER_WAY_MAX, Sender
 from app.cli.processes import Running
 from app.db import engine
 from app.services.bureau import Bureau
@@ -68,7 +69,7 @@ def measure(report: Report, running: Running, citizens: int) -> Part:
 
     with _memory(running, measured), measured.stage("import"):
         with ThreadPoolExecutor(REQUESTS_UNDER_WAY_MAX) as pool:
-            _send_all(research, running.url, pool, advance)
+            Sender(running.url, pool, advance, threading.Event()).send_all(research)
         wait_for_blocks(running, sent)
     seconds, peak_mib = measured.seconds["import"], measured.peak_bytes / 2**20
     whole = citizens == CITIZENS
