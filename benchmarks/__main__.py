@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 PARTS = ("serving", "intake", "sequencing")
 
 
+class Stopped(KeyboardInterrupt):
+    """The time is up, or somebody ends the run. No `except Exception` on the way takes it for an error of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much a run measures."""
@@ -68,7 +72,7 @@ def main() -> int:
         with _time_limit(size.limit_s):
             _run(report, size, chosen.only or list(PARTS), console)
             complete = True
-    except TimeoutError as error:
+    except Stopped as error:
         report.notes.insert(0, f"**Not complete**: {error}.")
         console.print(f"[red]{error}[/red]")
     finally:
@@ -118,11 +122,11 @@ def _stage(report: Report, console: Console, name: str) -> Iterator[None]:
 
 @contextmanager
 def _time_limit(seconds: int) -> Iterator[None]:
-    """TimeoutError after this many seconds; SIGTERM ends the run in the same orderly way."""
+    """Stopped after this many seconds; SIGTERM ends the run in the same orderly way."""
 
     def stop(number: int, _frame: object) -> None:
         why = f"the limit of {seconds} s was reached" if number == signal.SIGALRM else "it was told to stop"
-        raise TimeoutError(why)
+        raise Stopped(why)
 
     signal.signal(signal.SIGALRM, stop)
     signal.signal(signal.SIGTERM, stop)
