@@ -1,82 +1,164 @@
-"""`credence audit`: replay a whole ledger and compare."""
+"""`credence audit`: replay a whole ledger and compare, from its database or over the network."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.db import engine
-from app.services.audit import Report
-from app.services.audit import audit as replay
-from app.services.audit.source import DatabaseSource
-from app.services.bureau import Bureau
-from app.services.figures import figures
-from app.services.home import Home
+from app.cli import plain
+from app.cli.params import KeyFile, policy_option
+from app.core.policy import Policy
+
+if TYPE_CHECKING:
+    from app.core.note import Signer, Verifier
+    from app.services.audit import Report
+    from app.services.audit.remote import RemoteSource
+    from app.services.audit.source import DatabaseSource, Source
+    from app.services.home import Home
 
 FINDINGS_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
 class OpenDatabase:
-    """Opens the database source in whatever process needs it."""
+    """Opens the database in whatever process needs it."""
 
     home: Home
     url: str
 
     def __call__(self) -> DatabaseSource:
-        return DatabaseSource(Bureau.open(self.home, self.url))
+        from app.services.audit.source import DatabaseSource  # noqa: PLC0415 - loads the database
+
+        return DatabaseSource.open(self.home, self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenService:
+    """Opens the running service in whatever process needs it."""
+
+    url: str
+    token: str
+
+    def __call__(self) -> RemoteSource:
+        from app.services.audit.remote import RemoteSource  # noqa: PLC0415
+
+        return RemoteSource(self.url, self.token)
 
 
 @click.command()
+@click.option("--url", help="Audit the running service at this address, not the database.")
+@click.option("--key", type=KeyFile(), help="With --url: the regulator's private key.")
+@click.option("--case", help="With --url: the case number; the audit is announced in the ledger under it.")
+@policy_option()
 @click.option(
     "--processes",
-    type=click.IntRange(1, 64),
+    type=click.IntRange(0, 64),
     default=2,
     show_default=True,
-    help="Processes that replay citizens.",
+    help="Processes that replay citizens; 0: none but this one.",
 )
-def audit(processes: int) -> None:
+def audit(
+    url: str | None, key: Signer | None, case: str | None, policy: bytes | None, processes: int
+) -> None:
     """Replay everything that the ledger holds, and compare: signatures, roots, tiles, blocks, folds, scores, state.
 
-    Reads the database of CREDENCE_HOME (or DATABASE_URL) with the keys of its home. Prints every finding with its exact
-    place. Exit code 0 only when nothing was found, 1 when something was.
+    Reads the database of CREDENCE_HOME (or DATABASE_URL) with the keys of its home; or, with --url, asks a running
+    service, for which a key of the role `regulator` is needed. The ledger may be at work meanwhile. With a policy the
+    ledger's and the witnesses' keys are the policy's; without one a service is taken at its word for them.
+
+    Prints every finding with its exact place. Exit code 0 only when nothing was found, 1 when something was.
 
     \b
         credence audit
+        credence audit --url https://bureau.example --key regulator.key --case 2026-17 --policy ledger.policy
     """
-    home, console = Home.from_environment(), Console()
-    url = engine.database_url(home.path)
-    bureau = Bureau.open(home, url)
-    totals = figures(bureau)
-    bureau.close()
+    if url is None and (key or case):
+        raise click.UsageError("--key and --case go with --url")
+    opened: OpenDatabase | OpenService
+    if url is None:
+        opened, origin = _database()
+    elif key is None or case is None:
+        raise click.UsageError("--url needs --key, a regulator's private key, and --case")
+    else:
+        opened, origin = _service(url, key, case)
+    ledger_key, witnesses = _trusted(policy, origin)
+    if ledger_key is None and isinstance(opened, OpenDatabase):
+        ledger_key = opened.home.signer("ledger").verifier
+    report = replay(opened, ledger_key, witnesses, processes)
+    say(report)
+    sys.exit(1 if report.findings else 0)
+
+
+def _database() -> tuple[OpenDatabase, str]:
+    from app.db import engine  # noqa: PLC0415
+    from app.services.home import Home  # noqa: PLC0415
+
+    home = Home.from_environment()
+    origin = home.signer("ledger").name
+    return OpenDatabase(home, engine.database_url(home.path)), origin
+
+
+def _service(url: str, key: Signer, case: str) -> tuple[OpenService, str]:
+    from app.cli.client import Service  # noqa: PLC0415
+    from app.cli.params import utc_now  # noqa: PLC0415
+    from app.services.audit.remote import open_remote  # noqa: PLC0415
+
+    origin = Service(url).genesis().origin
+    return OpenService(url, open_remote(url, key, origin, case, utc_now())), origin
+
+
+def _trusted(policy: bytes | None, origin: str) -> tuple[Verifier | None, list[Verifier]]:
+    """(the ledger's key, the witnesses' keys) of a policy."""
+    if policy is None:
+        return None, []
+    parsed = Policy.parse(policy)
+    for log in parsed.logs:
+        if log.verifier.name == origin:
+            return log.verifier, [witness.verifier for witness in parsed.witnesses]
+    raise click.UsageError(f"the policy trusts no key of the ledger {plain(origin)}")
+
+
+def replay(
+    opened: OpenDatabase | OpenService, ledger_key: Verifier | None, witnesses: list[Verifier], processes: int
+) -> Report:
+    """The audit, with bars on a terminal and silent elsewhere."""
+    from app.services.audit import audit as run  # noqa: PLC0415 - loads the database
+
+    source: Source = opened()
+    totals = source.totals()
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bars = {
             "log": progress.add_task("Events in the log", total=totals.events),
             "citizens": progress.add_task("Citizens' files  ", total=totals.citizens),
         }
-        report = replay(
-            OpenDatabase(home, url), lambda stage, n: progress.advance(bars[stage], n), processes=processes
+        return run(
+            opened,
+            lambda stage, n: progress.advance(bars[stage], n),
+            ledger_key=ledger_key,
+            witnesses=witnesses,
+            processes=processes,
         )
-    say(report, console)
-    sys.exit(1 if report.findings else 0)
 
 
-def say(report: Report, console: Console) -> None:
+def say(report: Report) -> None:
     """What was replayed, and every finding."""
-    console.print(
+    click.echo(
         f"Replayed {report.events:,} events in {report.batches:,} batches and {report.blocks:,} blocks,"
-        f" {report.versions:,} account versions of {report.citizens:,} citizens.",
-        highlight=False,
+        f" {report.versions:,} account versions of {report.citizens:,} citizens."
     )
+    if report.blocks:
+        click.echo(f"The tree has {report.size:,} entries and the root {report.root.hex()}.")
+    if report.waiting:
+        click.echo(f"Batches that are checked and in no block yet: {report.waiting:,}.")
     for finding in report.findings[:FINDINGS_SHOWN]:
-        console.print(f"FOUND  {finding}", highlight=False, markup=False)
+        click.echo(f"FOUND  {plain(str(finding))}")
     if len(report.findings) > FINDINGS_SHOWN:
-        console.print(f"... and {len(report.findings) - FINDINGS_SHOWN:,} more")
-    console.print(
-        f"{len(report.findings):,} findings." if report.findings else "Nothing was found.", highlight=False
-    )
+        click.echo(f"... and {len(report.findings) - FINDINGS_SHOWN:,} more")
+    click.echo(f"{len(report.findings):,} findings." if report.findings else "Nothing was found.")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 URL_DEFAULT = "http://127.0.0.1:8080"
-ROLES = ("lender", "utility", "public_body", "bank", "enrolment")
+ROLES = ("lender", "utility", "public_body", "bank", "enrolment", "regulator")
 PURPOSES = ("account_review", "collection", "credit_application", "regulator", "self")
 SMALL_FILE_BYTES_MAX = 1 << 16
 

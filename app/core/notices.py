@@ -32,13 +32,14 @@ NOTICE_BYTES_MAX: Final = 32_768
 POSSESSION_MAGIC: Final = "credence/possession@v1"
 ROTATION_MAGIC: Final = "credence/rotation@v1"
 
-Role = Literal["lender", "utility", "public_body", "bank", "enrolment", "service", "bureau"]
+Role = Literal["lender", "utility", "public_body", "bank", "enrolment", "regulator", "service", "bureau"]
 ROLES: Final[tuple[Role, ...]] = (
     "lender",
     "utility",
     "public_body",
     "bank",
     "enrolment",
+    "regulator",
     "service",
     "bureau",
 )

@@ -4,7 +4,7 @@ Three kinds of table, and what may be done to each:
 
 - *append-only*, the ledger: INSERT and SELECT only; UPDATE, DELETE and TRUNCATE are refused by trigger and by role;
 - *sealed*, what is personal (`event_bodies`, `account_bodies`, `citizen_keys`): only the retention role may delete;
-- *working*, what can be rebuilt or is of the moment (`log_edge`, `links`, `sessions`).
+- *working*, what can be rebuilt or is of the moment (`log_edge`, `links`, `sessions`, `audits`).
 
 The unit of work is the batch: an event is known by (`batch`, `position`), and `placements.first_index + 1 + position` is
 its log index, so that sequencing writes one row a batch and none an event.
@@ -136,8 +136,17 @@ sessions = _table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
+# Regulators: who may read all of it for an hour, by the hash of a token; a note opens one audit.
+audits = _table(
+    "audits",
+    _bytes("token_hash", primary_key=True),
+    _bytes("note_hash"),
+    Column("regulator", Text, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+
 APPEND_ONLY = (
     batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, documents, accounts, trie_tiles,
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
-WORKING = (log_edge, links, sessions)
+WORKING = (log_edge, links, sessions, audits)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.db.session import Connection
     from app.services.bureau import Bureau
 
-OPEN_ROLES = ("lender", "utility", "public_body", "bank", "enrolment")
+OPEN_ROLES = ("lender", "utility", "public_body", "bank", "enrolment", "regulator")
 """Roles of others than the bureau itself, whose own keys come with the founding."""
 
 

@@ -5,6 +5,7 @@
 | module | what it does |
 |---|---|
 | api, schemas | the JSON API and its description |
+| audit_api | a regulator's reading room |
 | public_log | checkpoint and tiles |
 | pages, record, check | HTML for people; words, chart and language serve them |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
@@ -27,7 +28,19 @@ from flask_wtf.csrf import CSRFProtect
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.web import api, check, errors, headers, language, logs, operations, pages, public_log, record
+from app.web import (
+    api,
+    audit_api,
+    check,
+    errors,
+    headers,
+    language,
+    logs,
+    operations,
+    pages,
+    public_log,
+    record,
+)
 from app.web.cookies import PeopleSessions
 from app.web.limits import limiter
 from app.web.metrics import Metrics
@@ -69,8 +82,10 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     limiter.init_app(app)
     csrf = CSRFProtect(app)
     machine = api.register(app)
+    machine.register_blueprint(audit_api.blueprint)
     machine.register_blueprint(public_log.blueprint)
     csrf.exempt(api.blueprint)
+    csrf.exempt(audit_api.blueprint)
     csrf.exempt(pages.blueprint)
     for blueprint in (operations.blueprint, pages.blueprint, record.blueprint, check.blueprint):
         app.register_blueprint(blueprint)

@@ -74,5 +74,19 @@ class Figures(Schema):
     as_of = fields.Date(allow_none=True)
 
 
+class OpenedAudit(Schema):
+    """What a regulator gets for the note of an audit."""
+
+    token = fields.String(required=True, metadata={"description": "For `Authorization: Bearer`."})
+    case = fields.String(required=True)
+    from_ = fields.Integer(
+        required=True,
+        data_key="from",
+        metadata={"description": "First log index, as announced in the ledger."},
+    )
+    to = fields.Integer(required=True, metadata={"description": "Last log index."})
+    expires = fields.DateTime(required=True, format="%Y-%m-%dT%H:%M:%SZ")
+
+
 # What `alt_response` needs for an answer that is a problem.
 PROBLEM_DOC: dict[str, Any] = {"schema": Problem, "content_type": PROBLEM_JSON}

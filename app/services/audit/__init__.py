@@ -2,10 +2,11 @@
 
     1. the log        entries, tiles, roots, batches, receipts, notices, blocks, checkpoints     log_audit
     2. the citizens   commitments, rules, citizen keys, folds, scores, account values            citizen_audit
-    3. the trie       the root and the stored tiles of every block's state                       here
-    4. the counts     no table has rows that nothing accounts for                                here
+    3. the trie       the root and the stored tiles of every block's state                       trie_audit
+    4. the rest       no table has rows that nothing accounts for                                db.auditing
 
-What is wrong comes out as findings (values with an exact place). The replay knows only `core` and the rows.
+What is wrong comes out as findings (values with an exact place); damage never ends an audit. The replay knows only
+`core` and the rows, whether they come from a database or over the network (`source`, `remote`).
 """
 
 from __future__ import annotations
@@ -17,23 +18,26 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from app.core.trie_store import Trie
+from app.core import notices
+from app.core.errors import CredenceError
+from app.core.note import Verifier
 from app.services.audit.citizen_audit import CitizenReplay, Facts, Replayed
-from app.services.audit.findings import Finding
+from app.services.audit.findings import Finding, in_order
 from app.services.audit.log_audit import LogReplay
+from app.services.audit.trie_audit import replay_trie
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from app.services.audit.source import Source
 
 __all__ = ["Finding", "Report", "audit"]
 
-CITIZENS_PER_PAGE = 500
+CITIZENS_PER_PAGE = 250
 
 
 class Report(Struct):
-    """What was replayed, and what was found; clean when `findings` is empty."""
+    """What was replayed, and what was found; clean when `findings` is empty. `size`, `root`: of the tree replayed."""
 
     events: int
     batches: int
@@ -41,30 +45,67 @@ class Report(Struct):
     citizens: int
     versions: int
     findings: list[Finding]
+    size: int = 0
+    root: bytes = b""
+    waiting: int = 0
 
 
 def audit(
-    open_source: Callable[[], Source], advance: Callable[[str, int], None], *, processes: int = 2
+    open_source: Callable[[], Source],
+    advance: Callable[[str, int], None],
+    *,
+    ledger_key: Verifier | None = None,
+    witnesses: Iterable[Verifier] = (),
+    processes: int = 2,
 ) -> Report:
-    """Replay a whole ledger. `open_source` is called here and in each process; `advance(stage, n)` reports progress."""
+    """Replay a whole ledger. `open_source` is called here and in each process; `advance(stage, n)` reports progress.
+
+    `ledger_key` is the key that checkpoints must be signed with; without it the genesis says, which is only the
+    ledger's own word. With `processes` 0 everything happens in this process.
+    """
     source = open_source()
-    log = LogReplay(source)
+    genesis = _genesis(source, ledger_key)
+    if genesis is None:
+        what = "no genesis can be read that goes with the ledger's key, so nothing can be replayed"
+        return Report(0, 0, 0, 0, 0, [Finding("notices", "the first notice", what)])
+    log = LogReplay(source, genesis, witnesses)
     log.run(lambda events: advance("log", events))
     findings = log.findings + [Finding(*orphan) for orphan in source.orphans()]
-    facts = Facts(log.genesis, log.batches, log.blocks, log.documents)
+    facts = Facts(genesis, log.batches, log.blocks, log.documents)
     leaves: list[tuple[int, bytes, bytes]] = []
-    events_by_batch: Counter[int] = Counter()
+    seen: Counter[int] = Counter()
     citizens = versions = 0
-    for page in _replay_citizens(open_source, source.page_starts(CITIZENS_PER_PAGE), facts, processes):
+    for page in _replay_citizens(source, open_source, facts, processes):
         findings += page.findings
         leaves += page.leaves
-        events_by_batch.update(page.events_by_batch)
+        seen.update(page.events_by_batch)
         citizens, versions = citizens + page.citizens, versions + page.versions
         advance("citizens", page.citizens)
-    findings += _check_batches_whole(log, events_by_batch)
-    findings += _replay_trie(source, log, leaves)
-    events = sum(batch.event_count for batch in log.batches.values())
-    return Report(events, len(log.batches), len(log.blocks), citizens, versions, sorted(set(findings)))
+    findings += _check_batches_whole(log, seen)
+    findings += replay_trie(source, log.blocks, leaves)
+    placed = log.placed
+    return Report(
+        events=sum(batch.event_count for batch in placed),
+        batches=len(placed),
+        blocks=len(log.blocks),
+        citizens=citizens,
+        versions=versions,
+        findings=in_order(findings),
+        size=log.size,
+        root=log.root,
+        waiting=len(log.batches) - len(placed),
+    )
+
+
+def _genesis(source: Source, ledger_key: Verifier | None) -> notices.Genesis | None:
+    for payload in source.founding():
+        try:
+            notice = notices.decode(payload)
+            if isinstance(notice, notices.Genesis) and ledger_key in (None, Verifier.parse(notice.vkey)):
+                return notice
+        except CredenceError:
+            continue
+    return None
 
 
 _replays: dict[str, tuple[Source, Facts]] = {}
@@ -74,17 +115,22 @@ def _open_worker(open_source: Callable[[], Source], facts: Facts) -> None:
     _replays["this"] = open_source(), facts
 
 
-def _replay_page(after: int) -> Replayed:
+def _replay_page(page: tuple[int, int]) -> Replayed:
     source, facts = _replays["this"]
-    return CitizenReplay(facts).page(source.citizens(after, CITIZENS_PER_PAGE))
+    return CitizenReplay(facts).page(source.citizens(*page))
 
 
 def _replay_citizens(
-    open_source: Callable[[], Source], starts: list[int], facts: Facts, processes: int
+    source: Source, open_source: Callable[[], Source], facts: Facts, processes: int
 ) -> Iterator[Replayed]:
+    pages = source.citizen_pages(CITIZENS_PER_PAGE)
+    if processes == 0:
+        for page in pages:
+            yield CitizenReplay(facts).page(source.citizens(*page))
+        return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _open_worker, (open_source, facts)) as pool:
-        yield from pool.map(_replay_page, starts)
+        yield from pool.map(_replay_page, pages)
 
 
 def _check_batches_whole(log: LogReplay, seen: Counter[int]) -> list[Finding]:
@@ -98,29 +144,3 @@ def _check_batches_whole(log: LogReplay, seen: Counter[int]) -> list[Finding]:
         for number, batch in log.batches.items()
         if seen[number] != batch.event_count
     ]
-
-
-def _replay_trie(source: Source, log: LogReplay, leaves: list[tuple[int, bytes, bytes]]) -> list[Finding]:
-    """The state of every block from the leaves, against what the block says and the tiles that readers use."""
-    by_block: dict[int, dict[bytes, bytes]] = {}
-    for block, key, leaf in leaves:
-        by_block.setdefault(block, {})[key] = leaf
-    trie, findings = Trie(), []
-    for facts in log.blocks:
-        changed = trie.update(by_block.get(facts.number, {}))
-        place = f"block {facts.number}"
-        if changed.root != facts.state:
-            what = f"state is {facts.state.hex()}, and {changed.root.hex()} by the replay"
-            findings.append(Finding("blocks", place, what))
-        if len(trie) != facts.accounts:
-            findings.append(
-                Finding("blocks", place, f"accounts is {facts.accounts:,}, and {len(trie):,} by the replay")
-            )
-        stored = {
-            (depth, bytes(prefix)): bytes(data) for depth, prefix, data in source.trie_tiles(facts.number)
-        }
-        for depth, prefix in sorted(stored.keys() | changed.tiles.keys()):
-            if stored.get((depth, prefix)) != changed.tiles.get((depth, prefix)):
-                where = f"{place} depth {depth} prefix {prefix.hex() or '-'}"
-                findings.append(Finding("trie_tiles", where, "is not what the leaves give"))
-    return findings

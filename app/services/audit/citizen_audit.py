@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
     from app.core.notices import Genesis
     from app.core.scorecard import Card
-    from app.services.audit.log_audit import BatchFacts, BlockFacts
-    from app.services.audit.source import CitizenRecord, EventRecord, VersionRecord
+    from app.services.audit.batch_audit import BatchFacts
+    from app.services.audit.block_audit import BlockFacts
+    from app.services.audit.records import CitizenRecord, EventRecord, VersionRecord
+
+
+HASH_SIZE = 32
 
 
 class Facts(Struct, frozen=True):
@@ -54,7 +58,7 @@ class CitizenReplay:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.days = [block.day for block in facts.blocks]
-        self.cards: dict[bytes, Card] = {}
+        self.cards: dict[bytes, Card | None] = {}
         self.findings: list[Finding] = []
         self.leaves: list[tuple[int, bytes, bytes]] = []
         self.events_by_batch: dict[int, int] = {}
@@ -62,7 +66,12 @@ class CitizenReplay:
     def page(self, records: Sequence[CitizenRecord]) -> Replayed:
         """Replay a page."""
         for record in records:
-            self._citizen(record)
+            try:
+                self._citizen(record)
+            except Exception as error:  # noqa: BLE001 - whatever damage does to the replay is a finding
+                self._found(
+                    "citizens", f"citizen {record.id}", f"cannot be replayed: {type(error).__name__}: {error}"
+                )
         versions = sum(len(record.versions) for record in records)
         return Replayed(self.findings, self.leaves, self.events_by_batch, len(records), versions)
 
@@ -72,19 +81,21 @@ class CitizenReplay:
     def _citizen(self, record: CitizenRecord) -> None:
         if record.salt_key is None:
             self._found("citizen_keys", f"citizen {record.id}", record.why)
-        in_blocks = [event for event in record.events if event.batch in self.facts.batches]
         if not record.events:
             self._found("citizens", f"citizen {record.id}", "has a file, and nothing in the ledger makes one")
-        placed = [self._event(event) for event in in_blocks]
+        # batches that came after the log was replayed are left to the next audit
+        known = [event for event in record.events if event.batch in self.facts.batches]
+        placed = [self._event(event) for event in known]
         readable = [event for event in placed if event is not None]
         readable.sort(key=lambda pair: pair[1].log_index)
         if len(readable) == len(placed) and record.salt_key is not None:
             self._check_key(record, readable)
-            self._replay(record, record.salt_key, readable)
-            return
-        # what cannot be read was found above; the stored values stand in, so that the trie is still checked
+            if self._replay(record, record.salt_key, readable):
+                return
+        # what cannot be read was found elsewhere; the stored values stand in, so that the trie is still checked
         for version in record.versions:
-            self.leaves.append((version.block, record.key, account.leaf(record.key, version.value)))
+            if version.block < len(self.days) and len(version.value) == len(record.key) == HASH_SIZE:
+                self.leaves.append((version.block, record.key, account.leaf(record.key, version.value)))
 
     def _event(self, event: EventRecord) -> tuple[int, PlacedEvent] | None:
         """(block, placed event), or None when it cannot be read."""
@@ -99,7 +110,7 @@ class CitizenReplay:
             return None
         header = events.Header(
             self.facts.genesis.origin,
-            batch.furnisher,
+            event.furnisher if batch.furnisher is None else batch.furnisher,
             self.facts.genesis.scheme,
             batch.admission_day or events.LAST_DAY,
             self.facts.genesis.utc_offset_minutes,
@@ -117,7 +128,7 @@ class CitizenReplay:
             )
         if decoded.id != event.event_id:
             self._found("events", place, f"event_id is {event.event_id}, the event says {decoded.id}")
-        if event.furnisher != batch.furnisher:
+        if batch.furnisher not in (event.furnisher, None):
             self._found("events", place, f"furnisher is {event.furnisher}, the batch says {batch.furnisher}")
         index = batch.first_event_index + event.position
         leaf = merkle.leaf_hash(entries.event_entry(event.commitment))
@@ -146,8 +157,11 @@ class CitizenReplay:
 
     def _replay(
         self, record: CitizenRecord, salt_key: bytes, placed: Sequence[tuple[int, PlacedEvent]]
-    ) -> None:
-        """Every block that has to write this account, in order, against the versions that are stored."""
+    ) -> bool:
+        """Every block that has to write this account, in order, against the versions that are stored.
+
+        False when a scorecard is missing, so that nothing can be replayed.
+        """
         stored = {version.block: version for version in record.versions if version.block < len(self.days)}
         by_block: dict[int, list[PlacedEvent]] = {}
         for block, event in placed:
@@ -155,6 +169,7 @@ class CitizenReplay:
         waiting = sorted(by_block)
         state: account_state.AccountState | None = None
         until = ""
+        found, leaves = len(self.findings), len(self.leaves)
         while True:
             aged = bisect_left(self.days, until) if until else len(self.days)
             number = min(waiting[0] if waiting else len(self.days), aged)
@@ -162,10 +177,12 @@ class CitizenReplay:
                 break
             if waiting and waiting[0] == number:
                 waiting.pop(0)
+            rules = self._rules(number)
+            if rules is None:
+                del self.findings[found:], self.leaves[leaves:]
+                return False
             upto = partial(_history, placed, number)
-            written = account_state.advance(
-                state, by_block.get(number, []), self._rules(number), salt_key, upto
-            )
+            written = account_state.advance(state, by_block.get(number, []), rules, salt_key, upto)
             state, until = written.state, written.until
             value = state.account_value(salt_key, number)
             self.leaves.append((number, record.key, account.leaf(record.key, value)))
@@ -174,6 +191,7 @@ class CitizenReplay:
             self._found(
                 "accounts", f"citizen {record.id} block {block}", "nothing in the ledger makes this version"
             )
+        return True
 
     def _compare(
         self,
@@ -196,12 +214,15 @@ class CitizenReplay:
         if version.until != written.until:
             self._found("accounts", place, f"until is {version.until}, and {written.until} by the replay")
 
-    def _rules(self, block: int) -> Rules:
+    def _rules(self, block: int) -> Rules | None:
         facts = self.facts.blocks[block]
-        card = self.cards.get(facts.scorecard)
-        if card is None:
-            card = self.cards[facts.scorecard] = parse_card(self.facts.documents[facts.scorecard])
-        return Rules(facts.day, card, PROFILES[self.facts.genesis.profile])
+        if facts.scorecard not in self.cards:
+            try:
+                self.cards[facts.scorecard] = parse_card(self.facts.documents.get(facts.scorecard, b""))
+            except CredenceError:  # a document that is missing or damaged was found with the log
+                self.cards[facts.scorecard] = None
+        card = self.cards[facts.scorecard]
+        return None if card is None else Rules(facts.day, card, PROFILES[self.facts.genesis.profile])
 
 
 def _history(placed: Sequence[tuple[int, PlacedEvent]], block: int) -> list[tuple[int, events.Event]]:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CAUSES_FIRST = (
+    "notices", "batches", "placements", "furnishers", "events", "event_bodies", "citizens", "citizen_keys", "documents",
+    "tiles", "log_edge", "blocks", "publications", "head",
+)  # fmt: skip
+"""What a change there brings about is found in the tables behind it too."""
 
 
 class Finding(Struct, frozen=True, order=True):
@@ -14,3 +25,9 @@ class Finding(Struct, frozen=True, order=True):
 
     def __str__(self) -> str:
         return f"{self.table}: {self.place}: {self.what}"
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Each finding once, where a cause is likely first; within a table as they were found."""
+    rank = {table: number for number, table in enumerate(CAUSES_FIRST)}
+    return sorted(dict.fromkeys(findings), key=lambda finding: rank.get(finding.table, len(rank)))

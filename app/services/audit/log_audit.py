@@ -1,368 +1,430 @@
 """The log, replayed: entries against what was admitted, tiles against entries, blocks and signatures against both.
 
-Block by block it puts together the entries that the admissions give (batch hash, commitments, notices, the block itself)
-and compares them with the stored bundles, byte for byte; hashes them into tiles and compares those; and checks every
-signature at its index. It holds one block at a time.
+Block by block, and one block in memory at a time: `layout` puts together the entries that the rows give and compares them
+with the stored bundles; from the entries that were signed come the key register, by which each batch is judged at its
+index, and the tiles, the root and the block's fields, each compared with what is stored.
+
+The ledger may grow meanwhile. The replay ends with the block that the right edge of the log belongs to, read together with
+it; what comes later is left to the next audit.
 """
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
+import time
 from hashlib import sha256
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from app.core import batch as batches
 from app.core import checkpoint, entries, fields, log_edge, merkle, notices, tiles
-from app.core.block import NO_PREVIOUS, Block
 from app.core.errors import CredenceError
-from app.core.note import Verifier, open_note
-from app.core.profiles import PROFILES, rules_hash
-from app.core.receipt import Receipt
+from app.core.note import Verifier
+from app.core.policy import Policy
 from app.core.register import Register
+from app.services.audit import batch_audit, block_audit, layout
+from app.services.audit.batch_audit import WAITING, BatchFacts
+from app.services.audit.block_audit import BlockFacts, Expected
 from app.services.audit.findings import Finding
+from app.services.audit.records import BlockRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
-    from app.services.audit.source import AdmissionRecord, BlockRecord, Source
+    from app.core.block import Block
+    from app.services.audit.layout import Run
+    from app.services.audit.records import Head
+    from app.services.audit.source import Source
 
-
-class BatchFacts(Struct, frozen=True):
-    """What the replay of citizens has to know of a batch."""
-
-    furnisher: str
-    first_event_index: int
-    block: int
-    admission_day: str
-    event_count: int
-    roles: tuple[str, ...]
-
-
-class BlockFacts(Struct, frozen=True):
-    """What the replay of citizens and of the trie has to know of a block."""
-
-    number: int
-    day: str
-    scorecard: bytes
-    state: bytes
-    accounts: int
+FIRST_NUMBER = -(2**63)
+LAST_NUMBER = 2**63 - 1
+LOST_BLOCKS_MAX = 1_000
+BLOCK_ENTRIES_MAX = 1 << 20
+PUBLICATION_WAIT_S = 2.0
+_ADMITTED = (bytes([entries.BATCH]), bytes([entries.NOTICE]))
 
 
 class LogReplay:
     """Replays the log of a source. `findings`, `batches`, `blocks` and `documents` are what comes out."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, genesis: notices.Genesis, witnesses: Iterable[Verifier] = ()) -> None:
         self.source = source
-        self.genesis = source.genesis()
+        self.genesis = genesis
         self.findings: list[Finding] = []
         self.batches: dict[int, BatchFacts] = {}
         self.blocks: list[BlockFacts] = []
         self.documents: dict[bytes, bytes] = {}
-        self.notice_count = 0
-        self.tile_count = 0
-        self._ledger_key = Verifier.parse(self.genesis.vkey)
-        self._notices: list[tuple[int, notices.Notice]] = []
-        self._register: Register | None = None
-        self._size = 0
-        self._edge: dict[int, tuple[int, bytes]] = {}
-        self._frontier = merkle.Frontier()
-        self._previous: Block | None = None
+        self._ledger_key = Verifier.parse(genesis.vkey)
+        self._witnesses = set(witnesses)
+        self._register = Register("", -1, {})
         self._scorecard = b""
-        self._bundle: tuple[int, list[bytes]] = (-1, [])
+        self._frontier = merkle.Frontier()
+        self._edge: dict[int, tuple[int, bytes]] = {}
+        self._before: Block | None = None
+        self._signed: dict[int, tuple[int, bytes]] = {}  # tree size -> (block, root)
+        self._unpublished: list[tuple[int, str, checkpoint.Checkpoint]] = []
+        self._newest_admission = self._newest_notice = 0
+        self._unaccounted: dict[bytes, int] = {}  # batch and notice entries that no row gives, at their index
 
     def run(self, advance: Callable[[int], None]) -> None:
         """Replay everything; `advance` is told how many events each step covered."""
-        self._check_documents()
-        last = -1
-        while page := self.source.blocks(last):
-            for block in page:
-                if block.number != last + 1:
-                    self._found(
-                        "blocks", f"block {last + 1}", f"missing; block {block.number} follows block {last}"
-                    )
-                last = block.number
-                advance(self._replay_block(block))
-        self._check_edge()
-        self._check_head()
+        self._read_documents()
+        head = self.source.head()  # before the blocks: each was committed before its head was copied
+        self._walk(advance)
+        self._check_head(head)
+        until = time.monotonic() + PUBLICATION_WAIT_S
+        for number, signed, wanted in self._unpublished:
+            self._check_late_publication(number, signed, wanted, until)
+        self._take_waiting()
+
+    @property
+    def size(self) -> int:
+        """The size of the tree that was replayed."""
+        return self._frontier.size
+
+    @property
+    def root(self) -> bytes:
+        """Its root, 32 bytes."""
+        return self._frontier.root()
+
+    @property
+    def placed(self) -> list[BatchFacts]:
+        """The batches that are in a block."""
+        return [batch for batch in self.batches.values() if batch.block != WAITING]
 
     def _found(self, table: str, place: str, what: str) -> None:
         self.findings.append(Finding(table, place, what))
 
-    def _replay_block(self, stored: BlockRecord) -> int:
-        admissions = self.source.admissions(stored.number)
-        expected: list[tuple[bytes, str, str]] = []
-        events = 0
-        for admission in admissions:
-            events += self._expect(admission, stored, expected)
-        expected.append((entries.block_entry(stored.entry), "blocks", f"block {stored.number}"))
-        if self._size + len(expected) != stored.tree_size:
-            what = f"tree_size is {stored.tree_size:,}, its entries end at {self._size + len(expected):,}"
-            self._found("blocks", f"block {stored.number}", what)
-        actual = self._compare_entries(expected)
-        self._grow(actual)
-        self._check_block(stored)
-        return events
+    # ---- block after block
 
-    def _expect(
-        self, record: AdmissionRecord, block: BlockRecord, expected: list[tuple[bytes, str, str]]
-    ) -> int:
-        """The entries that an admission gives, appended to `expected`; how many events that were."""
-        index = self._size + len(expected)
-        place = f"admission {record.admission}"
-        if record.first_index != index:
+    def _walk(self, advance: Callable[[int], None]) -> None:
+        first = FIRST_NUMBER
+        while True:
+            page = self.source.blocks(first)
+            for block in page:
+                self._recover(block.number)
+                advance(self._replay_block(block))
+            if page and page[-1].number < LAST_NUMBER:
+                first = page[-1].number + 1
+                continue
+            edge = self.source.edge()
+            if page or edge.block < max(first, 0):
+                break
+        if edge.tiles != self._edge:  # a block whose row is gone may still stand in the log
+            self._recover(len(self.blocks) + LOST_BLOCKS_MAX)
+        for level in sorted(edge.tiles.keys() | self._edge.keys()):
+            if edge.tiles.get(level) != self._edge.get(level):
+                self._found("log_edge", _level(level), "the partial tile does not follow from the entries")
+
+    def _recover(self, number: int) -> None:
+        """Replay the blocks before `number` whose rows are gone from what the log holds of them."""
+        for lost in range(len(self.blocks), min(number, len(self.blocks) + LOST_BLOCKS_MAX)):
+            size = self._frontier.size
+            for offset, entry in enumerate(self._read(size, size + BLOCK_ENTRIES_MAX)):
+                if entry is None:
+                    return
+                if entry[:1] == bytes([entries.BLOCK]):
+                    self._found("blocks", f"block {lost}", "missing; its entry stands in the log")
+                    self._replay_block(
+                        BlockRecord(lost, size + offset + 1, b"", entry[1:], "", None), lost=True
+                    )
+                    break
+            else:
+                return
+
+    def _read(self, first: int, stop: int) -> list[bytes | None]:
+        return layout.read_bundles(lambda a, b: self.source.tiles(tiles.ENTRIES, a, b), first, stop)
+
+    def _replay_block(self, stored: BlockRecord, *, lost: bool = False) -> int:
+        """One block; how many events it holds. `lost`: there is no row, `stored` is made of what the log says."""
+        place = f"block {stored.number}"
+        said = block_audit.read_entry((stored.entry,), stored.number)
+        if said is not None and said.number != stored.number and said.number < len(self.blocks):
             self._found(
-                "placements",
-                place,
-                f"first_index is {record.first_index:,}, its place in the log is {index:,}",
+                "blocks", place, f"number is {stored.number}, its entry is that of block {said.number}"
             )
-        if record.payload is not None:
-            expected.append((entries.notice_entry(record.payload), "notices", f"notice {record.admission}"))
-            self._take_notice(record, index)
             return 0
-        if record.hash is None:
-            self._found("placements", place, "neither a batch nor a notice of this id is stored")
+        if stored.number < len(self.blocks):
+            self._found("blocks", place, "no block of this number belongs here")
             return 0
-        expected.append((entries.batch_entry(record.hash), "batches", f"batch {record.admission}"))
-        commitments = self.source.commitments(record.admission)
-        for position, commitment in commitments:
-            expected.append((b"\x01" + commitment, "events", f"batch {record.admission} position {position}"))
-        self._take_batch(record, block, index, [commitment for _, commitment in commitments])
-        return len(commitments)
-
-    def _take_notice(self, record: AdmissionRecord, index: int) -> None:
-        self.notice_count += 1
-        assert record.payload is not None
+        if stored.number > len(self.blocks):
+            self._found("blocks", place, f"block {len(self.blocks)} should stand here")
+        known = len(self.blocks)
         try:
-            notice = notices.decode(record.payload)
+            return self._replay_entries(stored, lost=lost)
+        except Exception as error:  # noqa: BLE001 - whatever damage does to the replay is a finding
+            self._found("blocks", place, f"cannot be replayed: {type(error).__name__}: {error}")
+            if len(self.blocks) == known:
+                self.blocks.append(
+                    block_audit.facts_of(None, known, self.blocks[-1] if self.blocks else None)
+                )
+            return 0
+
+    def _replay_entries(self, stored: BlockRecord, *, lost: bool) -> int:
+        place, size = f"block {stored.number}", self._frontier.size
+        admissions = self.source.admissions(stored.number)
+        natural = size + 1 + sum(1 + min(a.event_count or 0, layout.BATCH_EVENTS_MAX) for a in admissions)
+        stop, read = self._end_of(stored, natural)
+        if stop != stored.tree_size:
+            self._found(
+                "blocks", place, f"tree_size is {stored.tree_size:,}, its entry ends the log at {stop:,}"
+            )
+        log = read[: stop - size]
+        runs = layout.place(admissions, self.source.commitments, size, log)
+        wanted = layout.expected(runs, stored, size, len(log))
+        signed = {
+            block_audit.signed_root(note, self._ledger_key, stop)
+            for note in (stored.checkpoint, stored.published)
+        } - {None}
+        roots = {root for root in signed if root is not None} or {stored.root}
+        chosen = layout.choose(
+            wanted, log, self._frontier, roots, lambda index: _row_at(index, runs, stored, stop)
+        )
+        for problem in chosen.problems:
+            self._found(*problem)
+        block = block_audit.read_entry((chosen.entries[-1][1:], stored.entry), stored.number)
+        self._take_entries(chosen.entries, size, runs, block)
+        self._grow(chosen.entries)
+        self._close_block(stored, block, lost=lost)
+        return sum(len(run.commitments) for run in runs)
+
+    def _end_of(self, stored: BlockRecord, natural: int) -> tuple[int, list[bytes | None]]:
+        """Where the block ends (a tree size), and the stored entries up to there or beyond.
+
+        That is where its row says, if the log has its entry there; else where its admissions end, or where the log has
+        its next block entry.
+        """
+        size = self._frontier.size
+        limit = size + BLOCK_ENTRIES_MAX
+        said = stored.tree_size if size < stored.tree_size <= limit else natural
+        log = self._read(size, max(said, natural))
+        entry = bytes([entries.BLOCK]) + stored.entry
+        for stop in (said, natural):
+            if log[stop - size - 1] == entry:
+                return stop, log
+        kind = bytes([entries.BLOCK])
+        for offset, each in enumerate(log):
+            if each is not None and each[:1] == kind:
+                return size + offset + 1, log
+        return said, log
+
+    # ---- what the entries of a block say
+
+    def _take_entries(self, chosen: list[bytes], size: int, runs: list[Run], block: Block | None) -> None:
+        """Notices into the register; batches are judged at their index, on the way."""
+        number = len(self.blocks)
+        for run in runs:
+            self._check_place(run, size, len(chosen))
+            if run.record.payload is None:  # until it is judged, or when there is nothing to judge
+                start, count = run.first_index + 1, len(run.commitments)
+                self.batches[run.record.admission] = BatchFacts(
+                    run.record.furnisher, start, number, "", count, ()
+                )
+        at = {run.first_index: run for run in runs}
+        for index, entry in enumerate(chosen, size):
+            if entry[0:1] in _ADMITTED and (index not in at or at[index].first_entry() != entry):
+                self._unaccounted[entry] = index
+            if entry[:1] == bytes([entries.NOTICE]):
+                self._take_notice(entry[1:], index, at[index].row[1] if index in at else f"log index {index}")
+            elif entry[:1] == bytes([entries.BATCH]) and index in at and at[index].record.note is not None:
+                self._judge(at[index], index, number, block.time if block else None)
+
+    def _check_place(self, run: Run, size: int, count: int) -> None:
+        record, place = run.record, f"admission {run.record.admission}"
+        if run.first_entry() is None:
+            self._found("placements", place, "neither a batch nor a notice of this id is stored")
+        if record.hash is not None and record.payload is not None:
+            self._found("notices", f"notice {record.admission}", "a batch has the same id")
+        if record.first_index != run.first_index or not size <= run.first_index < size + count - 1:
+            what = f"first_index is {record.first_index}, its place in the log is {run.first_index:,}"
+            self._found("placements", place, what)
+        if record.admission <= self._newest_notice or (
+            record.payload is not None and record.admission < self._newest_admission
+        ):
+            self._found("placements", place, "is not in the order of admission")
+        self._newest_admission = max(self._newest_admission, record.admission)
+        if record.payload is not None:
+            self._newest_notice = max(self._newest_notice, record.admission)
+
+    def _take_notice(self, payload: bytes, index: int, place: str) -> None:
+        try:
+            notice = notices.decode(payload)
             self._register = Register.fold([(index, notice)], after=self._register)
         except CredenceError as error:
-            self._found("notices", f"notice {record.admission}", error.detail)
+            self._found("notices", place, error.detail)
             return
-        self._notices.append((index, notice))
         if isinstance(notice, notices.ScorecardPublished):
             self._scorecard = fields.hex32(notice.scorecard)
-        if isinstance(notice, notices.Genesis) and notice != self.genesis:
-            self._found(
-                "notices",
-                f"notice {record.admission}",
-                "the genesis is not the one this audit was started with",
-            )
+        elif isinstance(notice, notices.WitnessPolicy):
+            self._take_policy(fields.hex32(notice.policy), place)
+        elif isinstance(notice, notices.Genesis) and notice != self.genesis:
+            self._found("notices", place, "the genesis is not the one that this audit goes by")
 
-    def _take_batch(
-        self, record: AdmissionRecord, block: BlockRecord, index: int, commitments: list[bytes]
-    ) -> None:
-        """The batch's note, signature, root, receipt (R4)."""
-        place = f"batch {record.admission}"
-        facts = BatchFacts(record.furnisher or "", index + 1, block.number, "", len(commitments), ())
-        self.batches[record.admission] = facts
+    def _take_policy(self, digest: bytes, place: str) -> None:
         try:
-            roles = self._check_note(record, index, commitments)
+            policy = Policy.parse(self._document(digest) or b"")
+        except CredenceError as error:
+            self._found("documents", digest.hex(), f"the witness policy of {place}: {error.detail}")
+            return
+        self._witnesses |= {witness.verifier for witness in policy.witnesses}
+
+    def _judge(self, run: Run, index: int, block: int, block_time: dt.datetime | None) -> None:
+        """The batch's note and receipt at its index (R4)."""
+        record, place = run.record, f"batch {run.record.admission}"
+        commitments = [commitment for _, commitment in run.commitments]
+        roles: frozenset[str] = frozenset()
+        day = ""
+        try:
+            roles = batch_audit.check_note(record, commitments, self._register, index)
         except CredenceError as error:
             self._found("batches", place, error.detail)
-            return
         try:
-            admitted_at = self._check_receipt(record, block, index)
-        except CredenceError as error:
-            self._found("batches", place, f"the receipt: {error.detail}")
-            return
-        local = admitted_at + dt.timedelta(minutes=self.genesis.utc_offset_minutes)
-        day = fields.format_day(local.date())
+            receipt = batch_audit.check_receipt(record, self._register, index)
+            local = receipt.admitted_at + dt.timedelta(minutes=self.genesis.utc_offset_minutes)
+            day = fields.format_day(local.date())
+            if block_time is not None and block_time > receipt.block_by:
+                self._found("batches", place, "the receipt: the block that it promised came later")
+        except (CredenceError, OverflowError) as error:
+            self._found("batches", place, f"the receipt: {error}")
         self.batches[record.admission] = BatchFacts(
-            facts.furnisher, index + 1, block.number, day, len(commitments), tuple(sorted(roles))
+            record.furnisher, index + 1, block, day, len(commitments), tuple(sorted(roles))
         )
 
-    def _check_note(self, record: AdmissionRecord, index: int, commitments: list[bytes]) -> set[str]:
-        register = self._register
-        known = register.verifiers(record.furnisher or "", index) if register is not None else []
-        opened = open_note((record.note or "").encode(), [verifier for verifier, _ in known])
-        if not opened.verified:
-            raise CredenceError(
-                f"not signed by a key of {record.furnisher!r} that was valid at index {index:,} (R4)"
-            )
-        header = batches.BatchNote.parse(opened.text)
-        root = merkle.root([merkle.leaf_hash(b"\x01" + commitment) for commitment in commitments])
-        said = (header.origin, header.furnisher, header.batch_id, header.count, header.root)
-        stored = (self.genesis.origin, record.furnisher, record.batch_id, record.event_count, root)
-        for name, in_note, in_rows in zip(
-            ("origin", "furnisher", "batch_id", "event_count", "root"), said, stored, strict=True
-        ):
-            if in_note != in_rows:
-                raise CredenceError(
-                    f"{name} is {_shown(in_rows)} in the rows and {_shown(in_note)} in the signed note"
-                )
-        if header.count != len(commitments):
-            raise CredenceError(f"the note speaks of {header.count} events, {len(commitments)} are stored")
-        if sha256(opened.text).digest() != record.hash:
-            raise CredenceError("hash is not that of the note's text")
-        used = {signature.verifier.encode() for signature in opened.verified}
-        return {role for verifier, roles in known if verifier.encode() in used for role in roles}
+    # ---- tiles, root, block
 
-    def _check_receipt(self, record: AdmissionRecord, block: BlockRecord, index: int) -> dt.datetime:
-        assert self._register is not None
-        services = [v for v, roles in self._register.verifiers("service", index) if "service" in roles]
-        note = (record.receipt or "").encode()
-        if not open_note(note, services).verified:
-            raise CredenceError("not signed by a valid service key")
-        receipt = Receipt.verify(note, services)
-        if (receipt.origin, receipt.batch_hash, receipt.count) != (
-            self.genesis.origin,
-            record.hash,
-            record.event_count,
-        ):
-            raise CredenceError("it is for another batch")
-        if Block.parse(block.entry).time > receipt.block_by:
-            raise CredenceError(
-                f"promised a block by {fields.format_instant(receipt.block_by)}, which came later"
-            )
-        return receipt.admitted_at
-
-    def _compare_entries(self, expected: list[tuple[bytes, str, str]]) -> list[bytes]:
-        """What the bundles hold where `expected` should stand; differences are findings, what is stored goes on."""
-        actual = list(self._stored_entries(self._size, self._size + len(expected)))
-        for offset, (wanted, stored) in enumerate(zip_longest(expected, actual)):
-            index = self._size + offset
-            if wanted is None or wanted[0] == stored:
-                continue
-            _, table, place = wanted
-            if stored is None:
-                self._found(
-                    "tiles", f"entries, log index {index:,}", f"missing; {table} {place} should stand there"
-                )
-            else:
-                bundle = f"entries {index // tiles.TILE_WIDTH}, log index {index:,}"
-                self._found(
-                    "tiles", bundle, f"is not what {table} ({place}) gives; one of the two was changed"
-                )
-        return actual
-
-    def _stored_entries(self, first: int, stop: int) -> Iterator[bytes]:
-        while first < stop:
-            index, offset = divmod(first, tiles.TILE_WIDTH)
-            if self._bundle[0] != index:
-                self._bundle = (index, self._read_bundle(index))
-            part = self._bundle[1][offset : offset + stop - first]
-            if not part:
-                return
-            yield from part
-            first += len(part)
-
-    def _read_bundle(self, index: int) -> list[bytes]:
-        rows = self.source.tiles(tiles.ENTRIES, index, index + 1)
-        if not rows:
-            return []
-        data, parsed, at = rows[0][1], [], 0
-        while at + 2 <= len(data):  # leniently: a damaged length is a finding, not the end of the audit
-            length = int.from_bytes(data[at : at + 2], "big")
-            parsed.append(data[at + 2 : at + 2 + length])
-            at += 2 + length
-        return parsed
-
-    def _grow(self, actual: list[bytes]) -> None:
-        hashes = [merkle.leaf_hash(entry) for entry in actual]
-        full, self._edge = log_edge.grow(self._edge, self._size, actual, hashes)
+    def _grow(self, chosen: list[bytes]) -> None:
+        hashes = [merkle.leaf_hash(entry) for entry in chosen]
+        full, self._edge = log_edge.grow(self._edge, self._frontier.size, chosen, hashes)
         by_level: dict[int, dict[int, bytes]] = {}
         for level, index, data in full:
             by_level.setdefault(level, {})[index] = data
         for level, wanted in sorted(by_level.items()):
-            self.tile_count += len(wanted)
             stored = dict(self.source.tiles(level, min(wanted), max(wanted) + 1))
             for index, data in wanted.items():
                 if stored.get(index) != data:
-                    name = "entries" if level == tiles.ENTRIES else f"level {level}"
-                    self._found(
-                        "tiles",
-                        f"{name}, tile {index}",
-                        "is missing" if index not in stored else "does not follow from the entries",
-                    )
+                    what = "is missing" if index not in stored else "does not follow from the entries"
+                    self._found("tiles", f"{_level(level)}, tile {index}", what)
         self._frontier = self._frontier.append_many(hashes)
-        self._size += len(actual)
 
-    def _check_block(self, stored: BlockRecord) -> None:
-        place = f"block {stored.number}"
-        try:
-            block = Block.parse(stored.entry)
-        except CredenceError as error:
-            self._found("blocks", place, f"entry: {error.detail}")
-            return
-        self.blocks.append(
-            BlockFacts(
-                block.number, fields.format_day(block.as_of), block.scorecard, block.state, block.accounts
-            )
-        )
-        previous, before = NO_PREVIOUS, self._previous
-        if before is not None:
-            previous = before.leaf_hash()
-            if block.time < before.time or block.as_of < before.as_of:
-                self._found("blocks", place, "time or as_of goes back")
-        self._previous = block
-        local = (block.time + dt.timedelta(minutes=self.genesis.utc_offset_minutes)).date()
-        for name, said, should in (
-            ("number", stored.number, block.number),
-            ("previous", block.previous, previous),
-            ("as_of", block.as_of, max(local, before.as_of) if before else local),
-            ("root", stored.root, self._frontier.root()),
-            ("keys", block.keys, self._register.root() if self._register else b""),
-            ("rules", block.rules, rules_hash(PROFILES[self.genesis.profile])),
-            ("scorecard", block.scorecard, self._scorecard),
-            ("vrf", block.vrf.hex(), self.genesis.vrf),
-        ):
-            if said != should:
-                self._found("blocks", place, f"{name} is {_shown(said)}, and {_shown(should)} by the replay")
-        if block.scorecard not in self.documents:
-            self._found("documents", place, f"the scorecard {block.scorecard.hex()} is not stored")
-        self._check_checkpoint("blocks", place, stored.checkpoint)
-        if stored.published is None:
-            self._found("publications", place, "was never published")
+    def _close_block(self, stored: BlockRecord, block: Block | None, *, lost: bool) -> None:
+        place, number = f"block {stored.number}", len(self.blocks)
+        wanted = checkpoint.Checkpoint(self.genesis.origin, self._frontier.size, self._frontier.root())
+        self._signed[wanted.size] = (stored.number, wanted.root)
+        self.blocks.append(block_audit.facts_of(block, number, self.blocks[-1] if self.blocks else None))
+        if block is None:
+            self._found("blocks", place, "neither its row nor the log holds a block")
         else:
-            self._check_checkpoint("publications", place, stored.published)
-
-    def _check_checkpoint(self, table: str, place: str, note: str) -> None:
-        try:
-            head = checkpoint.open_checkpoint(note.encode(), self._ledger_key).checkpoint
-        except CredenceError as error:
-            self._found(table, place, f"checkpoint: {error.detail}")
+            expected = Expected(self.genesis, self._before, self._register.root(), self._scorecard)
+            for problem in block_audit.check_fields(block, number, expected):
+                self._found("blocks", place, problem)
+            if self._document(block.scorecard) is None:
+                self._found("documents", block.scorecard.hex(), f"the scorecard of {place} is not stored")
+            self._before = block
+        if lost:
             return
-        wanted = checkpoint.Checkpoint(self.genesis.origin, self._size, self._frontier.root())
-        if head != wanted:
-            signed = f"{head.size:,} entries with root {_shown(head.root)}"
-            replayed = f"{wanted.size:,} with {_shown(wanted.root)}"
-            self._found(table, place, f"checkpoint: signs {signed}, the replay gives {replayed}")
+        if stored.root != wanted.root:
+            what = f"root is {stored.root.hex()}, and {wanted.root.hex()} by the replay"
+            self._found("blocks", place, what)
+        for problem in block_audit.check_checkpoint(stored.checkpoint, wanted, self._ledger_key):
+            self._found("blocks", place, problem)
+        if stored.published is None:
+            self._unpublished.append((stored.number, stored.checkpoint, wanted))
+        else:
+            self._check_published(place, stored.published, stored.checkpoint, wanted)
 
-    def _check_documents(self) -> None:
-        for digest, body in self.source.documents():
-            if sha256(body).digest() != digest:
-                self._found("documents", digest.hex(), "the body has another hash")
-            self.documents[digest] = body
+    def _check_published(self, place: str, note: str, signed: str, wanted: checkpoint.Checkpoint) -> None:
+        for problem in block_audit.check_published(note, signed, wanted, self._ledger_key, self._witnesses):
+            self._found("publications", place, problem)
 
-    def _check_edge(self) -> None:
-        stored = self.source.edge()
-        for level in sorted(stored.keys() | self._edge.keys()):
-            if stored.get(level) != self._edge.get(level):
-                name = "entries" if level == tiles.ENTRIES else f"level {level}"
-                self._found("log_edge", name, "the partial tile does not follow from the entries")
-
-    def _check_head(self) -> None:
-        note = self.source.head()
+    def _check_late_publication(
+        self, number: int, signed: str, wanted: checkpoint.Checkpoint, until: float
+    ) -> None:
+        """A block that was just committed is published a moment later."""
+        while (note := self.source.publication(number)) is None and time.monotonic() < until:
+            time.sleep(0.05)
         if note is None:
+            self._found(
+                "publications", f"block {number}", "was never published; the sequencer does it when it starts"
+            )
+        else:
+            self._check_published(f"block {number}", note, signed, wanted)
+
+    # ---- what is beside the blocks
+
+    def _read_documents(self) -> None:
+        for digest, body in self.source.documents():
+            if sha256(body).digest() == digest:
+                self.documents[digest] = body
+            else:
+                finding = Finding("documents", digest.hex(), "the body has another hash")
+                if finding not in self.findings:
+                    self.findings.append(finding)
+
+    def _document(self, digest: bytes) -> bytes | None:
+        """A document by its hash, be it that it came while the audit was under way."""
+        if digest not in self.documents:
+            self._read_documents()
+        return self.documents.get(digest)
+
+    def _check_head(self, copy: Head) -> None:
+        place = "the copy outside the database"
+        if copy.note is None:
+            if copy.kept and copy.published >= 0:
+                self._found("head", place, "is missing")
             return
         try:
-            head = checkpoint.open_checkpoint(note, self._ledger_key).checkpoint
+            head = checkpoint.open_checkpoint(copy.note, self._ledger_key).checkpoint
         except CredenceError as error:
-            self._found("head", "the copy outside the database", error.detail)
+            self._found("head", place, error.detail)
             return
-        if (head.size, head.root) != (self._size, self._frontier.root()):
-            self._found(
-                "head",
-                "the copy outside the database",
-                f"is of {head.size:,} entries, the database has {self._size:,}",
-            )
+        number, root = self._signed.get(head.size, (-1, b""))
+        if root != head.root:
+            newest = self._frontier.size
+            what = f"signs a tree of {head.size:,} entries that the database, with {newest:,}, does not have"
+            self._found("head", place, what)
+        elif number < copy.published:
+            what = f"is of block {number}, and block {copy.published} was published: it was put in its place"
+            self._found("head", place, what)
+
+    def _take_waiting(self) -> None:
+        """What is admitted and in no block is judged as the next block would judge it."""
+        waiting = self.source.waiting()
+        index = self._frontier.size
+        for record in waiting.admissions:
+            table = "batches" if record.payload is None else "notices"
+            place = f"{'batch' if record.payload is None else 'notice'} {record.admission}"
+            run = layout.Run(record, index, [])
+            stands = self._unaccounted.get(run.first_entry() or b"")
+            if stands is not None:
+                what = f"missing; what was admitted stands in the log, at log index {stands}"
+                self._found("placements", f"admission {record.admission}", what)
+            if record.admission > waiting.drawn or record.admission <= 0:
+                self._found(table, place, "nobody was given this id")
+            elif record.admission < (
+                self._newest_notice if record.payload is None else self._newest_admission
+            ):
+                self._found(table, place, "is in no block, and what came after it is")
+            if record.payload is not None:
+                if record.hash is not None:
+                    self._found("batches", f"batch {record.admission}", "a notice has the same id")
+                self._take_notice(record.payload, index, place)
+                index += 1
+                continue
+            run = layout.Run(record, index, self.source.commitments(record.admission))
+            self._judge(run, index, WAITING, None)
+            index += 1 + min(record.event_count or 0, layout.BATCH_EVENTS_MAX)
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.hex() if len(value) == 32 else base64.b64encode(value).decode()
-    return str(value)
+def _row_at(index: int, runs: list[Run], block: BlockRecord, stop: int) -> tuple[str, str]:
+    """(table, place) of the row that gives the entry at a log index."""
+    if index == stop - 1:
+        return "blocks", f"block {block.number}"
+    before = [run for run in runs if run.first_index <= index]
+    if not before or (before[-1].record.payload is not None and before[-1].first_index != index):
+        return "placements", f"log index {index}"
+    run = before[-1]
+    if run.first_index == index:
+        return run.row
+    return "events", f"batch {run.record.admission} position {index - run.first_index - 1}"
+
+
+def _level(level: int) -> str:
+    return "entries" if level == tiles.ENTRIES else f"level {level}"

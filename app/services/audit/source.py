@@ -1,199 +1,200 @@
-"""Where an audit reads: the rows of a ledger as records, opened where the reader has the keys.
+"""Where an audit reads. `DatabaseSource` reads a database with the keys of its home; `remote.RemoteSource` asks a running
+service for the same records, with a regulator's key. The audit itself does not know which of them it is looking at.
 
-`DatabaseSource` reads a database with the keys of its home. `app.services.audit.remote` reads the same records from a
-running service, with a regulator's key. The audit itself does not know which of them it is looking at.
+A ledger may grow while it is read. Each method answers for one moment, and the audit asks in an order in which a later
+answer never knows less than an earlier one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Struct
-
-from app.core import notices, sealing
-from app.core.errors import CredenceError
-from app.db import auditing, ledger
+from app.core import sealing, tiles
+from app.core.errors import CredenceError, RuleError
+from app.core.vrf import VrfKey
+from app.db import auditing, ledger, session
+from app.db.engine import database_url, make_engine
+from app.services.audit.records import (
+    AdmissionRecord,
+    BlockRecord,
+    CitizenRecord,
+    Edge,
+    EventRecord,
+    Head,
+    Totals,
+    VersionRecord,
+    Waiting,
+)
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
     from uuid import UUID
 
+    from sqlalchemy import Engine
+
     from app.services.bureau import Bureau
+    from app.services.home import Home
 
-
-class BlockRecord(Struct, frozen=True):
-    """A block as stored; `published` is the checkpoint that readers get, None while unpublished."""
-
-    number: int
-    tree_size: int
-    root: bytes
-    entry: bytes
-    checkpoint: str
-    published: str | None
-
-
-class AdmissionRecord(Struct, frozen=True):
-    """A placed batch or notice. A row that is missing leaves `hash` and `payload` None."""
-
-    admission: int
-    first_index: int
-    furnisher: str | None
-    batch_id: str | None
-    hash: bytes | None
-    event_count: int | None
-    note: str | None
-    receipt: str | None
-    payload: bytes | None
-
-
-class EventRecord(Struct, frozen=True):
-    """One event; `line` is None when its body is missing or does not open (`why` says which)."""
-
-    batch: int
-    position: int
-    furnisher: str
-    event_id: str
-    commitment: bytes
-    line: bytes | None
-    why: str = ""
-
-
-class VersionRecord(Struct, frozen=True):
-    """One account version; `state` is None when its body is missing or does not open."""
-
-    block: int
-    value: bytes
-    until: str
-    state: bytes | None
-    why: str = ""
-
-
-class CitizenRecord(Struct, frozen=True):
-    """One citizen with everything of theirs; `salt_key` is None when the wrapped keys are missing or do not open."""
-
-    id: int
-    key: bytes
-    vrf_proof: bytes
-    salt_key: bytes | None
-    why: str
-    events: list[EventRecord]
-    versions: list[VersionRecord]
+BLOCKS_PER_PAGE = 200
+CITIZENS_MAX = 2_000
+STATEMENT_TIMEOUT_MS = 3_600_000
 
 
 class Source(Protocol):
-    """What an audit needs to read. Pages are ascending; an empty one is the end."""
+    """What an audit needs to read; `records` says what the answers are."""
 
-    def genesis(self) -> notices.Genesis:
-        """The ledger's genesis, as its keeper holds it."""
+    def totals(self) -> Totals:
+        """How much there is."""
 
-    def head(self) -> bytes | None:
-        """The copy of the last signed head outside the database, where the reader can see it."""
+    def founding(self) -> list[bytes]:
+        """Where the genesis may be read: the payload of the first notice, and of the log's first entry."""
 
-    def orphans(self) -> list[tuple[str, str, str]]:
-        """Rows that nothing accounts for: (table, place, what)."""
+    def head(self) -> Head:
+        """The copy of the last signed head."""
 
-    def page_starts(self, size: int) -> list[int]:
-        """The `after` of each page of citizens."""
+    def blocks(self, first: int) -> list[BlockRecord]:
+        """A page of the blocks from number `first` on, ascending; empty behind the last."""
 
-    def blocks(self, after: int) -> list[BlockRecord]:
-        """Blocks with numbers above `after`."""
+    def publication(self, block: int) -> str | None:
+        """The published checkpoint of a block, by now."""
 
     def admissions(self, block: int) -> list[AdmissionRecord]:
         """What a block took in, in log order."""
 
+    def waiting(self) -> Waiting:
+        """What no block took in yet."""
+
     def commitments(self, batch: int) -> list[tuple[int, bytes]]:
-        """(position, commitment) of a batch."""
+        """(position, commitment) of a batch, ascending."""
 
     def tiles(self, level: int, first: int, stop: int) -> list[tuple[int, bytes]]:
         """Full tiles and, behind them, the partial one."""
 
-    def edge(self) -> dict[int, tuple[int, bytes]]:
-        """The partial tile of each level."""
+    def edge(self) -> Edge:
+        """The partial tiles."""
 
     def documents(self) -> list[tuple[bytes, bytes]]:
         """(hash, body)."""
 
+    def orphans(self) -> list[tuple[str, str, str]]:
+        """Rows that nothing accounts for: (table, place, what)."""
+
     def trie_tiles(self, block: int) -> list[tuple[int, bytes, bytes]]:
         """(depth, prefix, data) that a block wrote."""
 
-    def citizens(self, after: int, limit: int) -> list[CitizenRecord]:
-        """Citizens with numbers above `after`."""
+    def citizen_pages(self, size: int) -> list[tuple[int, int]]:
+        """(first number, last number) of pages of citizens."""
 
-
-BLOCKS_PER_PAGE = 200
+    def citizens(self, first: int, last: int) -> list[CitizenRecord]:
+        """The citizens with these numbers."""
 
 
 class DatabaseSource:
-    """Reads the database of a bureau, with its keys."""
+    """Reads a database, and opens what is sealed with the wrapping key."""
 
-    def __init__(self, bureau: Bureau) -> None:
-        self.bureau = bureau
+    def __init__(self, engine: Engine, home: Home, wrap_key: bytes) -> None:
+        self.engine = engine
+        self.home = home
+        self.wrap_key = wrap_key
 
-    def genesis(self) -> notices.Genesis:
-        return self.bureau.genesis
+    @classmethod
+    def open(cls, home: Home, url: str | None = None) -> DatabaseSource:
+        """For an auditor where the bureau's keys are. Asks nothing of the rows, so it opens any damaged ledger."""
+        engine = make_engine(
+            url or database_url(home.path),
+            statement_timeout_ms=STATEMENT_TIMEOUT_MS,
+            application_name="credence-audit",
+        )
+        VrfKey.from_seed(home.secret("vrf.seed"))  # the home is whole, or this says what is missing
+        return cls(engine, home, home.secret("wrap.key"))
 
-    def head(self) -> bytes | None:
+    @classmethod
+    def of_bureau(cls, bureau: Bureau) -> DatabaseSource:
+        """For a running service that reads on a regulator's behalf."""
+        return cls(bureau.engine, bureau.home, bureau.people.wrap_key)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    def totals(self) -> Totals:
+        with session.transaction(self.engine) as connection:
+            return Totals(*auditing.totals(connection))
+
+    def founding(self) -> list[bytes]:
+        with session.transaction(self.engine) as connection:
+            notice = auditing.first_notice(connection)
+            bundle = auditing.tiles(connection, tiles.ENTRIES, 0, 1)
+        places = [] if notice is None else [notice]
+        if bundle:
+            data = bundle[0][1]
+            places.append(data[3 : 2 + int.from_bytes(data[:2], "big")])
+        return places
+
+    def head(self) -> Head:
+        with session.transaction(self.engine) as connection:
+            published = ledger.newest_published_number(connection)
         try:
-            return self.bureau.home.head.read_bytes()
+            note = self.home.head.read_bytes()
         except FileNotFoundError:
-            return None
+            note = None
+        return Head(published, note, kept=self.home.has_keys())
 
-    def orphans(self) -> list[tuple[str, str, str]]:
-        with self.bureau.transaction() as connection:
-            return auditing.orphans(connection)
+    def blocks(self, first: int) -> list[BlockRecord]:
+        with session.transaction(self.engine) as connection:
+            return [BlockRecord(*row) for row in auditing.blocks(connection, first, BLOCKS_PER_PAGE)]
 
-    def page_starts(self, size: int) -> list[int]:
-        with self.bureau.transaction() as connection:
-            return auditing.page_starts(connection, size)
-
-    def blocks(self, after: int) -> list[BlockRecord]:
-        with self.bureau.transaction() as connection:
-            stored = ledger.blocks_after(connection, after, BLOCKS_PER_PAGE)
-            return [
-                BlockRecord(
-                    b.number,
-                    b.tree_size,
-                    b.root,
-                    b.entry,
-                    b.checkpoint,
-                    ledger.publication(connection, b.number),
-                )
-                for b in stored
-            ]
+    def publication(self, block: int) -> str | None:
+        with session.transaction(self.engine) as connection:
+            return ledger.publication(connection, block)
 
     def admissions(self, block: int) -> list[AdmissionRecord]:
-        with self.bureau.transaction() as connection:
+        with session.transaction(self.engine) as connection:
             return [AdmissionRecord(*row) for row in auditing.placed(connection, block)]
 
+    def waiting(self) -> Waiting:
+        with session.transaction(self.engine) as connection:
+            rows = auditing.waiting(connection)
+            return Waiting(auditing.drawn(connection), [AdmissionRecord(*row) for row in rows])
+
     def commitments(self, batch: int) -> list[tuple[int, bytes]]:
-        with self.bureau.transaction() as connection:
+        with session.transaction(self.engine) as connection:
             return auditing.batch_commitments(connection, batch)
 
     def tiles(self, level: int, first: int, stop: int) -> list[tuple[int, bytes]]:
-        with self.bureau.transaction() as connection:
-            return ledger.read_tiles(connection, level, first, stop)
+        with session.transaction(self.engine) as connection:
+            return auditing.tiles(connection, level, first, stop)
 
-    def edge(self) -> dict[int, tuple[int, bytes]]:
-        with self.bureau.transaction() as connection:
-            return ledger.read_edge(connection)
+    def edge(self) -> Edge:
+        with session.transaction(self.engine) as connection:
+            return Edge(*auditing.edge(connection))
 
     def documents(self) -> list[tuple[bytes, bytes]]:
-        with self.bureau.transaction() as connection:
+        with session.transaction(self.engine) as connection:
             return ledger.documents(connection)
 
+    def orphans(self) -> list[tuple[str, str, str]]:
+        with session.transaction(self.engine) as connection:
+            return auditing.orphans(connection)
+
     def trie_tiles(self, block: int) -> list[tuple[int, bytes, bytes]]:
-        with self.bureau.transaction() as connection:
+        with session.transaction(self.engine) as connection:
             return auditing.trie_tiles(connection, block)
 
-    def citizens(self, after: int, limit: int) -> list[CitizenRecord]:
-        with self.bureau.transaction() as connection:
-            people = auditing.citizens(connection, after, limit)
+    def citizen_pages(self, size: int) -> list[tuple[int, int]]:
+        with session.transaction(self.engine) as connection:
+            return auditing.citizen_pages(connection, size)
+
+    def citizens(self, first: int, last: int) -> list[CitizenRecord]:
+        with session.transaction(self.engine) as connection:
+            people = auditing.citizens(connection, first, last, CITIZENS_MAX + 1)
+            if len(people) > CITIZENS_MAX:
+                raise RuleError(f"at most {CITIZENS_MAX:,} citizens are read at a time", code="too-many")
             ids = [row[0] for row in people]
-            names = auditing.furnishers(connection)
             events = auditing.events(connection, ids)
             versions = auditing.versions(connection, ids)
-        return _open_citizens(self.bureau.people.wrap_key, people, names, events, versions)
+            names = auditing.furnishers(connection)  # after the events, so that none of theirs is missing
+        return _open_citizens(self.wrap_key, people, names, events, versions)
 
 
 def _open_citizens(
@@ -201,7 +202,7 @@ def _open_citizens(
     people: Sequence[tuple[int, bytes, bytes, bytes | None]],
     names: dict[int, str],
     events: Sequence[tuple[int, int, int, int, UUID, bytes, bytes | None]],
-    versions: Sequence[tuple[int, int, bytes, dt.date, bytes | None]],
+    versions: Sequence[tuple[int, int, bytes, str, bytes | None]],
 ) -> list[CitizenRecord]:
     keys: dict[int, sealing.CitizenKeys | None] = {}
     records: dict[int, CitizenRecord] = {}
@@ -217,7 +218,7 @@ def _open_citizens(
         )
     for number, block, value, until, sealed in versions:
         state, why = _unseal(keys[number], sealed)
-        records[number].versions.append(VersionRecord(block, value, until.isoformat(), state, why))
+        records[number].versions.append(VersionRecord(block, value, until, state, why))
     return list(records.values())
 
 
@@ -227,7 +228,7 @@ def _unwrap(wrap_key: bytes, key: bytes, wrapped: bytes | None) -> tuple[sealing
     try:
         return sealing.unwrap(wrap_key, key, wrapped), ""
     except CredenceError as error:
-        return None, error.detail
+        return None, f"{error.detail} This row or the citizen's was changed."
 
 
 def _unseal(keys: sealing.CitizenKeys | None, sealed: bytes | None) -> tuple[bytes | None, str]:

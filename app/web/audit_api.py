@@ -1,0 +1,92 @@
+"""A regulator's reading room: everything that an audit replays, for whoever opened one with a signed note.
+
+    POST /v1/audits                      a note by a regulator's key in, a token out; the ledger announces the audit
+    GET  /v1/audits/current/<what>?...   the records, with `Authorization: Bearer <token>`
+
+The token is not a cookie and not in an address, so that no log and no other page ever has it. What can be asked for is
+listed in `app.services.audit.wire`; nothing about a citizen stands in an address but a number.
+"""
+
+from __future__ import annotations
+
+import orjson
+from flask import Response, request
+from flask_smorest import Blueprint
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from app.core.audit_note import AUDIT_NOTE_BYTES_MAX
+from app.core.errors import FormatError
+from app.core.fields import format_instant
+from app.services.audit import opening, wire
+from app.services.audit.source import DatabaseSource
+from app.web import schemas
+from app.web.api import UNAVAILABLE, read_body
+from app.web.described import endpoint
+from app.web.limits import AUDITS_A_MINUTE, limiter
+from app.web.state import bureau
+
+blueprint = Blueprint("audits", __name__, url_prefix="/v1/audits", description="Full audits by regulators.")
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "",
+    summary="Open an audit",
+    takes="text/plain",
+    good={201: (schemas.OpenedAudit, "The audit is open, and announced in the ledger.")},
+    problems={
+        400: "The bytes are not the note of an audit.",
+        403: "Not signed by a valid regulator's key, or not within the last five minutes.",
+        409: "This note has opened an audit before.",
+        413: "More than 4 KiB.",
+        415: "The body is compressed.",
+        429: "Too many requests; see Retry-After.",
+        503: UNAVAILABLE,
+    },
+)
+@limiter.limit(AUDITS_A_MINUTE)
+def open_audit() -> Response:
+    opened = opening.open_audit(bureau(), read_body(AUDIT_NOTE_BYTES_MAX))
+    members = {
+        "token": opened.token,
+        "case": opened.case,
+        "from": opened.first_index,
+        "to": opened.last_index,
+        "expires": format_instant(opened.expires_at),
+    }
+    return _json(orjson.dumps(members), 201)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/current/<string:what>",
+    summary="Read what an audit replays",
+    good={200: ("application/json", "Records as docs/formats.md section 13 lists them.")},
+    problems={
+        400: "The query is not what this reading takes.",
+        401: "No token, or one that is unknown or expired.",
+        404: "There is no such reading.",
+        422: "Too much at a time.",
+        503: UNAVAILABLE,
+    },
+)
+def read_audit(what: str) -> Response:
+    granted = request.authorization
+    token = granted.token if granted is not None and granted.type == "bearer" else None
+    if not token or not opening.is_open(bureau(), token):
+        raise Unauthorized(
+            "Open an audit first; a token is good for an hour, and as long as its regulator's key is valid.",
+            www_authenticate=WWWAuthenticate("bearer", {"realm": "audit"}),
+        )
+    if len(request.args) != len(list(request.args.items(multi=True))):
+        raise FormatError("the query names something twice")
+    return _json(wire.answer(DatabaseSource.of_bureau(bureau()), what, request.args), 200)
+
+
+def _json(body: bytes, status: int) -> Response:
+    response = Response(body, status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
