@@ -62,6 +62,26 @@ def citizens_after(connection: Connection, after: int, limit: int) -> list[Citiz
     return [_citizen(row) for row in rows]
 
 
+def citizen_with_account(
+    connection: Connection, citizen_id: int
+) -> tuple[Citizen, int, tuple[int, bytes] | None] | None:
+    """One citizen, the number of the newest published block (-1 for none), and (block that wrote it, sealed body) of the
+    account as it stands there, if it does.
+    """
+    query = """
+        SELECT c.id, c.key, c.vrf_proof, k.wrapped, n.number, a.block, b.sealed
+        FROM (SELECT coalesce(max(block), -1) AS number FROM publications) AS n CROSS JOIN citizens c
+        LEFT JOIN citizen_keys k ON k.citizen = c.id
+        LEFT JOIN LATERAL (SELECT block FROM accounts WHERE citizen = c.id AND block <= n.number
+            ORDER BY block DESC LIMIT 1) AS a ON true
+        LEFT JOIN account_bodies b ON b.citizen = c.id AND b.block = a.block
+        WHERE c.id = %s"""
+    row = connection.execute(query, (citizen_id,), binary=True).fetchone()
+    if row is None:
+        return None
+    return _citizen(row[:4]), row[4], None if row[6] is None else (row[5], bytes(row[6]))
+
+
 def enrol(connection: Connection, citizens: Iterable[NewCitizen]) -> dict[bytes, Citizen]:
     """Give new citizens their numbers; who was enrolled by another transaction meanwhile keeps its first secrets.
 

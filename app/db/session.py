@@ -6,7 +6,7 @@ connection, because most of them are COPY, `unnest` or lateral joins over thousa
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import psycopg
@@ -27,5 +27,21 @@ DATABASE_ERRORS = (psycopg.Error, SQLAlchemyError)  # no connection at all comes
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """Commit at the end, roll back on any error."""
-    with engine.begin() as connection:
-        yield cast("Connection", connection.connection.driver_connection)
+    with closing(
+        engine.raw_connection()
+    ) as pooled:  # closing gives it back to the pool, which rolls back first
+        connection = cast("Connection", pooled.driver_connection)
+        yield connection
+        connection.commit()
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """No transaction: each statement sees what is committed when it begins. For reads of rows that never change."""
+    with closing(engine.raw_connection()) as pooled:
+        connection = cast("Connection", pooled.driver_connection)
+        connection.autocommit = True
+        try:
+            yield connection
+        finally:
+            connection.autocommit = False

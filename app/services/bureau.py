@@ -109,6 +109,12 @@ class Bureau:
         with session.transaction(self.engine) as connection:
             yield connection
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read from, without a transaction."""
+        with session.reading(self.engine) as connection:
+            yield connection
+
     def register(self, connection: Connection) -> Register:
         """The key register as of every notice admitted so far, in a block or not."""
         newest = admission.newest_notice(connection)

@@ -82,7 +82,7 @@ def identifier_of(connection: Connection, person: Person) -> str:
 
 def session_citizen(bureau: Bureau, session_token: str) -> int | None:
     """Whose session a token stands for, or None."""
-    with bureau.transaction() as connection:
+    with bureau.reading() as connection:
         return rows.session_citizen(connection, _hash(session_token), bureau.now())
 
 

@@ -40,9 +40,10 @@ class Snapshot:
     pages: dict[tuple[int, bytes], list[trie.Leaf]] = field(default_factory=dict)
 
 
-def snapshot(bureau: Bureau, connection: Connection) -> Snapshot:
-    """The newest published block. Raises NotFoundError before the first."""
-    number = ledger.newest_published_number(connection)
+def snapshot(bureau: Bureau, connection: Connection, number: int | None = None) -> Snapshot:
+    """The newest published block, whose number may be known already. Raises NotFoundError before the first."""
+    if number is None:
+        number = ledger.newest_published_number(connection)
     kept: Snapshot | None = bureau.snapshot
     if kept is None or kept.block.number != number:
         kept = bureau.snapshot = snapshot_of(connection, number)
@@ -69,22 +70,32 @@ def snapshot_of(connection: Connection, number: int) -> Snapshot:
 
 def score_proof(bureau: Bureau, citizen_id: int, shown: tuple[str, ...] = SHOWN_TO_CITIZENS) -> bytes:
     """A citizen's own `.proof` file. Raises NotFoundError while they are in no block."""
-    with bureau.transaction() as connection:
-        row = people.citizen_by_id(connection, citizen_id)
-        if row is None:
+    with bureau.reading() as connection:
+        found = people.citizen_with_account(connection, citizen_id)
+        if found is None:
             raise NotFoundError("no such citizen")
-        person = bureau.people.unwrap(row)
-        at = snapshot(bureau, connection)
-        opened = account_at(connection, person, at)
-        return build(connection, person, at, opened, shown)
+        citizen, number, version = found
+        person, at = bureau.people.unwrap(citizen), snapshot(bureau, connection, number)
+        return build(connection, person, at, _open(person, version), shown)
 
 
 def account_at(connection: Connection, person: Person, at: Snapshot) -> tuple[int, AccountState]:
     """(block that wrote it, state) of a citizen's account at a block. Raises NotFoundError when there is none."""
-    found = state.account_at(connection, person.id, at.block.number)
-    if found is None or found[1] is None:
+    return _open(person, state.account_at(connection, person.id, at.block.number))
+
+
+def _open(person: Person, version: tuple[int, bytes | None] | None) -> tuple[int, AccountState]:
+    if version is None or version[1] is None:
         raise NotFoundError("this citizen's file is in no published block yet", code="not-yet")
-    return found[0], account_state.decode(sealing.unseal(person.data_key, found[1]))
+    return version[0], account_state.decode(sealing.unseal(person.data_key, version[1]))
+
+
+def newest_version(connection: Connection, person: Person) -> tuple[int, tuple[int, AccountState] | None]:
+    """The number of the newest published block (-1 for none), and a citizen's account there as `account_at` has it."""
+    found = people.citizen_with_account(connection, person.id)
+    assert found is not None, "a person has a row"
+    _, number, version = found
+    return number, None if version is None else _open(person, version)
 
 
 def build(
