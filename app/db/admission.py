@@ -44,18 +44,11 @@ class NewBatch:
     sealed: Sequence[bytes]
 
 
-def admitted(connection: Connection, batch_hash: bytes) -> tuple[str, str] | None:
-    """(signed note, receipt) of a batch that was admitted before."""
-    query = "SELECT note, receipt FROM batches WHERE hash = %s"
-    row: tuple[str, str] | None = connection.execute(query, (batch_hash,), binary=True).fetchone()
-    return row
-
-
-def receipt_by_name(connection: Connection, furnisher: str, batch_id: str) -> str | None:
-    """The receipt of the batch that a furnisher gave this id."""
-    query = "SELECT receipt FROM batches WHERE furnisher = %s AND batch_id = %s"
+def admitted(connection: Connection, furnisher: str, batch_id: str) -> tuple[bytes, str, str] | None:
+    """(hash, signed note, receipt) of the batch that a furnisher gave this id; the hash covers both names."""
+    query = "SELECT hash, note, receipt FROM batches WHERE furnisher = %s AND batch_id = %s"
     row = connection.execute(query, (furnisher, batch_id), binary=True).fetchone()
-    return None if row is None else str(row[0])
+    return None if row is None else (bytes(row[0]), row[1], row[2])
 
 
 def committed_furnisher(connection: Connection, name: str) -> int | None:
@@ -83,6 +76,24 @@ def draw_batch_ids(connection: Connection, count: int) -> list[int]:
 
 def insert_batches(connection: Connection, ids: Sequence[int], batches: Sequence[NewBatch]) -> None:
     """Store batches whole, under ids from `draw_batch_ids`. Raises `UniqueViolation` when an id or hash is taken."""
+    if sum(len(b.commitments) for b in batches) <= _SMALL_BATCH_ROWS:
+        with connection.pipeline():  # both at once
+            _insert_notes(connection, ids, batches)
+            _insert_few(connection, ids, batches)
+        return
+    _insert_notes(connection, ids, batches)
+    for admission_id, batch in zip(ids, batches, strict=True):
+        copy_rows(
+            connection,
+            "events (batch, position, citizen, furnisher, event_id, commitment)",
+            _event_rows(admission_id, batch),
+        )
+        copy_rows(
+            connection, "event_bodies (batch, position, sealed)", _body_rows(admission_id, batch.sealed)
+        )
+
+
+def _insert_notes(connection: Connection, ids: Sequence[int], batches: Sequence[NewBatch]) -> None:
     rows = [
         (i, b.hash, b.furnisher, b.batch_id, len(b.commitments), b.note, b.receipt)
         for i, b in zip(ids, batches, strict=True)
@@ -92,18 +103,6 @@ def insert_batches(connection: Connection, ids: Sequence[int], batches: Sequence
             "INSERT INTO batches (id, hash, furnisher, batch_id, event_count, note, receipt)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s)",
             rows,
-        )
-    if sum(len(b.commitments) for b in batches) <= _SMALL_BATCH_ROWS:
-        _insert_few(connection, ids, batches)
-        return
-    for admission_id, batch in zip(ids, batches, strict=True):
-        copy_rows(
-            connection,
-            "events (batch, position, citizen, furnisher, event_id, commitment)",
-            _event_rows(admission_id, batch),
-        )
-        copy_rows(
-            connection, "event_bodies (batch, position, sealed)", _body_rows(admission_id, batch.sealed)
         )
 
 

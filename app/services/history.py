@@ -15,7 +15,7 @@ from app.core.errors import FormatError, LineProblem, RuleError
 from app.db import admission, state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from app.db.session import Connection
     from app.services.bureau import Bureau
@@ -29,18 +29,30 @@ UNPLACED_INDEX = 2**52
 def current_files(connection: Connection, persons: Iterable[Person]) -> dict[int, folded.File]:
     """Citizen number -> folded file, with everything that has been admitted."""
     by_id = {person.id: person for person in persons}
-    files, versions = {}, {}
+    written = {}
     for loaded in state.load_accounts(connection, list(by_id)):
-        file = folded.File()
+        opened = None
         if loaded.sealed is not None:
             opened = account_state.decode(sealing.unseal(by_id[loaded.citizen].data_key, loaded.sealed))
-            file = folded.reopen_file(bytes(opened.file))
-        files[loaded.citizen] = file
-        versions[loaded.citizen] = -1 if loaded.block is None else loaded.block
+        written[loaded.citizen] = (-1 if loaded.block is None else loaded.block, opened)
+    return brought_up_to_date(connection, by_id, written)
+
+
+def brought_up_to_date(
+    connection: Connection,
+    persons: Mapping[int, Person],
+    written: Mapping[int, tuple[int, account_state.AccountState | None]],
+) -> dict[int, folded.File]:
+    """The files of accounts as written at a block (-1 and None for none), with everything admitted since."""
+    files = {
+        citizen: folded.File() if opened is None else folded.reopen_file(bytes(opened.file))
+        for citizen, (_, opened) in written.items()
+    }
     waiting = defaultdict(list)
-    for number, row in enumerate(state.events_behind(connection, versions)):
+    behind = state.events_behind(connection, {citizen: block for citizen, (block, _) in written.items()})
+    for number, row in enumerate(behind):
         if row.sealed is not None:
-            line = sealing.unseal(by_id[row.citizen].data_key, row.sealed)
+            line = sealing.unseal(persons[row.citizen].data_key, row.sealed)
             waiting[row.citizen].append((UNPLACED_INDEX + number, event_formats.decode_stored(line)))
     for citizen, events in waiting.items():
         # a repair changes the score at the next block; access and first delinquency do not wait for it

@@ -23,7 +23,7 @@ from app.core import access, canon, fields, sealing
 from app.core import batch as batches
 from app.core import event_types as types
 from app.core import events as event_formats
-from app.core.errors import CredenceError, LineProblem, NotFoundError, RefusedError
+from app.core.errors import CredenceError, LineProblem, RefusedError
 from app.core.folded import File
 from app.db import admission
 from app.db.session import UniqueViolation
@@ -103,13 +103,24 @@ def _inquire(bureau: Bureau, file: batches.BatchFile) -> Answer:
 def _first(bureau: Bureau, connection: Connection, checked: intake.CheckedBatch) -> Answer | ConsentError:
     event = _the_inquiry(checked.events)
     person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
-    reason = _reason_to_refuse(bureau, connection, person, event)
+    number, version = (-1, None) if person is None else proofs.newest_version(connection, person)
+    reason = _reason_to_refuse(bureau, connection, person, version, event)
     if reason is not None:
         reply = _refusal(bureau, checked.file, event, reason)
         receipts = intake.store(bureau, connection, [checked, reply])
         return ConsentError(access.REASONS[reason], reason=reason, receipt=receipts[1])
     assert person is not None, "no consent without a file"
-    return _answer(bureau, connection, checked, event, person)
+    if version is None:
+        raise NotYetError("the citizen's file is admitted and will be in the next block: ask again")
+    proof = proofs.build(
+        connection, person, proofs.snapshot(bureau, connection, number), version, proofs.SHOWN_TO_BANKS
+    )
+    more = _said(version[1]) | {"block": number, "shown": sorted(proofs.SHOWN_TO_BANKS)}
+    if event.class_ is not None:
+        more["class"] = event.class_
+    answer, reply = _reply(bureau, checked.file, event, "answer", more)
+    receipts = intake.store(bureau, connection, [checked, reply])
+    return Answer(answer, (receipts[0], receipts[1]), proof)
 
 
 def _the_inquiry(events: Sequence[event_formats.Event]) -> types.Inquiry:
@@ -123,31 +134,17 @@ def _the_inquiry(events: Sequence[event_formats.Event]) -> types.Inquiry:
 
 
 def _reason_to_refuse(
-    bureau: Bureau, connection: Connection, person: Person | None, event: types.Inquiry
+    bureau: Bureau,
+    connection: Connection,
+    person: Person | None,
+    version: tuple[int, AccountState] | None,
+    event: types.Inquiry,
 ) -> access.Reason | None:
     file = File()  # who has no file is refused for the same reasons, so that nobody learns of it
     if person is not None:
-        file = history.current_files(connection, [person])[person.id]
+        written = {person.id: version or (-1, None)}
+        file = history.brought_up_to_date(connection, {person.id: person}, written)[person.id]
     return access.reason_to_refuse(file, event, bureau.today())
-
-
-def _answer(
-    bureau: Bureau, connection: Connection, checked: intake.CheckedBatch, event: types.Inquiry, person: Person
-) -> Answer:
-    try:
-        at = proofs.snapshot(bureau, connection)
-        opened = proofs.account_at(connection, person, at)
-    except NotFoundError as error:
-        raise NotYetError(
-            "the citizen's file is admitted and will be in the next block: ask again"
-        ) from error
-    proof = proofs.build(connection, person, at, opened, proofs.SHOWN_TO_BANKS)
-    more = _said(opened[1]) | {"block": at.block.number, "shown": sorted(proofs.SHOWN_TO_BANKS)}
-    if event.class_ is not None:
-        more["class"] = event.class_
-    answer, reply = _reply(bureau, checked.file, event, "answer", more)
-    receipts = intake.store(bureau, connection, [checked, reply])
-    return Answer(answer, (receipts[0], receipts[1]), proof)
 
 
 def _said(state: AccountState) -> dict[str, Any]:
@@ -219,7 +216,8 @@ def _again(
         reason: access.Reason = refused[0]["reason"]
         return ConsentError(access.REASONS[reason], reason=reason, receipt=refused[1])
     assert answered is not None
-    ended = _reason_to_refuse(bureau, connection, person, event)
+    version = proofs.newest_version(connection, person)[1]
+    ended = _reason_to_refuse(bureau, connection, person, version, event)
     if ended is not None:
         (reply_receipt,) = intake.store(bureau, connection, [_refusal(bureau, file, event, ended)])
         return ConsentError(access.REASONS[ended], reason=ended, receipt=reply_receipt)

@@ -34,6 +34,7 @@ from app.services.bureau import UNPLACED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from app.core.register import Register
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.people import Person
@@ -64,6 +65,7 @@ class CheckedBatch:
     events: Sequence[event_formats.Event]
     commitments: Sequence[bytes]
     roles: frozenset[str] = frozenset({"bureau"})
+    register: Register | None = None  # by which `roles` were judged
 
 
 def admit(bureau: Bureau, body: bytes) -> Admission:
@@ -96,10 +98,10 @@ def _admit(bureau: Bureau, file: batches.BatchFile) -> Admission:
 def receipt_of(bureau: Bureau, furnisher: str, batch_id: str) -> bytes:
     """The receipt of an admitted batch, for who lost it or resumes. Raises NotFoundError."""
     with bureau.transaction() as connection:
-        receipt = admission.receipt_by_name(connection, furnisher, batch_id)
-    if receipt is None:
+        admitted = admission.admitted(connection, furnisher, batch_id)
+    if admitted is None:
         raise NotFoundError(f"no batch {batch_id!r} of {furnisher!r} was admitted")
-    return receipt.encode()
+    return admitted[2].encode()
 
 
 def known_receipt(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> bytes | None:
@@ -107,17 +109,17 @@ def known_receipt(bureau: Bureau, connection: Connection, file: batches.BatchFil
 
     The hash covers the note's text alone, and anyone can read enough of the log to write that.
     """
-    admitted = admission.admitted(connection, file.batch_hash)
-    if admitted is not None:
-        note, receipt = admitted
-        batches.check_root(file)
-        if note.encode() != file.note:  # which was good when it came in, whatever became of its key
-            check_signature(bureau, connection, file)
-        return receipt.encode()
-    if admission.receipt_by_name(connection, file.header.furnisher, file.header.batch_id) is not None:
+    admitted = admission.admitted(connection, file.header.furnisher, file.header.batch_id)
+    if admitted is None:
+        return None
+    batch_hash, note, receipt = admitted
+    if batch_hash != file.batch_hash:
         message = f"batch id {file.header.batch_id!r} was used before for other content: choose a new id"
         raise ConflictError(message, code="batch-id-taken")
-    return None
+    batches.check_root(file)
+    if note.encode() != file.note:  # which was good when it came in, whatever became of its key
+        check_signature(bureau.register(connection), file)
+    return receipt.encode()
 
 
 def check(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> CheckedBatch:
@@ -126,19 +128,20 @@ def check(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> Ch
     if header.origin != bureau.origin:
         message = f"this is the ledger {bureau.origin!r}; the batch is signed for {header.origin!r}"
         raise _bad_note(message, "other-ledger", "origin")
-    roles = check_signature(bureau, connection, file)
+    register = bureau.register(connection)
+    roles = check_signature(register, file)
     commitments = batches.check_root(file)
     events, problems = event_formats.decode_events(file.lines, limits_of(bureau, header))
     problems = problems or _repeated_ids(events) or _refused_types(events, roles)
     if problems:
         raise refusal(problems)
-    return CheckedBatch(file, events, commitments, roles)
+    return CheckedBatch(file, events, commitments, roles, register)
 
 
-def check_signature(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> frozenset[str]:
+def check_signature(register: Register, file: batches.BatchFile) -> frozenset[str]:
     """Rung 3 (R4): the roles of the key that signed, as of now."""
     header = file.header
-    known = bureau.register(connection).verifiers(header.furnisher, UNPLACED)
+    known = register.verifiers(header.furnisher, UNPLACED)
     if not known:
         message = f"no valid key is registered for {header.furnisher!r} (R4): it was never registered, or was revoked"
         raise _bad_note(message, "unknown-key", "R4")
@@ -214,8 +217,10 @@ def store(bureau: Bureau, connection: Connection, checked: Sequence[CheckedBatch
     numbers = [bureau.furnisher_number(connection, one.file.header.furnisher) for one in checked]
     sealed = [_seal(one, people) for one in checked]
     ids = admission.draw_batch_ids(connection, len(checked))
-    for one in checked:  # again, under the lock: a key may have been revoked meanwhile
-        _check_roles_again(bureau, connection, one)
+    register = bureau.register(connection)  # again, under the lock: a key may have been revoked meanwhile
+    for one in checked:
+        if one.register is not register:
+            _check_roles_again(register, one)
     admitted_at = bureau.now()
     receipts = [_receipt(bureau, one.file, admitted_at) for one in checked]
     rows = [
@@ -237,8 +242,8 @@ def store(bureau: Bureau, connection: Connection, checked: Sequence[CheckedBatch
     return receipts
 
 
-def _check_roles_again(bureau: Bureau, connection: Connection, checked: CheckedBatch) -> None:
-    roles = check_signature(bureau, connection, checked.file)
+def _check_roles_again(register: Register, checked: CheckedBatch) -> None:
+    roles = check_signature(register, checked.file)
     if roles != checked.roles:
         problems = _refused_types(checked.events, roles)
         if problems:
