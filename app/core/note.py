@@ -26,6 +26,7 @@ Source: C2SP signed-note; the private form follows golang.org/x/mod/sumdb/note.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,6 +52,8 @@ SIGNATURES_MAX = 100
 VKEY_CHARS_MAX = 4096
 
 _DASH = "— ".encode()
+_CONTROL = bytes(set(range(0x20)) - {0x0A})
+_NOT_IN_NAMES = re.compile(r"[\s+\x00-\x1f]")
 _PRIVATE = "PRIVATE+KEY+"
 
 
@@ -199,7 +202,7 @@ def check_key_name(name: str) -> None:
         name.encode()
     except UnicodeEncodeError:
         raise FormatError("a key name is not valid Unicode") from None
-    if not name or "+" in name or any(char.isspace() or char < " " for char in name):
+    if not name or _NOT_IN_NAMES.search(name):
         raise FormatError("a key name is empty or has a space, a plus sign or a control character")
 
 
@@ -211,7 +214,7 @@ def split(note: bytes) -> tuple[bytes, list[NoteSignature]]:
         note.decode()
     except UnicodeDecodeError:
         raise FormatError("a note is not UTF-8") from None
-    if any(byte < 0x20 and byte != 0x0A for byte in set(note)):
+    if len(note.translate(None, _CONTROL)) != len(note):
         raise FormatError("a note has a control character")
     end = note.rfind(b"\n\n")
     if end < 0:
