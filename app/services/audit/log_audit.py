@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from app.core import checkpoint, entries, fields, log_edge, merkle, notices, tiles
 from app.core.errors import CredenceError
 from app.core.note import Verifier
-from app.core.policy import Policy
-from app.core.register import Register
 from app.services.audit import batch_audit, block_audit, layout
 from app.services.audit.batch_audit import WAITING, BatchFacts
 from app.services.audit.block_audit import BlockFacts, Expected
+from app.services.audit.declared import Declared
 from app.services.audit.findings import Finding
 from app.services.audit.records import BlockRecord
 
@@ -51,11 +49,8 @@ class LogReplay:
         self.findings: list[Finding] = []
         self.batches: dict[int, BatchFacts] = {}
         self.blocks: list[BlockFacts] = []
-        self.documents: dict[bytes, bytes] = {}
         self._ledger_key = Verifier.parse(genesis.vkey)
-        self._witnesses = set(witnesses)
-        self._register = Register("", -1, {})
-        self._scorecard = b""
+        self._declared = Declared(source, genesis, witnesses)
         self._frontier = merkle.Frontier()
         self._edge: dict[int, tuple[int, bytes]] = {}
         self._before: Block | None = None
@@ -66,7 +61,6 @@ class LogReplay:
 
     def run(self, advance: Callable[[int], None]) -> None:
         """Replay everything; `advance` is told how many events each step covered."""
-        self._read_documents()
         head = self.source.head()  # before the blocks: each was committed before its head was copied
         self._walk(advance)
         self._check_head(head)
@@ -74,6 +68,13 @@ class LogReplay:
         for number, signed, wanted in self._unpublished:
             self._check_late_publication(number, signed, wanted, until)
         self._take_waiting()
+        for digest in sorted(self._declared.damaged):
+            self._found("documents", digest.hex(), "the body has another hash")
+
+    @property
+    def documents(self) -> dict[bytes, bytes]:
+        """The documents whose bodies are what their hashes say."""
+        return self._declared.documents
 
     @property
     def size(self) -> int:
@@ -245,26 +246,9 @@ class LogReplay:
             self._newest_notice = max(self._newest_notice, record.admission)
 
     def _take_notice(self, payload: bytes, index: int, place: str) -> None:
-        try:
-            notice = notices.decode(payload)
-            self._register = Register.fold([(index, notice)], after=self._register)
-        except CredenceError as error:
-            self._found("notices", place, error.detail)
-            return
-        if isinstance(notice, notices.ScorecardPublished):
-            self._scorecard = fields.hex32(notice.scorecard)
-        elif isinstance(notice, notices.WitnessPolicy):
-            self._take_policy(fields.hex32(notice.policy), place)
-        elif isinstance(notice, notices.Genesis) and notice != self.genesis:
-            self._found("notices", place, "the genesis is not the one that this audit goes by")
-
-    def _take_policy(self, digest: bytes, place: str) -> None:
-        try:
-            policy = Policy.parse(self._document(digest) or b"")
-        except CredenceError as error:
-            self._found("documents", digest.hex(), f"the witness policy of {place}: {error.detail}")
-            return
-        self._witnesses |= {witness.verifier for witness in policy.witnesses}
+        problem = self._declared.take(payload, index)
+        if problem is not None:
+            self._found(problem[0], place, problem[1])
 
     def _judge(self, run: Run, index: int, block: int, block_time: dt.datetime | None) -> None:
         """The batch's note and receipt at its index (R4)."""
@@ -273,11 +257,11 @@ class LogReplay:
         roles: frozenset[str] = frozenset()
         day = ""
         try:
-            roles = batch_audit.check_note(record, commitments, self._register, index)
+            roles = batch_audit.check_note(record, commitments, self._declared.register, index)
         except CredenceError as error:
             self._found("batches", place, error.detail)
         try:
-            receipt = batch_audit.check_receipt(record, self._register, index)
+            receipt = batch_audit.check_receipt(record, self._declared.register, index)
             local = receipt.admitted_at + dt.timedelta(minutes=self.genesis.utc_offset_minutes)
             day = fields.format_day(local.date())
             if block_time is not None and block_time > receipt.block_by:
@@ -312,10 +296,12 @@ class LogReplay:
         if block is None:
             self._found("blocks", place, "neither its row nor the log holds a block")
         else:
-            expected = Expected(self.genesis, self._before, self._register.root(), self._scorecard)
+            expected = Expected(
+                self.genesis, self._before, self._declared.register.root(), self._declared.scorecard
+            )
             for problem in block_audit.check_fields(block, number, expected):
                 self._found("blocks", place, problem)
-            if self._document(block.scorecard) is None:
+            if self._declared.document(block.scorecard) is None:
                 self._found("documents", block.scorecard.hex(), f"the scorecard of {place} is not stored")
             self._before = block
         if lost:
@@ -331,7 +317,9 @@ class LogReplay:
             self._check_published(place, stored.published, stored.checkpoint, wanted)
 
     def _check_published(self, place: str, note: str, signed: str, wanted: checkpoint.Checkpoint) -> None:
-        for problem in block_audit.check_published(note, signed, wanted, self._ledger_key, self._witnesses):
+        for problem in block_audit.check_published(
+            note, signed, wanted, self._ledger_key, self._declared.witnesses
+        ):
             self._found("publications", place, problem)
 
     def _check_late_publication(
@@ -348,21 +336,6 @@ class LogReplay:
             self._check_published(f"block {number}", note, signed, wanted)
 
     # ---- what is beside the blocks
-
-    def _read_documents(self) -> None:
-        for digest, body in self.source.documents():
-            if sha256(body).digest() == digest:
-                self.documents[digest] = body
-            else:
-                finding = Finding("documents", digest.hex(), "the body has another hash")
-                if finding not in self.findings:
-                    self.findings.append(finding)
-
-    def _document(self, digest: bytes) -> bytes | None:
-        """A document by its hash, be it that it came while the audit was under way."""
-        if digest not in self.documents:
-            self._read_documents()
-        return self.documents.get(digest)
 
     def _check_head(self, copy: Head) -> None:
         place = "the copy outside the database"
