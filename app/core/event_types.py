@@ -369,6 +369,13 @@ EVENT_TYPES: Final[tuple[str, ...]] = tuple(CLASS_BY_TYPE)
 ROLES_BY_TYPE: Final[dict[str, frozenset[str]]] = {
     str(cls.__struct_config__.tag): roles for roles, classes in _SET for cls in classes
 }
+REPORTS: Final = frozenset(kind for kind, roles in ROLES_BY_TYPE.items() if roles <= _COLLECTION)
+"""What furnishers report of a citizen's conduct: what can be corrected."""
+DISPUTABLE: Final = REPORTS | {"answer", "correction"}
+"""What can be disputed or retracted: reports, their corrections, and an inquiry that was answered.
+
+Never consents, freezes or passkeys: only the citizen's own further word changes those.
+"""
 # The names of all fields of a type, `type` among them, as they are written.
 FIELDS_BY_TYPE: Final[dict[str, frozenset[str]]] = {
     name: frozenset({"type", *cls.__struct_encode_fields__}) for name, cls in CLASS_BY_TYPE.items()

@@ -34,6 +34,7 @@ from app.core import event_types as et
 from app.core.errors import CredenceError
 from app.core.events import decode_corrected
 from app.core.folded import (
+    INQUIRIES_MAX,
     INQUIRY_MONTHS,
     STATEMENT_MONTHS,
     STATUS_MONTHS,
@@ -325,7 +326,7 @@ def _answered_inquiry(file: File, index: int, event: et.Answer) -> None:
     rows = file.inquiries
     insort(rows, InquiryEntry(event.day, event.class_ or "card", index))
     oldest = month_of(rows[-1].day) - INQUIRY_MONTHS
-    while month_of(rows[0].day) <= oldest:
+    while month_of(rows[0].day) <= oldest or len(rows) > INQUIRIES_MAX:
         del rows[0]
 
 

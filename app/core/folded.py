@@ -35,6 +35,7 @@ from app.core.months import MONTH_MAX, MONTH_MIN, month_of
 FILE_BYTES_MAX: Final = 1 << 20
 STATEMENT_MONTHS: Final = 24
 STATUS_MONTHS: Final = 120
+INQUIRIES_MAX: Final = 400  # the last of the list: far more than a score can tell apart
 INQUIRY_MONTHS: Final = 25  # the running month and 24 before it: 24 whole months on every day (R12)
 SUM_MAX: Final = INTEGER_MAX  # sums stop here: the largest integer of canonical JSON
 UNKNOWN: Final = -1  # a limit or minimum that a statement does not tell
@@ -166,12 +167,11 @@ def decode_file(data: bytes) -> File:
 
 
 def reopen_file(data: bytes) -> File:
-    """`decode_file` for bytes that came from `encode_file` and were kept where nobody else writes: only the
-    types
-    are checked, in a third of the time.
+    """`decode_file` for bytes that `encode_file` wrote and nobody else could change: a third of the time.
+
+    Only types are checked, and there is no limit of size: what was admitted must always be folded, or one crowded file
+    would stop every block. Intake keeps files from growing fast (`NAMES_PER_BATCH_MAX`).
     """
-    if len(data) > FILE_BYTES_MAX:
-        raise FormatError(f"a folded file of {len(data)} bytes is over the limit of {FILE_BYTES_MAX}")
     try:
         return _decode(data)
     except _UNREADABLE as error:

@@ -153,11 +153,16 @@ def _target_problem(
         return (
             f"target {target} was reported by another furnisher; a dispute is closed by it or by the bureau"
         )
+    if isinstance(event, event_formats.CitizenStatement):
+        return ""
+    if row.sealed is None:
+        return f"target {target} was destroyed and is in no score or report any more"
+    original = event_formats.decode_stored(sealing.unseal(person.data_key, row.sealed))
+    kind = event_formats.type_of(original)
+    if kind not in event_formats.DISPUTABLE:
+        return f"target {target} is a {kind}, which only the citizen's own further word changes"
     if isinstance(event, event_formats.Correction):
-        if row.sealed is None:
-            return f"target {target} was destroyed and cannot be corrected"
         try:
-            original = event_formats.decode_stored(sealing.unseal(person.data_key, row.sealed))
             event_formats.decode_corrected(original, event, admission_day=bureau.today())
         except (FormatError, RuleError) as error:
             return f"the corrected fields do not make an event: {error.detail}"

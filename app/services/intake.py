@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ BLOCK_WITHIN_S = 3600
 """What a receipt promises: the batch is in a block by then. The sequencer needs a second or two."""
 
 PROBLEMS_MAX = 10
+NAMES_PER_BATCH_MAX = 200
 NOTE_LINE, FIRST_EVENT_LINE = 1, 2
 
 ONLINE_TYPES = frozenset({"inquiry"})
@@ -132,7 +134,7 @@ def check(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> Ch
     roles = check_signature(register, file)
     commitments = batches.check_root(file)
     events, problems = event_formats.decode_events(file.lines, limits_of(bureau, header))
-    problems = problems or _repeated_ids(events) or _refused_types(events, roles)
+    problems = problems or _repeated_ids(events) or _crowded_files(events) or _refused_types(events, roles)
     if problems:
         raise refusal(problems)
     return CheckedBatch(file, events, commitments, roles, register)
@@ -162,6 +164,25 @@ def limits_of(bureau: Bureau, header: batches.BatchNote) -> event_formats.Header
     """What the events of a batch are judged against."""
     offset = bureau.genesis.utc_offset_minutes
     return event_formats.Header(header.origin, header.furnisher, bureau.scheme, bureau.today(), offset)
+
+
+def _crowded_files(events: Sequence[event_formats.Event]) -> list[LineProblem]:
+    """A batch brings a citizen a bounded number of new accounts, cases and the like: what is admitted gets folded."""
+    if max(Counter(event.citizen for event in events).values(), default=0) <= NAMES_PER_BATCH_MAX:
+        return []
+    names: dict[str, set[str]] = {}
+    for line, event in enumerate(events, FIRST_EVENT_LINE):
+        of_citizen = names.setdefault(event.citizen, set())
+        for field in ("account", "case", "credential", "consent"):
+            name = getattr(event, field, None)
+            if name is not None:
+                of_citizen.add(f"{field}:{name}")
+        if isinstance(event, event_formats.ConsentGiven | event_formats.Freeze | event_formats.Thaw):
+            of_citizen.add(event.id)
+        if len(of_citizen) > NAMES_PER_BATCH_MAX:
+            detail = f"more than {NAMES_PER_BATCH_MAX} accounts, cases, consents or passkeys of one citizen in a batch"
+            return [LineProblem(line, "limit", detail)]
+    return []
 
 
 def _repeated_ids(events: Sequence[event_formats.Event]) -> list[LineProblem]:

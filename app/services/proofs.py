@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SHOWN_TO_BANKS = ("score", "receipt")
 SHOWN_TO_CITIZENS = account.NAMES
+FILE_SHOWN_BYTES_MAX = 40_960
+"""A larger folded file stays hidden in a proof, which has at most 65,536 bytes."""
 _PAGES_MAX = 20_000
 
 
@@ -107,6 +109,8 @@ def build(
 ) -> bytes:
     """The proof, showing the named disclosures and hiding the others."""
     written_by, opened_state = opened
+    if len(bytes(opened_state.file)) > FILE_SHOWN_BYTES_MAX:
+        shown = tuple(name for name in shown if name != "file")
     disclosures: list[tuple[bytes, str, bytes]] = []
     hidden: dict[str, bytes] = {}
     salts = account.salts(person.salt_key, written_by)

@@ -17,9 +17,11 @@ from app.core import canon, sealing
 from app.core.batch import parse_batch
 from app.core.errors import ConflictError, CredenceError, NotFoundError, RuleError, SignatureError
 from app.core.note import open_note
+from app.core.proof_form import parse_score_proof
 from app.core.receipt import Receipt
 from app.db import state
-from app.services.intake import BLOCK_WITHIN_S, admit, receipt_of
+from app.services import proofs
+from app.services.intake import BLOCK_WITHIN_S, NAMES_PER_BATCH_MAX, admit, receipt_of
 from tests.services.builders import LENDER
 from tests.services.replay import check
 
@@ -283,3 +285,27 @@ def test_a_changed_batch_is_refused_by_our_own_error_and_moves_nothing(ledger, d
         assert counts(ledger) == before
     else:  # the mutation undid itself
         assert open_note(admission.receipt, [ledger.bureau.service.verifier]).verified
+
+
+def test_no_admitted_batch_can_stop_the_blocks(ledger):
+    """A file that many batches made large is folded all the same, and its proof leaves it out; one batch is bounded."""
+    names = NAMES_PER_BATCH_MAX
+
+    def months(first, count):
+        return [
+            ledger.utility.event("utility", CITIZEN, account=f"{n:05d}" + "m" * 59, status="on_time")
+            for n in range(first, first + count)
+        ]
+
+    with pytest.raises(RuleError) as refused:
+        ledger.admit(ledger.utility.batch(months(0, names + 1)))
+    assert [(p.line, p.rule) for p in refused.value.problems] == [(names + 2, "limit")]
+    for start in range(0, 5 * names, names):
+        ledger.admit(ledger.utility.batch(months(start, names)))
+    ledger.settle()
+    ledger.admit(ledger.utility.batch(months(9_000, 1)))
+    ledger.settle()
+    with ledger.bureau.transaction() as connection:
+        person = ledger.bureau.people.find(connection, [CITIZEN])[CITIZEN]
+    proof = proofs.score_proof(ledger.bureau, person.id)
+    assert parse_score_proof(proof).hidden.keys() == {"file"}
