@@ -78,7 +78,10 @@ def place(connection: Connection, placed: Sequence[tuple[int, int]], block: int)
 
 def commitments(connection: Connection, batch_ids: Sequence[int]) -> list[tuple[int, bytes]]:
     """(batch, commitment) of every event of these batches, by batch and position."""
-    query = "SELECT batch, commitment FROM events WHERE batch = ANY(%s) ORDER BY batch, position"
+    query = (
+        "SELECT v.batch, e.commitment FROM unnest(%s::bigint[]) AS v (batch) CROSS JOIN LATERAL"
+        " (SELECT position, commitment FROM events WHERE batch = v.batch OFFSET 0) AS e ORDER BY v.batch, e.position"
+    )
     return connection.execute(query, (list(batch_ids),), binary=True).fetchall()
 
 

@@ -72,11 +72,16 @@ def load_accounts(connection: Connection, citizens: Sequence[int]) -> list[Loade
 def events_of_batches(
     connection: Connection, batches: Sequence[int], share: int, shares: int
 ) -> list[LoadedEvent]:
-    """Events of these batches whose citizen falls into one of several shares, by citizen and log order."""
+    """Events of these batches whose citizen falls into one of several shares, by citizen and log order.
+
+    Batch by batch: a batch may have one event or 65,536, and no plan for the mean of them fits both.
+    """
     query = """
-        SELECT e.citizen, e.batch, e.position, e.commitment, b.sealed
-        FROM events e LEFT JOIN event_bodies b USING (batch, position)
-        WHERE e.batch = ANY(%s) AND e.citizen %% %s = %s"""
+        SELECT e.citizen, v.batch, e.position, e.commitment, e.sealed
+        FROM unnest(%s::bigint[]) AS v (batch) CROSS JOIN LATERAL (
+            SELECT e.citizen, e.position, e.commitment, b.sealed
+            FROM events e LEFT JOIN event_bodies b ON b.batch = v.batch AND b.position = e.position
+            WHERE e.batch = v.batch AND e.citizen %% %s = %s OFFSET 0) AS e"""
     rows = connection.execute(query, (list(batches), shares, share), binary=True).fetchall()
     rows.sort(key=lambda r: r[:3])
     return [LoadedEvent(*row) for row in rows]
@@ -87,10 +92,13 @@ def events_of_citizens(
 ) -> list[tuple[LoadedEvent, int | None, int | None]]:
     """Every event of these citizens with its log index and block (None while unplaced), by citizen and log order."""
     query = """
-        SELECT e.citizen, e.batch, e.position, e.commitment, b.sealed, p.first_index + 1 + e.position, p.block
-        FROM events e LEFT JOIN event_bodies b USING (batch, position) LEFT JOIN placements p ON p.admission = e.batch
-        WHERE e.citizen = ANY(%s)
-        ORDER BY e.citizen, p.first_index IS NULL, p.first_index, e.batch, e.position"""
+        SELECT v.citizen, e.batch, e.position, e.commitment, b.sealed, p.first_index + 1 + e.position, p.block
+        FROM unnest(%s::bigint[]) AS v (citizen)
+        CROSS JOIN LATERAL (SELECT batch, position, commitment FROM events WHERE citizen = v.citizen OFFSET 0) AS e
+        LEFT JOIN LATERAL (
+            SELECT sealed FROM event_bodies WHERE (batch, position) = (e.batch, e.position) LIMIT 1) AS b ON true
+        LEFT JOIN LATERAL (SELECT first_index, block FROM placements WHERE admission = e.batch LIMIT 1) AS p ON true
+        ORDER BY v.citizen, p.first_index IS NULL, p.first_index, e.batch, e.position"""
     rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
     return [(LoadedEvent(*row[:5]), row[5], row[6]) for row in rows]
 
@@ -101,12 +109,18 @@ def events_behind(connection: Connection, versions: Mapping[int, int]) -> list[L
     `versions`: citizen -> block of the version, -1 for none. Asked in this way, and not for "in no block yet", an event
     is found whatever the sequencer commits between reading the account and this.
     """
+    # laterals, so that the planner reads a citizen's few events and never joins whole tables
     query = """
-        SELECT e.citizen, e.batch, e.position, e.commitment, b.sealed
-        FROM unnest(%s::bigint[], %s::bigint[]) AS v (citizen, block) JOIN events e USING (citizen)
-        LEFT JOIN event_bodies b USING (batch, position) LEFT JOIN placements p ON p.admission = e.batch
-        WHERE p.block IS NULL OR p.block > v.block
-        ORDER BY e.citizen, p.first_index IS NULL, p.first_index, e.batch, e.position"""
+        SELECT v.citizen, e.batch, e.position, e.commitment, b.sealed
+        FROM unnest(%s::bigint[], %s::bigint[]) AS v (citizen, block)
+        CROSS JOIN LATERAL (
+            SELECT e.batch, e.position, e.commitment, p.first_index
+            FROM events e LEFT JOIN LATERAL (
+                SELECT first_index, block FROM placements WHERE admission = e.batch LIMIT 1) AS p ON true
+            WHERE e.citizen = v.citizen AND (p.block IS NULL OR p.block > v.block) OFFSET 0) AS e
+        LEFT JOIN LATERAL (
+            SELECT sealed FROM event_bodies WHERE (batch, position) = (e.batch, e.position) LIMIT 1) AS b ON true
+        ORDER BY v.citizen, e.first_index IS NULL, e.first_index, e.batch, e.position"""
     rows = connection.execute(query, (list(versions), list(versions.values())), binary=True).fetchall()
     return [LoadedEvent(*row) for row in rows]
 
