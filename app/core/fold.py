@@ -34,8 +34,10 @@ from app.core import event_types as et
 from app.core.errors import CredenceError
 from app.core.events import decode_corrected
 from app.core.folded import (
+    GIVEN_MAX,
     INQUIRIES_MAX,
     INQUIRY_MONTHS,
+    NAMES_MAX,
     STATEMENT_MONTHS,
     STATUS_MONTHS,
     SUM_MAX,
@@ -157,11 +159,24 @@ def _account(file: File, event: Any, month: int) -> Account:
     account = file.accounts.get(key)
     if account is None:
         account = file.accounts[key] = Account(first=month)
+        _bound(file.accounts, f"{event.furnisher}:", NAMES_MAX)
     elif account.first is None or month < account.first:
         account.first = month
     if file.reported is None or month > file.reported:
         file.reported = month
     return account
+
+
+def _bound(names: dict[str, Any], prefix: str, kept: int) -> None:
+    """Keep the first names of the alphabet, so many a furnisher: which those are does not depend on the order of arrival.
+
+    No furnisher has so many accounts or cases of one person. Without a bound, one could make the file of a citizen so large
+    that no block gets done.
+    """
+    if len(names) > kept:
+        own = [name for name in names if name.startswith(prefix)]
+        if len(own) > kept:
+            del names[max(own)]
 
 
 def _currency(account: Account, currency: str) -> None:
@@ -284,12 +299,15 @@ def _community(file: File, _index: int, event: et.Community) -> None:
     month = month_of(event.day)
     key = f"{event.furnisher}:{event.type}:{event.account}"
     file.community[key] = put_code(file.community.get(key), month, COMMUNITY_CODES[event.status])
+    _bound(file.community, f"{event.furnisher}:", NAMES_MAX)
     if file.reported is None or month > file.reported:
         file.reported = month
 
 
 def _record(file: File, group: str, event: Any) -> Record:
-    return file.records.setdefault(f"{event.furnisher}:{group}:{event.case}", Record())
+    record = file.records.setdefault(f"{event.furnisher}:{group}:{event.case}", Record())
+    _bound(file.records, f"{event.furnisher}:", NAMES_MAX)
+    return record
 
 
 def _placed(file: File, _index: int, event: Any) -> None:
@@ -333,6 +351,7 @@ def _answered_inquiry(file: File, index: int, event: et.Answer) -> None:
 def _consent(file: File, _index: int, event: et.ConsentGiven) -> None:
     """An id is unique per furnisher only: should two use the same one, the smaller terms stand."""
     consent = file.consents.setdefault(event.id, Consent())
+    _bound(file.consents, "", GIVEN_MAX)
     terms = (event.day, event.until, event.grantee, tuple(event.purposes))
     if consent.from_ is None or terms < (consent.from_, consent.until, consent.grantee, consent.purposes):
         consent.from_, consent.until, consent.grantee, consent.purposes = terms
@@ -340,11 +359,13 @@ def _consent(file: File, _index: int, event: et.ConsentGiven) -> None:
 
 def _withdrawn(file: File, _index: int, event: et.ConsentWithdrawn) -> None:
     consent = file.consents.setdefault(event.consent, Consent())
+    _bound(file.consents, "", GIVEN_MAX)
     consent.withdrawn = _earlier(consent.withdrawn, event.day)
 
 
 def _passkey(file: File, _index: int, event: et.PasskeyAdded) -> None:
     passkey = file.passkeys.setdefault(event.credential, Passkey())
+    _bound(file.passkeys, "", GIVEN_MAX)
     terms = (event.day, event.public_key)
     if passkey.added is None or terms < (passkey.added, passkey.public_key):
         passkey.added, passkey.public_key = terms
@@ -352,6 +373,7 @@ def _passkey(file: File, _index: int, event: et.PasskeyAdded) -> None:
 
 def _passkey_removed(file: File, _index: int, event: et.PasskeyRemoved) -> None:
     passkey = file.passkeys.setdefault(event.credential, Passkey())
+    _bound(file.passkeys, "", GIVEN_MAX)
     passkey.removed = _earlier(passkey.removed, event.day)
 
 

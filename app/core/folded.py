@@ -35,6 +35,10 @@ from app.core.months import MONTH_MAX, MONTH_MIN, month_of
 FILE_BYTES_MAX: Final = 1 << 20
 STATEMENT_MONTHS: Final = 24
 STATUS_MONTHS: Final = 120
+NAMES_MAX: Final = (
+    200  # accounts, and community accounts, and cases of one furnisher: the first of the alphabet
+)
+GIVEN_MAX: Final = 1_000  # consents, and passkeys: the first of the alphabet, which for UUIDs are the oldest
 INQUIRIES_MAX: Final = 400  # the last of the list: far more than a score can tell apart
 INQUIRY_MONTHS: Final = 25  # the running month and 24 before it: 24 whole months on every day (R12)
 SUM_MAX: Final = INTEGER_MAX  # sums stop here: the largest integer of canonical JSON

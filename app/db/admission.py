@@ -168,6 +168,22 @@ def lock_accounts(connection: Connection, furnisher: str, accounts: Iterable[tup
     connection.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS locks (key)", (keys,))
 
 
+def lock_access(connection: Connection, citizens: Iterable[str]) -> None:
+    """Until this transaction ends no other asks about these citizens, or ends their consents, or freezes their files.
+
+    So a withdrawal or a freeze is either before an inquiry, which then sees it, or behind its answer.
+    """
+    keys = sorted(_lock_key("access", citizen) for citizen in set(citizens))
+    if len(keys) > _ACCOUNT_LOCKS_MAX:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_lock_key("access"),))
+        return
+    connection.execute(
+        "SELECT pg_advisory_xact_lock(key) FROM (SELECT pg_advisory_xact_lock_shared(%s) OFFSET 0) AS locked,"
+        " unnest(%s::bigint[]) AS locks (key)",
+        (_lock_key("access"), keys),
+    )
+
+
 def _lock_key(*names: str) -> int:
     return int.from_bytes(sha256("\n".join(names).encode()).digest()[:8], "big", signed=True)
 
@@ -205,21 +221,22 @@ class Pending:
     event_count: int
     hash: bytes
     note: str
+    receipt: str  # "" for a notice
     payload: bytes  # of a notice, else empty
 
 
 def pending(connection: Connection, after: int, limit: int) -> list[Pending]:
     """Admitted but unplaced, in admission order, with ids above `after`."""
     query = """
-        SELECT id, furnisher, event_count, hash, note, payload FROM (
-            (SELECT id, furnisher, event_count, hash, note, ''::bytea AS payload FROM batches b WHERE id > %(after)s
+        SELECT id, furnisher, event_count, hash, note, receipt, payload FROM (
+            (SELECT id, furnisher, event_count, hash, note, receipt, ''::bytea AS payload FROM batches b WHERE id > %(after)s
                 AND NOT EXISTS (SELECT FROM placements p WHERE p.admission = b.id) ORDER BY id LIMIT %(limit)s)
             UNION ALL
-            (SELECT id, '', 0, ''::bytea, '', payload FROM notices n WHERE id > %(after)s
+            (SELECT id, '', 0, ''::bytea, '', '', payload FROM notices n WHERE id > %(after)s
                 AND NOT EXISTS (SELECT FROM placements p WHERE p.admission = n.id) ORDER BY id LIMIT %(limit)s)
         ) AS admitted ORDER BY id LIMIT %(limit)s"""
     rows = connection.execute(query, {"after": after, "limit": limit}, binary=True).fetchall()
-    return [Pending(r[0], r[1], r[2], bytes(r[3]), r[4], bytes(r[5])) for r in rows]
+    return [Pending(r[0], r[1], r[2], bytes(r[3]), r[4], r[5], bytes(r[6])) for r in rows]
 
 
 def last_admission_id(connection: Connection) -> int:

@@ -86,7 +86,10 @@ def check(
 def _check_first_delinquency(
     bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]
 ) -> list[LineProblem]:
-    """R8: late reports of one episode agree on the day of first delinquency, with the file and with each other."""
+    """R8: late reports of one episode agree on the day of first delinquency, with each other and with all made before.
+
+    Retracted and disputed reports count here: taking one back and reporting anew must not make a debt younger.
+    """
     late: dict[tuple[str, str], list[tuple[int, str, int]]] = defaultdict(list)
     on_time: dict[tuple[str, str], set[int]] = defaultdict(set)
     for line, event in enumerate(events, FIRST_EVENT_LINE):
@@ -101,20 +104,43 @@ def _check_first_delinquency(
     admission.lock_accounts(connection, furnisher, late)
     persons = bureau.people.find(connection, {citizen for citizen, _ in late})
     files = current_files(connection, persons.values()) if persons else {}
+    ever = _late_ever(connection, persons.values(), furnisher) if persons else {}
     problems = []
     for (citizen, account), reports in late.items():
         known: dict[int, str] = {}
         good = on_time[citizen, account]
         if citizen in persons:
-            old = files[persons[citizen].id].accounts.get(f"{furnisher}:{account}")
-            if old is not None:
-                known = {late.month: late.first_delinquent_on for late in old.late}
-                good |= _on_time_months(old)
-        good -= {month for month, _, _ in reports} | known.keys()
+            person = persons[citizen]
+            old = files[person.id].accounts.get(f"{furnisher}:{account}")
+            if old is not None:  # in a month with both, late stands
+                good = (good | _on_time_months(old)) - {mark.month for mark in old.late}
+            known = {m: day for m, day in ever.get((person.id, account), {}).items() if m not in good}
+        good -= {month for month, _, _ in reports}
         for position, stands in episodes.contradictions(good, known, [(m, day) for m, day, _ in reports]):
             detail = f"first_delinquent_on of account {account} is {stands} in this episode and cannot move"
             problems.append(LineProblem(reports[position][2], "R8", detail))
     return sorted(problems, key=lambda problem: problem.line)
+
+
+def _late_ever(
+    connection: Connection, persons: Iterable[Person], furnisher: str
+) -> dict[tuple[int, str], dict[int, str]]:
+    """(citizen number, account) -> month -> earliest first delinquency that this furnisher ever reported for it."""
+    by_id = {person.id: person for person in persons}
+    ever: dict[tuple[int, str], dict[int, str]] = defaultdict(dict)
+    for row, _, _ in state.events_of_citizens(connection, list(by_id)):
+        if row.sealed is None:
+            continue
+        event = event_formats.decode_stored(sealing.unseal(by_id[row.citizen].data_key, row.sealed))
+        if (
+            isinstance(event, event_formats.Status)
+            and event.furnisher == furnisher
+            and event.first_delinquent_on
+        ):
+            days = ever[row.citizen, event.account]
+            month = event_formats.month_of(event.day)
+            days[month] = min(days.get(month, event.first_delinquent_on), event.first_delinquent_on)
+    return ever
 
 
 def _on_time_months(account: folded.Account) -> set[int]:
@@ -163,7 +189,22 @@ def _target_problem(
         return f"target {target} is a {kind}, which only the citizen's own further word changes"
     if isinstance(event, event_formats.Correction):
         try:
-            event_formats.decode_corrected(original, event, admission_day=bureau.today())
+            corrected = event_formats.decode_corrected(original, event, admission_day=bureau.today())
         except (FormatError, RuleError) as error:
             return f"the corrected fields do not make an event: {error.detail}"
+        return _reageing(original, corrected)
+    return ""
+
+
+def _reageing(original: event_formats.Event, corrected: event_formats.Event) -> str:
+    """R8 for corrections: a status stays with its account and month, and its first delinquency never gets later."""
+    if not isinstance(original, event_formats.Status) or not isinstance(corrected, event_formats.Status):
+        return ""
+    if corrected.account != original.account:
+        return "a correction cannot move a status to another account (R8): retract it and report anew"
+    if event_formats.month_of(corrected.day) != event_formats.month_of(original.day):
+        return "a correction cannot move a status to another month (R8): retract it and report anew"
+    before, after = original.first_delinquent_on, corrected.first_delinquent_on
+    if before and after and after > before:
+        return f"first_delinquent_on is {before} and cannot be corrected to a later day (R8)"
     return ""

@@ -43,6 +43,7 @@ ADVICE = (
     " dispute what is wrong."
 )
 RETRY_AFTER_S = 2
+TIME_OFF_S_MAX = 3600
 
 
 class ConsentError(CredenceError):
@@ -102,6 +103,8 @@ def _inquire(bureau: Bureau, file: batches.BatchFile) -> Answer:
 
 def _first(bureau: Bureau, connection: Connection, checked: intake.CheckedBatch) -> Answer | ConsentError:
     event = _the_inquiry(checked.events)
+    _check_time(bureau, event)
+    admission.lock_access(connection, [event.citizen])
     person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
     number, version = (-1, None) if person is None else proofs.newest_version(connection, person)
     reason = _reason_to_refuse(bureau, connection, person, version, event)
@@ -121,6 +124,15 @@ def _first(bureau: Bureau, connection: Connection, checked: intake.CheckedBatch)
     answer, reply = _reply(bureau, checked.file, event, "answer", more)
     receipts = intake.store(bureau, connection, [checked, reply])
     return Answer(answer, (receipts[0], receipts[1]), proof)
+
+
+def _check_time(bureau: Bureau, event: types.Inquiry) -> None:
+    """A look is recorded with the hour at which it was asked for, and not with one of the bank's choice (R16)."""
+    if abs((fields.parse_instant(event.time) - bureau.now()).total_seconds()) > TIME_OFF_S_MAX:
+        detail = (
+            f"`time` is more than {TIME_OFF_S_MAX // 60} minutes from now: sign the inquiry when you send it"
+        )
+        raise intake.refusal([LineProblem(intake.FIRST_EVENT_LINE, "time", detail)])
 
 
 def _the_inquiry(events: Sequence[event_formats.Event]) -> types.Inquiry:

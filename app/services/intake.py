@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 BLOCK_WITHIN_S = 3600
 """What a receipt promises: the batch is in a block by then. The sequencer needs a second or two."""
 
+ACCESS_ENDS = (event_formats.ConsentWithdrawn, event_formats.Freeze)
 PROBLEMS_MAX = 10
 NAMES_PER_BATCH_MAX = 200
 NOTE_LINE, FIRST_EVENT_LINE = 1, 2
@@ -92,13 +93,21 @@ def _admit(bureau: Bureau, file: batches.BatchFile) -> Admission:
             return Admission(known, fresh=False)
         checked = check(bureau, connection, file)
         _refuse_online_types(checked.events)
+        ends = [event.citizen for event in checked.events if isinstance(event, ACCESS_ENDS)]
+        if ends:
+            admission.lock_access(connection, ends)
         history.check(bureau, connection, checked.file.header.furnisher, checked.events)
         (receipt,) = store(bureau, connection, [checked])
         return Admission(receipt, fresh=True)
 
 
 def receipt_of(bureau: Bureau, furnisher: str, batch_id: str) -> bytes:
-    """The receipt of an admitted batch, for who lost it or resumes. Raises NotFoundError."""
+    """The receipt of an admitted batch, for who lost it or resumes. Raises NotFoundError.
+
+    Never of the bureau's own: their ids follow from public hashes, and would tell which entries of the log are answers.
+    """
+    if furnisher == bureau.signer.name:
+        raise NotFoundError("receipts of the bureau's own batches go to those whom they concern")
     with bureau.transaction() as connection:
         admitted = admission.admitted(connection, furnisher, batch_id)
     if admitted is None:

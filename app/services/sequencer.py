@@ -253,7 +253,8 @@ class Sequencer:
         return stored
 
     def _draft(self, memory: Memory, taken: list[Pending]) -> Draft:
-        moment = self.bureau.now()
+        admitted = [fields.parse_instant(p.receipt.split("\n")[4]) for p in taken if p.receipt]
+        moment = max([self.bureau.now(), *admitted])  # no block is older than what it takes in
         day = self.bureau.local_day(moment)
         if memory.block is not None:  # neither ever decreases, whatever the clock does
             moment, day = max(moment, memory.block.time), max(day, memory.block.as_of)

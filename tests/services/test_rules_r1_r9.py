@@ -364,3 +364,17 @@ def target_of(ledger, citizen, position=0):
     with ledger.bureau.transaction() as connection:
         person = ledger.bureau.people.find(connection, [citizen])[citizen]
         return state.events_of_citizens(connection, [person.id])[position][1]
+
+
+def test_r8_a_retraction_does_not_open_the_way_for_a_younger_day(ledger):
+    admit(ledger.bureau, ledger.lender.batch([late(ledger, 60, 95)]))
+    ledger.settle()
+    retraction = ledger.lender.event(
+        "retraction", CITIZEN, target=target_of(ledger, CITIZEN), reason="reported_in_error"
+    )
+    admit(ledger.bureau, ledger.lender.batch([retraction]))
+    ledger.settle()
+    assert refused(ledger, ledger.lender, late(ledger, 60, 65)) == [(2, "R8")]
+    assert admit(ledger.bureau, ledger.lender.batch([late(ledger, 60, 95)])).fresh, (
+        "the same day again is none"
+    )

@@ -74,13 +74,22 @@ def audit(
     facts = Facts(genesis, log.batches, log.blocks, log.documents)
     leaves: list[tuple[int, bytes, bytes]] = []
     seen: Counter[int] = Counter()
+    keys: Counter[bytes] = Counter()
     citizens = versions = 0
     for page in _replay_citizens(source, open_source, facts, processes):
         findings += page.findings
         leaves += page.leaves
         seen.update(page.events_by_batch)
+        keys.update(page.keys)
         citizens, versions = citizens + page.citizens, versions + page.versions
         advance("citizens", page.citizens)
+    findings += [
+        Finding(
+            "citizens", f"key {key.hex()}", f"{files} files stand under one key, so one citizen has several"
+        )
+        for key, files in keys.items()
+        if files > 1
+    ]
     findings += _check_batches_whole(log, seen)
     findings += replay_trie(source, log.blocks, leaves)
     placed = log.placed

@@ -48,6 +48,7 @@ class Replayed(Struct, frozen=True):
     findings: list[Finding]
     leaves: list[tuple[int, bytes, bytes]]
     events_by_batch: dict[int, int]
+    keys: list[bytes]
     citizens: int
     versions: int
 
@@ -73,7 +74,14 @@ class CitizenReplay:
                     "citizens", f"citizen {record.id}", f"cannot be replayed: {type(error).__name__}: {error}"
                 )
         versions = sum(len(record.versions) for record in records)
-        return Replayed(self.findings, self.leaves, self.events_by_batch, len(records), versions)
+        return Replayed(
+            self.findings,
+            self.leaves,
+            self.events_by_batch,
+            [record.key for record in records],
+            len(records),
+            versions,
+        )
 
     def _found(self, table: str, place: str, what: str) -> None:
         self.findings.append(Finding(table, place, what))

@@ -266,6 +266,8 @@ class LogReplay:
             day = fields.format_day(local.date())
             if block_time is not None and block_time > receipt.block_by:
                 self._found("batches", place, "the receipt: the block that it promised came later")
+            if block_time is not None and block_time < receipt.admitted_at:
+                self._found("batches", place, "the receipt: it is of a later time than the block")
         except (CredenceError, OverflowError) as error:
             self._found("batches", place, f"the receipt: {error}")
         self.batches[record.admission] = BatchFacts(
