@@ -30,8 +30,12 @@ COMMANDS = {
     "inquire": "Ask for a citizen's score, as a bank.",
     "verify": "Check a score proof, offline.",
     "audit": "Replay everything and compare.",
+    "link": "Print a one-time link to a citizen's record.",
     "checkpoint": "Show the newest signed head of the ledger.",
 }
+
+
+_DATABASE_LIBRARIES = ("sqlalchemy", "psycopg")
 
 
 class LazyGroup(click.Group):
@@ -58,7 +62,15 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except CredenceError as error:
             raise click.ClickException(sentence(error)) from error
-        except OSError as error:
+        except Exception as error:
+            if (
+                type(error).__module__.partition(".")[0] in _DATABASE_LIBRARIES
+            ):  # not imported here: verify needs none
+                first = str(error).strip().partition("\n")[0]
+                message = f"the database does not answer as it should: {plain(first)} [database]"
+                raise click.ClickException(message) from error
+            if not isinstance(error, OSError):
+                raise
             if (
                 error.filename is None
             ):  # not about a file that was named: a bug or a broken pipe, shown as it is

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CITIZEN_ROW = 17
-SETTLE_TIMEOUT_S = 300
 SAMPLE_S = 0.5
 
 
@@ -73,7 +72,6 @@ def demo(port: int) -> None:
         measured.seconds["start (database, tables, processes)"] = time.monotonic() - started
         with measured.stage("import over HTTP, with blocks and scores"):
             sent = import_research(home, running.database_url, running.url, console)
-            _settle(running)
         now = _figures(home, running)
         with measured.stage("inquiry, answer, proof"):
             _ask(home, running)
@@ -107,16 +105,6 @@ def _pss_bytes(pid: int) -> int:
     except psutil.Error:
         return 0
     return int(getattr(memory, "pss", memory.rss))
-
-
-def _settle(running: Running) -> None:
-    """Until everything that was admitted is in a published block."""
-    deadline = time.monotonic() + SETTLE_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if Service(running.url).figures()["events"] >= EVENTS:
-            return
-        time.sleep(0.1)
-    raise RefusedError(f"not all {EVENTS:,} events were in a block after {SETTLE_TIMEOUT_S} s: see var/log/")
 
 
 def _figures(home: Home, running: Running) -> Figures:
@@ -158,7 +146,7 @@ def _verify(folder: Path, console: Console) -> None:
     ]
     command += ["--citizen", f"uci:{CITIZEN_ROW}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)  # noqa: S603 - our own command
-    console.print(result.stdout + result.stderr, highlight=False, markup=False)
+    console.print(result.stdout + result.stderr, highlight=False, markup=False, soft_wrap=True)
     if result.returncode != 0:
         raise RefusedError(f"the proof did not verify (exit code {result.returncode})", code="demo-failed")
 

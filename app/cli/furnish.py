@@ -76,9 +76,10 @@ def _furnish_one(service: Service, file: Path, key: Signer | None) -> None:
         try:
             _send(service, path, read_limited(path, batches.BATCH_BYTES_MAX))
         except RuleError as error:  # say it in terms of the file that the furnisher knows
+            path.unlink()  # refused whole: what is corrected is signed anew
             shift = draft.first_line - 2
-            lines = tuple(LineProblem(p.line + shift, p.rule, p.detail) for p in error.problems)
-            raise RuleError(f"{error.detail} (lines of {file})", code=error.code, problems=lines) from None
+            lines = tuple(LineProblem(max(p.line + shift, 0), p.rule, p.detail) for p in error.problems)
+            raise RuleError(error.detail, code=error.code, problems=lines) from None
         except CredenceError as error:
             if error.code != BATCH_ID_TAKEN:
                 raise

@@ -24,7 +24,7 @@ from rich.progress import (
 )
 
 from app.cli.client import Service, Submitted
-from app.core.errors import CredenceError, NotFoundError
+from app.core.errors import CredenceError, NotFoundError, RefusedError
 from app.services.bureau import Bureau
 from app.services.figures import figures
 from app.services.research import EVENTS, Research
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from app.services.home import Home
 
 REQUESTS_UNDER_WAY_MAX = 2
+SETTLE_TIMEOUT_S = 300
 PATIENCE_S = 60
 RETRY_PAUSE_S = 0.5
 Answer = TypeVar("Answer")
@@ -71,7 +72,9 @@ def import_research(
     with Progress(*columns, console=console) as progress, ThreadPoolExecutor(REQUESTS_UNDER_WAY_MAX) as pool:
         bar = progress.add_task("Events", total=EVENTS)
         sender = Sender(url, pool, lambda count: progress.advance(bar, count), stop or threading.Event())
-        return sender.send_all(research)
+        sent = sender.send_all(research)
+    settle(url, stop)
+    return sent
 
 
 class Sender:
@@ -128,3 +131,14 @@ class Sender:
                 if error.code != "unreachable" or time.monotonic() > deadline_s or self._stop.is_set():
                     raise
             self._stop.wait(RETRY_PAUSE_S)
+
+
+def settle(url: str, stop: threading.Event | None = None) -> None:
+    """Wait until all of the research data is in a published block, or `stop`. RefusedError when that takes too long."""
+    service, deadline = Service(url, patience_s=PATIENCE_S), time.monotonic() + SETTLE_TIMEOUT_S
+    while not (stop is not None and stop.is_set()) and service.figures()["events"] < EVENTS:
+        if time.monotonic() > deadline:
+            raise RefusedError(
+                f"not all {EVENTS:,} events were in a block after {SETTLE_TIMEOUT_S} s: see log/ in the home"
+            )
+        time.sleep(0.1)

@@ -12,6 +12,7 @@ that started a child: all children are started by the thread that entered.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -61,6 +62,7 @@ class Running:
         self.database_url = ""
 
     def __enter__(self) -> Self:
+        self._hold_home()
         self.database_url = engine.database_url(self.home.path)
         migrate.upgrade(self.database_url)
         found(self.home, Charter.from_environment(), self.database_url)
@@ -75,6 +77,18 @@ class Running:
             child = self._children.pop(name, None)
             if child is not None:
                 end(child)
+        self._lock.close()
+
+    def _hold_home(self) -> None:
+        """One `up` or `demo` a home; the kernel lets go of the lock however this process ends."""
+        self.home.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._lock = (self.home.path / "up.lock").open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            message = f"another `credence up` or `demo` is at work on {self.home.path}: stop it, or set CREDENCE_HOME"
+            raise RefusedError(message, code="already-up") from None
 
     def pids(self) -> list[int]:
         """Every process that works for this bureau, this one included; the database's too if it is ours."""

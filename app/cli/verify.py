@@ -13,7 +13,8 @@ import click
 
 from app.cli import plain
 from app.cli.params import FILE, Duration, Moment, policy_option, read_limited, utc_now
-from app.core.errors import CredenceError
+from app.core.errors import CredenceError, FormatError
+from app.core.identifiers import check_identifier
 from app.core.proof import PROOF_BYTES_MAX, Verified, verify_score_proof
 from app.core.proof_words import LANGUAGES
 
@@ -68,6 +69,11 @@ def verify(
         credence verify score.proof --policy policy --citizen uci:17 --max-age 7d --json
     """
     data = read_limited(file, PROOF_BYTES_MAX)
+    if citizen is not None:
+        try:
+            check_identifier(citizen.partition(":")[0], citizen)
+        except FormatError as error:
+            raise click.BadParameter(f"{error.detail}, for example uci:17", param_hint="--citizen") from None
     try:
         verified = verify_score_proof(
             data, policy, at=at or utc_now(), max_age_s=max_age_s, identifier=citizen

@@ -32,6 +32,7 @@ from app.core import account, merkle, tlogproof, trie, vrf
 from app.core.entries import block_entry
 from app.core.errors import CredenceError, FormatError, ProofError
 from app.core.fields import format_instant
+from app.core.identifiers import check_identifier
 from app.core.policy import NONE, Policy, VerifiedCheckpoint
 from app.core.proof_form import PROOF_BYTES_MAX, Receipt, ScoreProof, build_score_proof, parse_score_proof
 from app.core.proof_words import duration_en, sentences
@@ -140,6 +141,7 @@ def verify_score_proof(
         _check_score(proof)
     if identifier is not None:
         with _step(5, "whose file it is"):
+            check_identifier(identifier.partition(":")[0], identifier)
             _check_identity(proof, head.checkpoint.origin, identifier)
     with _step(6, "how old it is"):
         recent = _check_age(proof, trusted, head, at, max_age_s)

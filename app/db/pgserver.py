@@ -90,6 +90,10 @@ class Server:
             self.socket_directory,
             "-p",
             str(PORT),
+            "-U",
+            "postgres",  # else it asks as whoever we are, and the server logs that there is no such role
+            "-d",
+            "postgres",
         ]
         answer = subprocess.run(command, check=False, env=pgbin.environment(), cwd="/")  # noqa: S603 - ours
         return answer.returncode == 0

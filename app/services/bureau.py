@@ -61,6 +61,7 @@ class Bureau:
     @classmethod
     def open(cls, home: Home, url: str | None = None, *, now: Callable[[], dt.datetime] = utc_now) -> Bureau:
         """Open the ledger that was founded from `home`. Raises RefusedError when there is none, or another."""
+        home.require_ledger()
         engine = make_engine(url or database_url(home.path))
         with session.transaction(engine) as connection:
             stored = admission.all_notices(connection)

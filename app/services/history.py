@@ -7,6 +7,7 @@ withdrawn consent or a freeze counts from the moment its receipt was given, with
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.core import account_state, episodes, fold, folded, sealing
@@ -79,7 +80,7 @@ def check(
     problems += _check_targets(bureau, connection, furnisher, events)
     if problems:
         first = problems[0]
-        message = f"the batch is refused whole and nothing was stored; line {first.line} ({first.rule}): {first.detail}"
+        message = f"the batch is refused whole and nothing was stored ({first.rule}): {first.detail}"
         raise RuleError(message, code="batch-refused", problems=tuple(problems[:10]))
 
 
@@ -103,18 +104,15 @@ def _check_first_delinquency(
         return []
     admission.lock_accounts(connection, furnisher, late)
     persons = bureau.people.find(connection, {citizen for citizen, _ in late})
-    files = current_files(connection, persons.values()) if persons else {}
-    ever = _late_ever(connection, persons.values(), furnisher) if persons else {}
+    past = _statuses_ever(connection, persons.values(), furnisher) if persons else {}
     problems = []
     for (citizen, account), reports in late.items():
         known: dict[int, str] = {}
         good = on_time[citizen, account]
         if citizen in persons:
-            person = persons[citizen]
-            old = files[person.id].accounts.get(f"{furnisher}:{account}")
-            if old is not None:  # in a month with both, late stands
-                good = (good | _on_time_months(old)) - {mark.month for mark in old.late}
-            known = {m: day for m, day in ever.get((person.id, account), {}).items() if m not in good}
+            before = past.get((persons[citizen].id, account), Reported())
+            good = (good | before.on_time) - before.standing  # in a month with both, late stands
+            known = {month: day for month, day in before.late.items() if month not in good}
         good -= {month for month, _, _ in reports}
         for position, stands in episodes.contradictions(good, known, [(m, day) for m, day, _ in reports]):
             detail = f"first_delinquent_on of account {account} is {stands} in this episode and cannot move"
@@ -122,32 +120,45 @@ def _check_first_delinquency(
     return sorted(problems, key=lambda problem: problem.line)
 
 
-def _late_ever(
+@dataclass(slots=True)
+class Reported:
+    """What one furnisher ever reported of one account, by month: on time, late (with the earliest first delinquency),
+    and those late reports that were not retracted.
+    """
+
+    on_time: set[int] = field(default_factory=set)
+    late: dict[int, str] = field(default_factory=dict)
+    standing: set[int] = field(default_factory=set)
+
+
+def _statuses_ever(
     connection: Connection, persons: Iterable[Person], furnisher: str
-) -> dict[tuple[int, str], dict[int, str]]:
-    """(citizen number, account) -> month -> earliest first delinquency that this furnisher ever reported for it."""
+) -> dict[tuple[int, str], Reported]:
+    """(citizen number, account) -> what this furnisher ever reported, in a block or not, retracted or not."""
     by_id = {person.id: person for person in persons}
-    ever: dict[tuple[int, str], dict[int, str]] = defaultdict(dict)
-    for row, _, _ in state.events_of_citizens(connection, list(by_id)):
-        if row.sealed is None:
+    events = [
+        (
+            row.citizen,
+            index,
+            event_formats.decode_stored(sealing.unseal(by_id[row.citizen].data_key, row.sealed)),
+        )
+        for row, index, _ in state.events_of_citizens(connection, list(by_id))
+        if row.sealed is not None
+    ]
+    retracted = {event.target for _, _, event in events if isinstance(event, event_formats.Retraction)}
+    past: dict[tuple[int, str], Reported] = defaultdict(Reported)
+    for citizen, index, event in events:
+        if not isinstance(event, event_formats.Status) or event.furnisher != furnisher:
             continue
-        event = event_formats.decode_stored(sealing.unseal(by_id[row.citizen].data_key, row.sealed))
-        if (
-            isinstance(event, event_formats.Status)
-            and event.furnisher == furnisher
-            and event.first_delinquent_on
-        ):
-            days = ever[row.citizen, event.account]
-            month = event_formats.month_of(event.day)
-            days[month] = min(days.get(month, event.first_delinquent_on), event.first_delinquent_on)
-    return ever
-
-
-def _on_time_months(account: folded.Account) -> set[int]:
-    if account.status is None:
-        return set()
-    first, codes = account.status
-    return {first + n for n, code in enumerate(codes) if code == "0"}
+        reported, month = past[citizen, event.account], event_formats.month_of(event.day)
+        first = event.first_delinquent_on
+        if first is not None:
+            reported.late[month] = min(reported.late.get(month, first), first)
+            if index not in retracted:
+                reported.standing.add(month)
+        elif index not in retracted:
+            reported.on_time.add(month)
+    return past
 
 
 def _check_targets(

@@ -68,8 +68,17 @@ class Home:
             raise RefusedError(message, code="key-missing") from None
 
     def has_keys(self) -> bool:
-        """Whether a ledger was founded from this folder."""
+        """Whether the ledger was founded from this folder: it holds the key that signs checkpoints."""
         return (self.keys / "ledger.key").exists()
+
+    def require_ledger(self) -> None:
+        """RefusedError unless a ledger was founded from this folder; nothing is created."""
+        if not (self.keys / "vrf.seed").exists():
+            message = (
+                f"there is no ledger in {self.path}: set CREDENCE_HOME to the folder of one, or found one with"
+                " `credence up` or `credence migrate`"
+            )
+            raise RefusedError(message, code="no-ledger")
 
     def create_signer(self, name: str, key_name: str) -> Signer:
         """The key of this name, made if it is not there yet."""

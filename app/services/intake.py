@@ -235,9 +235,7 @@ def _refuse_online_types(events: Sequence[event_formats.Event]) -> None:
 def refusal(problems: Sequence[LineProblem]) -> RuleError:
     """One error for a batch that rules refuse, naming the first lines."""
     first = problems[0]
-    message = (
-        f"the batch is refused whole and nothing was stored; line {first.line} ({first.rule}): {first.detail}"
-    )
+    message = f"the batch is refused whole and nothing was stored ({first.rule}): {first.detail}"
     return RuleError(message, code="batch-refused", problems=tuple(problems[:PROBLEMS_MAX]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,6 @@ from app.services import proofs
 from app.services.links import person_by_id
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.people import Person
@@ -66,6 +65,11 @@ class Record:
     events: list[EventView]
     looks: list[EventView]
     flags: dict[str, Any]
+
+    @property
+    def last_day(self) -> str:
+        """The last day for which the score stands if nothing new is reported."""
+        return (dt.date.fromisoformat(self.until) - dt.timedelta(days=1)).isoformat()
 
 
 def record(bureau: Bureau, citizen_id: int, language: str = "en") -> Record:

@@ -15,7 +15,9 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import StringField, TextAreaField
 
-from app.core.errors import CredenceError
+from app.core.errors import CredenceError, FormatError
+from app.core.identifiers import check_identifier
+from app.core.policy import Policy
 from app.core.proof import PROOF_BYTES_MAX, verify_score_proof
 from app.web import language
 from app.web.errors import kind_of
@@ -30,6 +32,7 @@ blueprint = Blueprint("check", __name__)
 REQUEST_BYTES_MAX = 160 * 1024  # a proof, a policy and the form around them
 POLICY_CHARACTERS_MAX = 16_384
 IDENTIFIER_CHARACTERS_MAX = 64
+EXAMPLES = {"cn": "cn:11010519491231002X", "uci": "uci:17"}
 NOT_PROVED = ("Not ", "未")  # how the sentences of app.core.proof_words say what they do not prove
 
 
@@ -58,6 +61,9 @@ def check() -> tuple[str, int] | str:
     identifier = (form.identifier.data or "").strip() or None
     own_policy = not (form.policy.data or "").strip()
     policy = own_policy_of(bureau()) if own_policy else _policy_bytes(form.policy.data or "")
+    problem = _problem_beside(identifier, policy)
+    if problem is not None:
+        return _page(form, problem=problem), 400
     try:
         verified = verify_score_proof(data, policy, at=bureau().now(), identifier=identifier)
     except CredenceError as error:
@@ -89,6 +95,24 @@ def _problem_before(form: CheckForm, data: bytes) -> tuple[str, str] | None:
     return None
 
 
+def _problem_beside(identifier: str | None, policy: bytes) -> tuple[str, str] | None:
+    """(field, sentence) when what was given beside the file cannot be used: the file is not to blame for that."""
+    if identifier is not None:
+        try:
+            check_identifier(bureau().scheme, identifier)
+        except FormatError:
+            said = gettext(
+                "This is no identifier of this ledger. Write it like %(example)s.",
+                example=EXAMPLES[bureau().scheme],
+            )
+            return ("identifier", said)
+    try:
+        Policy.parse(policy)
+    except FormatError:
+        return ("policy", gettext("This is not a policy. Copy the whole text, or leave the field empty."))
+    return None
+
+
 def _page(
     form: CheckForm,
     *,
@@ -108,4 +132,5 @@ def _page(
         proved=[each for each in sentences if not each.startswith(NOT_PROVED)],
         not_proved=[each for each in sentences if each.startswith(NOT_PROVED)],
         own_policy=own_policy,
+        example=EXAMPLES[bureau().scheme],
     )

@@ -73,7 +73,7 @@ FIELDS = {
     "grantee": N_("To whom"),
     "purpose": N_("Purpose"),
     "purposes": N_("Purposes"),
-    "until": N_("Until"),
+    "until": N_("Ends on"),
     "score": N_("Score shown"),
     "insufficient": N_("No score, because"),
     "reason": N_("Reason"),

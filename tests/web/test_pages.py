@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from app.core.note import Signer
 from tests.web.conftest import CITIZEN, THIN
 from tests.web.test_errors import csrf_of
 
@@ -161,7 +162,8 @@ def test_a_proof_that_does_not_hold_is_refused_in_words(record, language):
         assert page.status_code == 422, name
         assert ("This file proves nothing" if language == "en" else "此文件不能证明任何事") in page.text
     assert check(record, good, identifier="uci:2").status_code == 422
-    assert check(record, good, policy="nonsense").status_code == 422
+    other = "quorum none\nlog " + Signer.generate_from_seed("other.example", bytes(32)).verifier.encode() + "\n"
+    assert check(record, good, policy=other).status_code == 422
     assert check(record, good).status_code == 200
 
 
@@ -170,6 +172,8 @@ def test_a_form_that_cannot_be_used_says_why(client):
         ({"data": b""}, "Choose a .proof file."),
         ({"data": b"x" * 65_537}, "larger than 64 KiB"),
         ({"data": b"x", "identifier": "u" * 65}, "shorter than this"),
+        ({"data": b"x", "identifier": "17"}, "Write it like uci:17."),
+        ({"data": b"x", "policy": "nonsense"}, "This is not a policy."),
     ):
         page = check(client, **fields)
         assert page.status_code == 400

@@ -1,0 +1,29 @@
+"""`credence link`: a one-time link to one citizen's record, until citizens sign in by themselves."""
+
+from __future__ import annotations
+
+import click
+
+from app.cli.params import url_option
+from app.services.bureau import Bureau
+from app.services.home import Home
+from app.services.links import create_link
+
+
+@click.command()
+@click.argument("citizen")
+@url_option
+def link(citizen: str, url: str) -> None:
+    """Print a link that opens the record of CITIZEN once, within a day.
+
+    For the bureau's staff: works on the bureau's own database. Whoever has the link sees everything, so hand it to the
+    citizen alone.
+
+    \b
+        credence link uci:17
+    """
+    bureau = Bureau.open(Home.from_environment())
+    try:
+        click.echo(f"{url}/open/{create_link(bureau, citizen)}")
+    finally:
+        bureau.close()
