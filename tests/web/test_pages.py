@@ -162,7 +162,9 @@ def test_a_proof_that_does_not_hold_is_refused_in_words(record, language):
         assert page.status_code == 422, name
         assert ("This file proves nothing" if language == "en" else "此文件不能证明任何事") in page.text
     assert check(record, good, identifier="uci:2").status_code == 422
-    other = "quorum none\nlog " + Signer.generate_from_seed("other.example", bytes(32)).verifier.encode() + "\n"
+    other = (
+        "quorum none\nlog " + Signer.generate_from_seed("other.example", bytes(32)).verifier.encode() + "\n"
+    )
     assert check(record, good, policy=other).status_code == 422
     assert check(record, good).status_code == 200
 
