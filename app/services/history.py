@@ -27,18 +27,6 @@ UNPLACED_INDEX = 2**52
 """Stands for the log index of events that no block holds yet; they come after all that have one."""
 
 
-def current_files(connection: Connection, persons: Iterable[Person]) -> dict[int, folded.File]:
-    """Citizen number -> folded file, with everything that has been admitted."""
-    by_id = {person.id: person for person in persons}
-    written = {}
-    for loaded in state.load_accounts(connection, list(by_id)):
-        opened = None
-        if loaded.sealed is not None:
-            opened = account_state.decode(sealing.unseal(by_id[loaded.citizen].data_key, loaded.sealed))
-        written[loaded.citizen] = (-1 if loaded.block is None else loaded.block, opened)
-    return brought_up_to_date(connection, by_id, written)
-
-
 def brought_up_to_date(
     connection: Connection,
     persons: Mapping[int, Person],

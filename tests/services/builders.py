@@ -198,3 +198,19 @@ class Ledger:
 
     def close(self) -> None:
         self.bureau.close()
+
+
+def current_files(connection, persons):
+    """Citizen number -> folded file, with everything that has been admitted: what an inquiry would be judged by."""
+    from app.core import account_state, sealing
+    from app.db import state
+    from app.services import history
+
+    by_id = {person.id: person for person in persons}
+    written = {}
+    for loaded in state.load_accounts(connection, list(by_id)):
+        opened = None
+        if loaded.sealed is not None:
+            opened = account_state.decode(sealing.unseal(by_id[loaded.citizen].data_key, loaded.sealed))
+        written[loaded.citizen] = (-1 if loaded.block is None else loaded.block, opened)
+    return history.brought_up_to_date(connection, by_id, written)

@@ -11,6 +11,7 @@ from app.core.errors import RuleError
 from app.db import state
 from app.services import history
 from app.services.intake import admit
+from tests.services import builders
 from tests.services.builders import BANK, PAPER
 from tests.services.replay import check
 
@@ -20,7 +21,7 @@ CITIZEN = "uci:1"
 def file_of(bureau, citizen=CITIZEN):
     with bureau.transaction() as connection:
         person = bureau.people.find(connection, [citizen])[citizen]
-        return history.current_files(connection, [person])[person.id]
+        return builders.current_files(connection, [person])[person.id]
 
 
 def account_of(ledger, citizen=CITIZEN):

@@ -15,11 +15,11 @@ from app.core.errors import FormatError, RuleError, SignatureError
 from app.core.note import Signer
 from app.core.policy import LogKey, Policy
 from app.core.receipt import Receipt
-from app.services import history
 from app.services.inquiries import ConsentError, NotYetError, inquire
 from app.services.intake import admit
 from app.services.links import create_link, open_link, session_citizen
 from app.services.records import record
+from tests.services import builders
 from tests.services.builders import BANK, PAPER, Desk
 
 CITIZEN, NOBODY = "uci:1", "uci:999"
@@ -377,7 +377,7 @@ def test_a_refused_inquiry_never_costs_points(card):
     def inquiries_counted():
         with card.bureau.transaction() as connection:
             person = card.bureau.people.find(connection, [CITIZEN])[CITIZEN]
-            return history.current_files(connection, [person])[person.id].inquiries
+            return builders.current_files(connection, [person])[person.id].inquiries
 
     for _ in range(3):
         assert refused(card) == "no_consent"
