@@ -163,6 +163,8 @@ def encode_file(file: File) -> bytes:
 
 def decode_file(data: bytes) -> File:
     """The file of bytes of any origin; FormatError for what no fold can have written."""
+    if len(data) > FILE_BYTES_MAX:
+        raise FormatError(f"a folded file of {len(data)} bytes is over the limit of {FILE_BYTES_MAX}")
     file = reopen_file(data)
     if _encode(file) != data:
         raise FormatError("a folded file is not in canonical form")
@@ -174,7 +176,7 @@ def reopen_file(data: bytes) -> File:
     """`decode_file` for bytes that `encode_file` wrote and nobody else could change: a third of the time.
 
     Only types are checked, and there is no limit of size: what was admitted must always be folded, or one crowded file
-    would stop every block. Intake keeps files from growing fast (`NAMES_PER_BATCH_MAX`).
+    would stop every block. The fold bounds what it keeps (`NAMES_MAX`, `GIVEN_MAX`, `INQUIRIES_MAX`).
     """
     try:
         return _decode(data)

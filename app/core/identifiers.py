@@ -21,7 +21,6 @@ from typing import Final
 from app.core.errors import FormatError
 
 SCHEMES: Final = ("cn", "uci")
-IDENTIFIER_CHARS_MAX: Final = 21
 
 _CN = re.compile(r"cn:([0-9]{6})([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{3})([0-9X])")
 _UCI = re.compile(r"uci:[1-9][0-9]{0,8}")

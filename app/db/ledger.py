@@ -164,13 +164,6 @@ def block_by_size(connection: Connection, tree_size: int) -> StoredBlock | None:
     return _block(connection.execute(_BLOCK + "WHERE tree_size = %s", (tree_size,), binary=True).fetchone())
 
 
-def blocks_after(connection: Connection, number: int, limit: int) -> list[StoredBlock]:
-    """Blocks with higher numbers, ascending."""
-    query = _BLOCK + "WHERE number > %s ORDER BY number LIMIT %s"
-    rows = connection.execute(query, (number, limit), binary=True).fetchall()
-    return [block for row in rows if (block := _block(row)) is not None]
-
-
 def publish(connection: Connection, block: int, checkpoint: str) -> None:
     """Let readers see a block; the checkpoint may by now carry cosignatures."""
     connection.execute("INSERT INTO publications (block, checkpoint) VALUES (%s, %s)", (block, checkpoint))

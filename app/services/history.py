@@ -62,14 +62,11 @@ def whole_history(connection: Connection, person: Person) -> list[tuple[int, eve
 
 def check(
     bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]
-) -> None:
-    """Refuse a batch that contradicts the ledger's past (R8, targets of repairs). Raises RuleError."""
-    problems = _check_first_delinquency(bureau, connection, furnisher, events)
-    problems += _check_targets(bureau, connection, furnisher, events)
-    if problems:
-        first = problems[0]
-        message = f"the batch is refused whole and nothing was stored ({first.rule}): {first.detail}"
-        raise RuleError(message, code="batch-refused", problems=tuple(problems[:10]))
+) -> list[LineProblem]:
+    """What in a batch contradicts the ledger's past (R8, targets of repairs)."""
+    return _check_first_delinquency(bureau, connection, furnisher, events) + _check_targets(
+        bureau, connection, furnisher, events
+    )
 
 
 def _check_first_delinquency(

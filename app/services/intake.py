@@ -96,7 +96,9 @@ def _admit(bureau: Bureau, file: batches.BatchFile) -> Admission:
         ends = [event.citizen for event in checked.events if isinstance(event, ACCESS_ENDS)]
         if ends:
             admission.lock_access(connection, ends)
-        history.check(bureau, connection, checked.file.header.furnisher, checked.events)
+        problems = history.check(bureau, connection, checked.file.header.furnisher, checked.events)
+        if problems:
+            raise refusal(problems)
         (receipt,) = store(bureau, connection, [checked])
         return Admission(receipt, fresh=True)
 

@@ -36,7 +36,7 @@ def scores(bureau: Bureau) -> Iterator[tuple[list[str], int]]:
             opened = account_state.decode(sealing.unseal(data_keys[account.citizen], account.sealed))
             score = orjson.loads(bytes(opened.score)).get("score")
             if score is not None:
-                yield list(folded.decode_file(bytes(opened.file)).accounts), score
+                yield list(folded.reopen_file(bytes(opened.file)).accounts), score
 
 
 def auc_of_scores(bureau: Bureau, defaulted: Mapping[str, bool]) -> float:

@@ -155,3 +155,15 @@ def test_a_repaired_file_says_so():
     file = fold_history([])
     file.repaired, file.disputed = True, 2
     assert encode_file(file) == b'{"disputed":2,"repaired":true}'
+
+
+def test_foreign_bytes_have_a_limit_and_our_own_have_none():
+    """What was admitted must be folded, whatever its size; what others send is refused beyond a size."""
+    from app.core.folded import Passkey
+
+    crowd = {f"{n:05d}": Passkey(added="2026-01-01", public_key="A" * 1000) for n in range(1_100)}
+    data = encode_file(File(passkeys=crowd))
+    assert len(data) > FILE_BYTES_MAX
+    assert encode_file(reopen_file(data)) == data
+    with pytest.raises(FormatError, match="over the limit"):
+        decode_file(data)
