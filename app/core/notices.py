@@ -22,7 +22,14 @@ from msgspec import Meta, Struct, field
 
 from app.core.errors import FormatError
 from app.core.event_base import INDEX_MAX, NONCE, Hash, Index, Name, Ref, Text
-from app.core.fields import format_b64url32, format_hex32, format_instant, parse_instant
+from app.core.fields import (
+    format_b64url32,
+    format_day,
+    format_hex32,
+    format_instant,
+    parse_day,
+    parse_instant,
+)
 from app.core.note import ED25519, Signer, Verifier, split
 
 if TYPE_CHECKING:
@@ -43,6 +50,9 @@ ROLES: Final[tuple[Role, ...]] = (
     "service",
     "bureau",
 )
+
+CardRole = Literal["champion", "challenger"]
+NO_REPORT: Final = bytes(32)
 
 # These are limits; how a vkey and a note are spelled is checked by Verifier.parse and note.split.
 Vkey = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -101,8 +111,12 @@ class KeyRevoked(Notice, frozen=True, kw_only=True, tag="key_revoked"):
 
 
 class ScorecardPublished(Notice, frozen=True, kw_only=True, tag="scorecard_published"):
+    """A card that blocks use (`champion`) or that is scored beside it (`challenger`), from a local day on."""
+
     scorecard: Hash
-    report: Hash | None = None
+    report: Hash
+    role: CardRole
+    from_: str = field(name="from")
 
 
 class WitnessPolicy(Notice, frozen=True, kw_only=True, tag="witness_policy"):
@@ -178,6 +192,8 @@ def _check_fields(notice: Notice) -> None:
         raise FormatError("`recovery` of a rotation is true when it is there")
     if isinstance(notice, AuditOpened) and notice.from_ > notice.to:
         raise FormatError("`from` of an audit is after `to`")
+    if isinstance(notice, ScorecardPublished):
+        parse_day(notice.from_)
 
 
 # ---- builders ----------------------------------------------------------------------------------------------
@@ -272,14 +288,18 @@ def key_revoked(verifier: Verifier, role: str, reason: str, time: dt.datetime) -
 
 
 def scorecard_published(
-    scorecard: bytes, time: dt.datetime, report: bytes | None = None
+    scorecard: bytes, role: CardRole, from_day: dt.date, time: dt.datetime, *, report: bytes = NO_REPORT
 ) -> ScorecardPublished:
-    """The hashes (32 bytes) of a scorecard's canonical bytes and of its validation report."""
-    return ScorecardPublished(
-        v=1,
-        time=format_instant(time),
-        scorecard=format_hex32(scorecard),
-        report=None if report is None else format_hex32(report),
+    """The hashes (32 bytes) of a scorecard's canonical bytes and of its validation report, and its use from a day on."""
+    return _checked(
+        ScorecardPublished(
+            v=1,
+            time=format_instant(time),
+            scorecard=format_hex32(scorecard),
+            report=format_hex32(report),
+            role=role,
+            from_=format_day(from_day),
+        )
     )
 
 

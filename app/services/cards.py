@@ -1,42 +1,188 @@
-"""Which scorecard is in force: the one that the newest `scorecard_published` notice names (R37).
+"""Scorecards in the ledger: publishing one, which is in force, and what readers see of them (R37).
 
-A card is a document in the database, known by its SHA-256. It is published by a notice before a block may use it, and
-a block names the card that its scores were made with.
+A card is a document in the database, known by its SHA-256, and so is its validation report. A notice publishes both in
+a role and from a day on; `app.core.governance` says which card blocks of that day use. Publishing only admits a notice,
+so it works while the sequencer runs, whose next block of that day or a later one scores everybody anew.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import orjson
+
 from app.core import fields, notices
-from app.core.errors import RefusedError
+from app.core.block import Block
+from app.core.errors import ConflictError, FormatError, NotFoundError, RefusedError, RuleError
+from app.core.governance import challenger_in_force, in_force
+from app.core.notices import NO_REPORT, ScorecardPublished
 from app.core.scorecard import parse_card
 from app.db import admission, ledger
+from app.services.bureau import admitted_notices
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
 
+    from app.core.notices import CardRole
     from app.db.session import Connection
+    from app.services.bureau import Bureau
+
+REPORT_BYTES_MAX = 4 << 20
 
 
-def publish_card(connection: Connection, document: bytes, now: dt.datetime) -> bytes:
-    """Store a card and admit the notice that publishes it; its hash. Raises FormatError for a bad card."""
-    parse_card(document)
-    digest = sha256(document).digest()
-    ledger.store_document(connection, digest, document)
-    admission.insert_notice(connection, notices.encode(notices.scorecard_published(digest, now)))
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What is published: a card's document, its role, the first day of its use, and its validation report, if any."""
+
+    document: bytes
+    role: CardRole
+    from_day: dt.date
+    report: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCard:
+    """One publication as readers see it. `index` is None until a block has taken the notice in."""
+
+    scorecard: str
+    name: str
+    role: CardRole
+    from_day: str
+    report: str | None
+    index: int | None
+    in_force: bool
+
+
+def publish_card(connection: Connection, publication: Publication, now: dt.datetime) -> bytes:
+    """Store the documents and admit the notice; the card's hash. Raises FormatError, RuleError, ConflictError."""
+    digest = parse_card(publication.document).hash
+    report = NO_REPORT if publication.report is None else _check_report(publication.report)
+    notice = notices.scorecard_published(digest, publication.role, publication.from_day, now, report=report)
+    admission.lock_out_admissions(connection)
+    _check_from(connection, notice)
+    ledger.store_document(connection, digest, publication.document)
+    if publication.report is not None:
+        ledger.store_document(connection, report, publication.report)
+    admission.insert_notice(connection, notices.encode(notice))
     return digest
 
 
-def card_in_force(connection: Connection, published: Iterable[notices.Notice]) -> tuple[bytes, bytes]:
-    """(hash, document) of the card that the last of these notices publishes. Raises RefusedError when there is none."""
-    digest = b""
-    for notice in published:
-        if isinstance(notice, notices.ScorecardPublished):
-            digest = fields.hex32(notice.scorecard)
+def _check_report(report: bytes) -> bytes:
+    if len(report) > REPORT_BYTES_MAX:
+        raise FormatError(f"a validation report has at most {REPORT_BYTES_MAX:,} bytes")
+    try:
+        content = orjson.loads(report)
+    except orjson.JSONDecodeError as error:
+        raise FormatError(f"the validation report is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise FormatError("the validation report is not a JSON object")
+    return sha256(report).digest()
+
+
+def _check_from(connection: Connection, notice: ScorecardPublished) -> None:
+    """No day that has its block already, and not the same again."""
+    newest = ledger.newest_block(connection)
+    day = fields.format_day(Block.parse(newest.entry).as_of) if newest else ""
+    if notice.from_ < day:
+        message = (
+            f"the newest block is of {day}, and the past is not scored again: `from` may be {day} or later"
+        )
+        raise RuleError(message, code="past-day")
+    standing = in_force(admitted_notices(connection), notice.from_, notice.role)
+    if standing is not None and (standing.from_, standing.scorecard) == (notice.from_, notice.scorecard):
+        message = f"this card is published as {notice.role} from {notice.from_} on already"
+        raise ConflictError(message, code="card-published")
+
+
+def card_in_force(
+    connection: Connection, placed: Iterable[tuple[int, notices.Notice]], day: dt.date
+) -> tuple[bytes, bytes]:
+    """(hash, document) of the card that a block of this day behind these notices uses. Raises RefusedError."""
+    published = in_force(placed, fields.format_day(day))
+    if published is None:
+        message = f"no scorecard is published for {day}, so no score can be made"
+        raise RefusedError(message, code="no-scorecard")
+    digest = fields.hex32(published.scorecard)
     document = ledger.document(connection, digest)
     if document is None:
-        raise RefusedError("no scorecard was published, so no score can be made", code="no-scorecard")
+        message = f"the scorecard {published.scorecard} is not stored: run `credence audit`"
+        raise RefusedError(message, code="no-scorecard")
     return digest, document
+
+
+# ---- what readers see
+
+
+def list_cards(bureau: Bureau) -> list[PublishedCard]:
+    """Every publication in admission order; in force is what the newest published block used, or was scored beside it."""
+    with bureau.transaction() as connection:
+        published = ledger.newest_publication(connection)
+        admitted = [
+            (index, notices.decode(payload)) for _, payload, index in admission.all_notices(connection)
+        ]
+        cards = [(index, n) for index, n in admitted if isinstance(n, ScorecardPublished)]
+        names = {n.scorecard: _name(ledger.document(connection, fields.hex32(n.scorecard))) for _, n in cards}
+    current: list[ScorecardPublished | None] = []
+    if published is not None:
+        block = published[0]
+        day = fields.format_day(Block.parse(block.entry).as_of)
+        placed = [(index, n) for index, n in cards if index is not None and index < block.tree_size]
+        current = [in_force(placed, day), challenger_in_force(placed, day)]
+    return [
+        PublishedCard(
+            scorecard=notice.scorecard,
+            name=names[notice.scorecard],
+            role=notice.role,
+            from_day=notice.from_,
+            report=None if fields.hex32(notice.report) == NO_REPORT else notice.report,
+            index=index,
+            in_force=any(notice is each for each in current),
+        )
+        for index, notice in cards
+    ]
+
+
+def _name(document: bytes | None) -> str:
+    try:
+        return parse_card(document or b"").name
+    except FormatError:  # a damaged row: the audit says so
+        return ""
+
+
+def published_document(bureau: Bureau, scorecard: str) -> bytes:
+    """The exact bytes of a published card. Raises NotFoundError."""
+    with bureau.transaction() as connection:
+        _publications(connection, scorecard)
+        return _document(connection, scorecard)
+
+
+def published_report(bureau: Bureau, scorecard: str) -> bytes:
+    """The exact bytes of the newest validation report that was published with a card. Raises NotFoundError."""
+    with bureau.transaction() as connection:
+        reports = [notice.report for notice in _publications(connection, scorecard)]
+        for report in reversed(reports):
+            if fields.hex32(report) != NO_REPORT:
+                return _document(connection, report)
+    message = f"no validation report was published with the scorecard {scorecard}"
+    raise NotFoundError(message, code="no-report")
+
+
+def _publications(connection: Connection, scorecard: str) -> list[ScorecardPublished]:
+    admitted = [notice for _, notice in admitted_notices(connection)]
+    found = [n for n in admitted if isinstance(n, ScorecardPublished) and n.scorecard == scorecard]
+    if not found:
+        message = f"no scorecard {scorecard!r} was published in this ledger"
+        raise NotFoundError(message, code="unknown-scorecard")
+    return found
+
+
+def _document(connection: Connection, digest: str) -> bytes:
+    document = ledger.document(connection, fields.hex32(digest))
+    if document is None:
+        raise NotFoundError(
+            f"the document {digest} is not stored: run `credence audit`", code="lost-document"
+        )
+    return document

@@ -7,6 +7,7 @@ existing keys are kept, and the notices go in together or not at all.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import secrets
 from dataclasses import dataclass
@@ -19,10 +20,9 @@ from app.core.vrf import VrfKey
 from app.db import admission, session
 from app.db.engine import database_url, make_engine
 from app.services.bureau import utc_now
-from app.services.cards import publish_card
+from app.services.cards import Publication, publish_card
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Mapping
 
     from app.services.home import Home
@@ -75,7 +75,9 @@ def found(
                 raise RefusedError(message, code="rolled-back")
             for notice in _first_notices(home, charter, now()):
                 admission.insert_notice(connection, notices.encode(notice))
-            publish_card(connection, expert_card().document, now())
+            card = expert_card().document
+            today = (now() + dt.timedelta(minutes=charter.utc_offset_minutes)).date()
+            publish_card(connection, Publication(card, "champion", today), now())
     finally:
         engine.dispose()
     return True

@@ -234,7 +234,7 @@ class Sequencer:
         draft = self._draft(memory, taken)
         with bureau.transaction() as connection:
             self._append(connection, memory, draft)
-            card_hash, card = card_in_force(connection, [n for _, n in memory.notices + draft.notices])
+            card_hash, card = card_in_force(connection, memory.notices + draft.notices, draft.day)
             shares = self._fold(connection, memory, draft, card_hash, card)
             leaves = {key: leaf for share in shares for key, leaf in share.leaves.items()}
             changed = memory.trie.update(leaves)

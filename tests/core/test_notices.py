@@ -24,8 +24,8 @@ ONE_OF_EACH = [
     notices.key_rotated(NEXT, "lender", ORIGIN, TIME, old=BANK),
     notices.key_rotated(NEXT, "bank", ORIGIN, TIME, old=None),
     notices.key_revoked(BANK.verifier, "lender", "lost at the fair", TIME),
-    notices.scorecard_published(b"\x01" * 32, TIME),
-    notices.scorecard_published(b"\x01" * 32, TIME, b"\x02" * 32),
+    notices.scorecard_published(b"\x01" * 32, "champion", TIME.date(), TIME),
+    notices.scorecard_published(b"\x01" * 32, "challenger", TIME.date(), TIME, report=b"\x02" * 32),
     notices.witness_policy(b"\x03" * 32, TIME),
     notices.audit_opened("2026-r-1", 0, 2**53 - 1, TIME),
     notices.erasure_done(17, TIME),
@@ -76,7 +76,7 @@ def test_what_possession_and_rotation_sign():
 @pytest.mark.parametrize("notice", ONE_OF_EACH, ids=lambda n: n.kind)
 def test_missing_unknown_and_null_fields(notice):
     fields = json.loads(notices.encode(notice))
-    optional = {"report", "signed_by_old", "recovery"} if notice.kind != "key_rotated" else set()
+    optional = {"signed_by_old", "recovery"} if notice.kind != "key_rotated" else set()
     for name in fields:
         if name not in optional:
             with pytest.raises(FormatError):
@@ -95,6 +95,7 @@ def test_missing_unknown_and_null_fields(notice):
         (0, {"vkey": BANK.verifier.encode()}), (0, {"vrf": "0" * 63}), (0, {"random": "A" * 42 + "B"}), (0, {"time": "2026-11-22"}),
         (1, {"role": "regulator"}), (1, {"name": "other.example"}), (1, {"vkey": Signer(BANK.name, b"B" * 32, note.COSIGNATURE_ED25519).verifier.encode()}),
         (2, {"recovery": True}), (2, {"recovery": False}), (3, {"recovery": False}), (4, {"reason": ""}), (4, {"reason": "a\tb"}), (5, {"scorecard": "0G" * 32}),
+        (5, {"role": "lender"}), (5, {"from": "2026-02-29"}), (6, {"from": "2026-1-01"}), (6, {"report": ""}),
         (8, {"case": ""}), (8, {"from": 2, "to": 1}), (8, {"to": 2**53}), (9, {"index": 2**53}),
     ],
 )  # fmt: skip

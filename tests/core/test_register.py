@@ -45,7 +45,7 @@ STORY = [
     (3, registered(STATE, "public_body")),
     (4, registered(BANK, "bank")),
     (7, rotated(NEXT, BANK)),
-    (8, notices.scorecard_published(bytes(32), TIME)),
+    (8, notices.scorecard_published(bytes(32), "champion", TIME.date(), TIME)),
     (9, revoked(NEXT)),
     (12, registered(THIRD)),
 ]

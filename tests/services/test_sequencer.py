@@ -239,7 +239,8 @@ def test_new_scorecard_scores_everybody_again_in_the_block_that_places_its_notic
     ledger.step()
     document = canon.decode_object(expert_card().document, bytes_max=1 << 20) | {"name": "Another card"}
     with ledger.bureau.transaction() as connection:
-        digest = cards.publish_card(connection, canon.encode(document), ledger.clock())
+        card = cards.Publication(canon.encode(document), "champion", ledger.bureau.local_day(ledger.clock()))
+        digest = cards.publish_card(connection, card, ledger.clock())
     ledger.admit(ledger.lender.batch([ledger.lender.statement("uci:1")]))
     ledger.step()
     assert block_at(ledger).scorecard == digest

@@ -453,6 +453,28 @@ def register_root(notices):
     return tree_root(sorted(canonical(record) for record in records))
 
 
+def cards_in_force(notices, as_of):
+    """(champion, challenger): the hashes of the cards in force for a block of a day behind [(log index, notice object)]."""
+    best = {"champion": ("", -1, None), "challenger": ("", -1, None)}
+    published = [(index, notice) for index, notice in notices if notice["notice"] == "scorecard_published"]
+    for index, notice in published:
+        need(notice["role"] in best, 0, "role of a scorecard")
+        unhex(notice["report"], 32)
+        day(notice["from"])
+        place = (notice["from"], index, unhex(notice["scorecard"], 32).hex())
+        if notice["from"] <= as_of:
+            best[notice["role"]] = max(best[notice["role"]], place, key=lambda known: known[:2])
+    from_day, at, challenger = best["challenger"]
+    promoted = any(
+        notice["role"] == "champion"
+        and notice["scorecard"] == challenger
+        and (from_day, at) < (notice["from"], index)
+        and notice["from"] <= as_of
+        for index, notice in published
+    )
+    return best["champion"][2], None if promoted else challenger
+
+
 # -- section 10: the score proof --------------------------------------------------------------------------------
 
 

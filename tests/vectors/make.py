@@ -20,6 +20,7 @@ from app.core.block import NO_PREVIOUS, Block
 from app.core.checkpoint import Checkpoint, cosign, sign_checkpoint
 from app.core.entries import batch_entry, event_entry, notice_entry
 from app.core.fields import format_b64url32
+from app.core.governance import challenger_in_force, in_force
 from app.core.merkle import LeafReader
 from app.core.note import COSIGNATURE_ED25519, ED25519, Signer
 from app.core.policy import Group, LogKey, Policy, Witness
@@ -144,7 +145,7 @@ def all_notices():
         notices.key_registered(SERVICE, "service", ORIGIN, at(-590)),
         notices.key_registered(LENDER, "lender", ORIGIN, at(-580)),
         notices.key_registered(LENDER, "bank", ORIGIN, at(-570)),
-        notices.scorecard_published(SCORECARD, at(-560)),
+        notices.scorecard_published(SCORECARD, "champion", at(-560).date(), at(-560)),
         notices.witness_policy(hashlib.sha256(POLICY_WITNESSED).digest(), at(-550)),
         notices.key_rotated(LENDER_2, "bank", ORIGIN, at(-540), old=LENDER),
         notices.key_revoked(LENDER_2.verifier, "bank", "the laptop was lost", at(-530)),
@@ -708,6 +709,43 @@ def notices_file():
     return {"notices": rows}
 
 
+# -- scorecards in force ----------------------------------------------------------------------------------------
+
+PUBLISHED = [  # (log index, scorecard, role, from)
+    (3, "A", "champion", "2026-01-01"), (20, "B", "challenger", "2026-03-01"), (30, "C", "champion", "2026-06-01"),
+    (31, "D", "champion", "2026-06-01"), (40, "B", "champion", "2026-04-01"), (50, "A", "champion", "2026-03-31"),
+    (60, "E", "challenger", "2026-06-01"), (70, "B", "champion", "2026-06-02"),
+]  # fmt: skip
+
+
+def scorecards_file():
+    """Notices that publish cards, and for days and places in the log the champion and the challenger in force."""
+    placed = []
+    for index, name, role, from_day in PUBLISHED:
+        card, first = seed(f"card {name}"), dt.date.fromisoformat(from_day)
+        placed.append((index, notices.scorecard_published(card, role, first, at(-560))))
+    days = sorted({day for _, _, _, first in PUBLISHED for day in (first, before(first))})
+    cases = []
+    for size in [0, *(index + 1 for index, _ in placed)]:
+        for day in days:
+            there = [(index, notice) for index, notice in placed if index < size]
+            champion, challenger = in_force(there, day), challenger_in_force(there, day)
+            cases.append(
+                {
+                    "behind": size,
+                    "as_of": day,
+                    "champion": champion and champion.scorecard,
+                    "challenger": challenger and challenger.scorecard,
+                }
+            )
+    rows = [{"index": index, "entry_hex": notice_entry(notices.encode(n)).hex()} for index, n in placed]
+    return {"notices": rows, "cases": cases}
+
+
+def before(day):
+    return (dt.date.fromisoformat(day) - dt.timedelta(days=1)).isoformat()
+
+
 def account_file():
     rows = []
     for citizen in CITIZENS:
@@ -789,6 +827,7 @@ FILES = {
     "citizen-key.json": citizen_file,
     "batch.json": batch_file,
     "notices.json": notices_file,
+    "scorecards.json": scorecards_file,
     "account.json": account_file,
     "trie.json": trie_file,
     "log.json": log_file,

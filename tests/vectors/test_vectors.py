@@ -147,6 +147,19 @@ def test_notices_and_the_root_of_the_register():
     assert ours.root().hex() == row["keys"]
 
 
+def test_scorecards_in_force():
+    data = vectors("scorecards.json")
+    placed = []
+    for row in data["notices"]:
+        entry = bytes.fromhex(row["entry_hex"])
+        assert entry[0] == 4
+        placed.append((row["index"], independent.read_canonical(entry[1:])))
+    for case in data["cases"]:
+        there = [(index, notice) for index, notice in placed if index < case["behind"]]
+        found = independent.cards_in_force(there, case["as_of"])
+        assert found == (case["champion"], case["challenger"]), case
+
+
 def test_possession_and_rotation_are_signed():
     rows = [json.loads(bytes.fromhex(row["entry_hex"])[1:]) for row in vectors("notices.json")["notices"]]
     origin, keys = rows[0]["origin"], {}

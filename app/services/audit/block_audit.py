@@ -14,6 +14,7 @@ from msgspec import Struct
 from app.core import checkpoint, fields
 from app.core.block import NO_PREVIOUS, Block
 from app.core.errors import CredenceError
+from app.core.governance import in_force
 from app.core.note import split
 from app.core.profiles import PROFILES, rules_hash
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from app.core.note import Verifier
-    from app.core.notices import Genesis
+    from app.core.notices import Genesis, ScorecardPublished
 
 
 class BlockFacts(Struct, frozen=True):
@@ -40,7 +41,7 @@ class Expected(Struct, frozen=True):
     genesis: Genesis
     before: Block | None
     keys: bytes
-    scorecard: bytes
+    cards: Sequence[tuple[int, ScorecardPublished]]
 
 
 def read_entry(candidates: Sequence[bytes], number: int) -> Block | None:
@@ -71,12 +72,28 @@ def check_fields(block: Block, number: int, expected: Expected) -> list[str]:
         ("as_of", block.as_of, max(day, before.as_of) if before else day),
         ("keys", block.keys, expected.keys),
         ("rules", block.rules, rules_hash(PROFILES[genesis.profile])),
-        ("scorecard", block.scorecard, expected.scorecard),
         ("vrf", block.vrf.hex(), genesis.vrf),
     ):
         if said != should:
             problems.append(f"{name} is {shown(said)}, and {shown(should)} by the replay")
-    return problems
+    return problems + _check_card(block, expected.cards)
+
+
+def _check_card(block: Block, cards: Sequence[tuple[int, ScorecardPublished]]) -> list[str]:
+    """The block used the card that was in force (R37)."""
+    day, used = fields.format_day(block.as_of), block.scorecard.hex()
+    wanted = in_force(cards, day)
+    if wanted is not None and wanted.scorecard == used:
+        return []
+    days = [card.from_ for _, card in cards if card.scorecard == used and card.role == "champion"]
+    if not days:
+        why = "no notice before the block publishes it as champion"
+    elif min(days) > day:
+        why = f"it is published from {min(days)} on, and the block is of {day}"
+    else:
+        why = "another one has taken its place"
+    should = "none" if wanted is None else f"{wanted.scorecard}, from {wanted.from_} on"
+    return [f"scorecard is {used}: {why}; in force is {should} (R37)"]
 
 
 def facts_of(block: Block | None, number: int, before: BlockFacts | None) -> BlockFacts:

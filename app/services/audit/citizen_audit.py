@@ -6,9 +6,10 @@ come out, so that pages of citizens can be replayed by as many processes as ther
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from functools import partial
 from hashlib import sha256
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -59,6 +60,9 @@ class CitizenReplay:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.days = [block.day for block in facts.blocks]
+        self.switches = [
+            after.number for before, after in pairwise(facts.blocks) if before.scorecard != after.scorecard
+        ]
         self.cards: dict[bytes, Card | None] = {}
         self.findings: list[Finding] = []
         self.leaves: list[tuple[int, bytes, bytes]] = []
@@ -176,11 +180,10 @@ class CitizenReplay:
             by_block.setdefault(block, []).append(event)
         waiting = sorted(by_block)
         state: account_state.AccountState | None = None
-        until = ""
+        number, until = -1, ""
         found, leaves = len(self.findings), len(self.leaves)
         while True:
-            aged = bisect_left(self.days, until) if until else len(self.days)
-            number = min(waiting[0] if waiting else len(self.days), aged)
+            number = min(waiting[0] if waiting else len(self.days), self._again(number, until))
             if number >= len(self.days):
                 break
             if waiting and waiting[0] == number:
@@ -201,6 +204,14 @@ class CitizenReplay:
             )
         return True
 
+    def _again(self, written: int, until: str) -> int:
+        """The block that has to score an account again without news: its `until` has come, or the scorecard changed."""
+        if not until:
+            return len(self.days)
+        switch = bisect_right(self.switches, written)
+        switched = self.switches[switch] if switch < len(self.switches) else len(self.days)
+        return min(bisect_left(self.days, until), switched)
+
     def _compare(
         self,
         record: CitizenRecord,
@@ -211,7 +222,8 @@ class CitizenReplay:
     ) -> None:
         place = f"citizen {record.id} block {block}"
         if version is None:
-            self._found("accounts", place, "this version is missing")
+            switched = "; its scorecard is new, so every account is scored again" * (block in self.switches)
+            self._found("accounts", place, f"this version is missing{switched}")
             return
         if version.state is None:
             self._found("account_bodies", place, version.why)

@@ -1,4 +1,4 @@
-"""What the ledger has declared so far, as the replay goes through its notices: keys, scorecard, witnesses; and documents.
+"""What the ledger has declared so far, as the replay goes through its notices: keys, scorecards, witnesses; and documents.
 
 A problem is a pair (table, sentence); the caller knows the place.
 """
@@ -12,6 +12,7 @@ from app.core import fields, notices
 from app.core.errors import CredenceError
 from app.core.policy import Policy
 from app.core.register import Register
+from app.core.scorecard import parse_card
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class Declared:
-    """The key register, the scorecard in force (its hash), the witnesses of published policies, the documents by hash."""
+    """The key register, the notices that publish scorecards, the witnesses of published policies, the documents by hash."""
 
     def __init__(self, source: Source, genesis: notices.Genesis, witnesses: Iterable[Verifier]) -> None:
         self.register = Register("", -1, {})
-        self.scorecard = b""
+        self.cards: list[tuple[int, notices.ScorecardPublished]] = []
         self.witnesses = set(witnesses)
         self.documents: dict[bytes, bytes] = {}
         self.damaged: set[bytes] = set()
@@ -41,8 +42,9 @@ class Declared:
         except CredenceError as error:
             return "notices", error.detail
         if isinstance(notice, notices.ScorecardPublished):
-            self.scorecard = fields.hex32(notice.scorecard)
-        elif isinstance(notice, notices.WitnessPolicy):
+            self.cards.append((index, notice))
+            return self._check_card(notice)
+        if isinstance(notice, notices.WitnessPolicy):
             try:
                 policy = Policy.parse(self.document(fields.hex32(notice.policy)) or b"")
             except CredenceError as error:
@@ -50,6 +52,17 @@ class Declared:
             self.witnesses |= {witness.verifier for witness in policy.witnesses}
         elif isinstance(notice, notices.Genesis) and notice != self._genesis:
             return "notices", "the genesis is not the one that this audit goes by"
+        return None
+
+    def _check_card(self, notice: notices.ScorecardPublished) -> tuple[str, str] | None:
+        """Whatever a notice publishes can be read (R37)."""
+        try:
+            parse_card(self.document(fields.hex32(notice.scorecard)) or b"")
+        except CredenceError as error:
+            return "notices", f"the scorecard {notice.scorecard} that it publishes: {error.detail}"
+        report = fields.hex32(notice.report)
+        if report != notices.NO_REPORT and self.document(report) is None:
+            return "notices", f"the validation report {notice.report} that it publishes is not stored"
         return None
 
     def document(self, digest: bytes) -> bytes | None:

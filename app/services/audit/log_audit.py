@@ -299,7 +299,7 @@ class LogReplay:
             self._found("blocks", place, "neither its row nor the log holds a block")
         else:
             expected = Expected(
-                self.genesis, self._before, self._declared.register.root(), self._declared.scorecard
+                self.genesis, self._before, self._declared.register.root(), self._declared.cards
             )
             for problem in block_audit.check_fields(block, number, expected):
                 self._found("blocks", place, problem)
