@@ -15,6 +15,11 @@ Repairs are the exception. A correction, a retraction and a dispute change what 
     target retracted             left out for good; a retracted correction gives way to the one before it
     target with an open dispute  left out until the dispute is closed; it may be opened again
 
+An open dispute takes away what the item can do to the citizen (R23), and no more. What can only help stays in the
+file: a payment, an on-time report, a settlement. To leave those out would punish whoever asks: the debt whose
+day of settlement is disputed would stand as open, and two late months beside a disputed on-time one as one
+long delinquency.
+
 Of several corrections of one event the last in the log stands. What such a history folds to takes further
 events one at a time again.
 
@@ -101,8 +106,8 @@ def touches_repair(event: Event) -> bool:
 def fold_history(events: Iterable[tuple[int, Event]]) -> File:
     """The file of a citizen's whole history, repairs applied.
 
-    `repaired` is set when there was a repair, `disputed` counts the events that an open dispute leaves out. A
-    correction whose fields do not make an event of the target's type is left out: admission refuses it.
+    `repaired` is set when there was a repair, `disputed` counts the events with an open dispute. A correction
+    whose fields do not make an event of the target's type is left out: admission refuses it.
     """
     history = sorted(events, key=lambda item: item[0])
     by_index = dict(history)
@@ -118,14 +123,15 @@ def fold_history(events: Iterable[tuple[int, Event]]) -> File:
             disputed.add(_item(by_index, event.target))
         elif isinstance(event, et.DisputeClosed):
             disputed.discard(_item(by_index, event.target))
-    left_out = (disputed - void) & by_index.keys()
-    standing = (
+    in_dispute = (disputed - void) & by_index.keys()
+    standing = [
         (index, _corrected(event, corrections.get(index)))
         for index, event in history
-        if index not in void and index not in left_out and not touches_repair(event)
-    )
+        if index not in void and not touches_repair(event)
+    ]
+    counting = [item for item in standing if item[0] not in in_dispute or _only_helps(item[1])]
     repaired = any(touches_repair(event) for _, event in history)
-    return fold_owned(File(disputed=len(left_out), repaired=repaired), standing)
+    return fold_owned(File(disputed=len(in_dispute), repaired=repaired), counting)
 
 
 def _retracted(history: list[tuple[int, Event]]) -> set[int]:
@@ -147,6 +153,20 @@ def _corrected(event: Event, correction: et.Correction | None) -> Event:
         return decode_corrected(event, correction)
     except CredenceError:
         return event
+
+
+_SETTLEMENTS: Final = (
+    et.ArrearsPaid,
+    et.CollectionSettled,
+    et.CourtDebtSettled,
+    et.InsolvencyDischarged,
+    et.Payment,
+)
+
+
+def _only_helps(event: Event) -> bool:
+    """Whether no file gets a lower score by this event: it stays while it is disputed."""
+    return isinstance(event, _SETTLEMENTS) or getattr(event, "status", None) == "on_time"
 
 
 # ---- accounts

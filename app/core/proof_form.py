@@ -69,7 +69,7 @@ class ScoreValue:
     """The `score` disclosure. Exactly one of `score` (300 to 850) and `insufficient` (why not) says
     something.
 
-    It holds for as_of <= day < until, unless new events come in. `disputed` items were left out of it.
+    It holds for as_of <= day < until, unless new events come in. `disputed` items cannot lower it.
     """
 
     as_of: dt.date

@@ -71,8 +71,8 @@ def _proved_en(v: Verified) -> list[str]:
         f"It was worked out on {v.as_of}. If nothing new is reported, it stands through {_last_day(v)}.",
     ]
     if v.disputed:
-        items = "1 disputed item was" if v.disputed == 1 else f"{v.disputed} disputed items were"
-        said.append(f"{items} left out of it.")
+        items = "1 item is" if v.disputed == 1 else f"{v.disputed} items are"
+        said.append(f"{items} in dispute and cannot lower it.")
     if v.receipt is not None and v.score is not None:
         said.append(
             f"The base of {v.receipt.base} and the points of {len(v.receipt.criteria)} criteria add up to "
@@ -152,7 +152,7 @@ def _proved_zh(v: Verified) -> list[str]:
         f"该结果计算于 {v.as_of}；若无新的上报，有效至 {_last_day(v)}（含当日）。",
     ]
     if v.disputed:
-        said.append(f"有 {v.disputed} 项异议中的记录未计入。")
+        said.append(f"有 {v.disputed} 项记录处于异议中，不作不利计算。")
     if v.receipt is not None and v.score is not None:
         said.append(f"基础分 {v.receipt.base} 与 {len(v.receipt.criteria)} 项指标得分之和恰好等于该信用分。")
         if v.receipt.reasons:

@@ -57,7 +57,7 @@ assert len(_BEFORE_REVOLVING) + 2 + len(_AFTER_REVOLVING) == len(CRITERIA)
 
 
 class Flags(Struct, frozen=True):
-    """The disclosure `flags`: what a reader of the file is warned of. `disputed` counts what was left out."""
+    """The disclosure `flags`: what a reader of the file is warned of. `disputed` counts open disputes."""
 
     disputed: int
     frozen: bool

@@ -27,11 +27,19 @@ UNPLACED_INDEX = 2**52
 """Stands for the log index of events that no block holds yet; they come after all that have one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Current:
+    """A file with everything admitted since it was written; `mended` when a repair waits that the next block applies."""
+
+    file: folded.File
+    mended: bool = False
+
+
 def brought_up_to_date(
     connection: Connection,
     persons: Mapping[int, Person],
     written: Mapping[int, tuple[int, account_state.AccountState | None]],
-) -> dict[int, folded.File]:
+) -> dict[int, Current]:
     """The files of accounts as written at a block (-1 and None for none), with everything admitted since."""
     files = {
         citizen: folded.File() if opened is None else folded.reopen_file(bytes(opened.file))
@@ -43,12 +51,12 @@ def brought_up_to_date(
         if row.sealed is not None:
             line = sealing.unseal(persons[row.citizen].data_key, row.sealed)
             waiting[row.citizen].append((UNPLACED_INDEX + number, event_formats.decode_stored(line)))
+    current = {citizen: Current(file) for citizen, file in files.items()}
     for citizen, events in waiting.items():
-        # a repair changes the score at the next block; access and first delinquency do not wait for it
-        files[citizen] = fold.fold(
-            files[citizen], [pair for pair in events if not fold.touches_repair(pair[1])]
-        )
-    return files
+        # a repair changes the score at the next block; access does not wait for it
+        plain = [pair for pair in events if not fold.touches_repair(pair[1])]
+        current[citizen] = Current(fold.fold(files[citizen], plain), mended=len(plain) < len(events))
+    return current
 
 
 def whole_history(connection: Connection, person: Person) -> list[tuple[int, event_formats.Event]]:

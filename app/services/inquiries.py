@@ -58,7 +58,7 @@ class ConsentError(CredenceError):
 
 
 class NotYetError(CredenceError):
-    """The citizen's file is admitted, but no block holds it yet."""
+    """The citizen's file, or its repair, is admitted, but no block holds it yet."""
 
     code = "not-yet"
     retry_after_s = RETRY_AFTER_S
@@ -77,7 +77,8 @@ class Answer:
 def inquire(bureau: Bureau, body: bytes) -> Answer:
     """Answer a signed batch of exactly one `inquiry`.
 
-    Raises what `intake.admit` raises, ConsentError when the look is refused, NotYetError while the citizen is in no block.
+    Raises what `intake.admit` raises, ConsentError when the look is refused, NotYetError while the citizen, or a repair
+    of their file, is in no block.
     """
     file = batches.parse_batch(body)
     try:
@@ -107,7 +108,8 @@ def _first(bureau: Bureau, connection: Connection, checked: intake.CheckedBatch)
     admission.lock_access(connection, [event.citizen])
     person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
     number, version = (-1, None) if person is None else proofs.newest_version(connection, person)
-    reason = _reason_to_refuse(bureau, connection, person, version, event)
+    current = _current(connection, person, version)
+    reason = access.reason_to_refuse(current.file, event, bureau.today())
     if reason is not None:
         reply = _refusal(bureau, checked.file, event, reason)
         receipts = intake.store(bureau, connection, [checked, reply])
@@ -115,6 +117,8 @@ def _first(bureau: Bureau, connection: Connection, checked: intake.CheckedBatch)
     assert person is not None, "no consent without a file"
     if version is None:
         raise NotYetError("the citizen's file is admitted and will be in the next block: ask again")
+    if current.mended:  # R23: what is disputed, or was wrong, is in no answer from its receipt on
+        raise NotYetError("the citizen's file is being mended and will be in the next block: ask again")
     proof = proofs.build(
         connection, person, proofs.snapshot(bureau, connection, number), version, proofs.SHOWN_TO_BANKS
     )
@@ -145,18 +149,14 @@ def _the_inquiry(events: Sequence[event_formats.Event]) -> types.Inquiry:
     return event
 
 
-def _reason_to_refuse(
-    bureau: Bureau,
-    connection: Connection,
-    person: Person | None,
-    version: tuple[int, AccountState] | None,
-    event: types.Inquiry,
-) -> access.Reason | None:
-    file = File()  # who has no file is refused for the same reasons, so that nobody learns of it
-    if person is not None:
-        written = {person.id: version or (-1, None)}
-        file = history.brought_up_to_date(connection, {person.id: person}, written)[person.id]
-    return access.reason_to_refuse(file, event, bureau.today())
+def _current(
+    connection: Connection, person: Person | None, version: tuple[int, AccountState] | None
+) -> history.Current:
+    """The file as of this second; who has none is refused for the same reasons, so that nobody learns of it."""
+    if person is None:
+        return history.Current(File())
+    written = {person.id: version or (-1, None)}
+    return history.brought_up_to_date(connection, {person.id: person}, written)[person.id]
 
 
 def _said(state: AccountState) -> dict[str, Any]:
@@ -229,7 +229,7 @@ def _again(
         return ConsentError(access.REASONS[reason], reason=reason, receipt=refused[1])
     assert answered is not None
     version = proofs.newest_version(connection, person)[1]
-    ended = _reason_to_refuse(bureau, connection, person, version, event)
+    ended = access.reason_to_refuse(_current(connection, person, version).file, event, bureau.today())
     if ended is not None:
         (reply_receipt,) = intake.store(bureau, connection, [_refusal(bureau, file, event, ended)])
         return ConsentError(access.REASONS[ended], reason=ended, receipt=reply_receipt)

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 BLOCK_WITHIN_S = 3600
 """What a receipt promises: the batch is in a block by then. The sequencer needs a second or two."""
 
-ACCESS_ENDS = (event_formats.ConsentWithdrawn, event_formats.Freeze)
+ACCESS_ENDS = (event_formats.ConsentWithdrawn, event_formats.DisputeOpened, event_formats.Freeze)
+"""What counts from its receipt on (R17, R18, R23): no answer is being made meanwhile."""
 PROBLEMS_MAX = 10
 NAMES_PER_BATCH_MAX = 200
 NOTE_LINE, FIRST_EVENT_LINE = 1, 2

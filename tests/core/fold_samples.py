@@ -4,7 +4,9 @@ from datetime import date, timedelta
 
 from hypothesis import strategies as st
 
+from app.core import canon
 from app.core import event_types as et
+from app.core.events import encode_event
 from app.core.fold import fold
 from app.core.folded import File
 from app.core.months import month_of
@@ -13,6 +15,7 @@ from app.core.score import score_file
 from app.core.scorecard import CRITERIA, expert_card
 
 CARD = expert_card()
+CARDS = (CARD,)  # whatever holds for a card holds for each of these
 TODAY = "2026-11-22"
 NOW = month_of(TODAY)
 NOTICE = {"notified_on": "1990-01-01", "notified_by": "letter"}
@@ -115,6 +118,43 @@ def bin_of(criterion, events, day=TODAY, profile=CN):
 
 def next_day(day, days=1):
     return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+
+
+# ---- repairs
+# --------------------------------------------------------------------------------------------------
+
+
+def correction(target, event, **changes):
+    fields = canon.decode(encode_event(event))
+    for name in ("v", "ledger", "furnisher", "id", "type", "citizen", "nonce"):
+        del fields[name]
+    fields |= changes
+    return make(et.Correction, fields["day"], target=target, fields=fields)
+
+
+def dispute(target, day="2026-11-20"):
+    return make(et.DisputeOpened, day, target=target, ground="wrong_status", **PAPER)
+
+
+def undisputed(target, day="2026-11-21"):
+    return make(et.DisputeClosed, day, target=target, outcome="upheld", reason="It was so.")
+
+
+def retraction(target, day="2026-11-20"):
+    return make(et.Retraction, day, target=target, reason="reported_in_error")
+
+
+def only_helps(event):
+    """What stays in the file while it is disputed (formats.md, section 8), by the names of the types."""
+    kind = type(event).__struct_config__.tag
+    stays = {
+        "payment",
+        "court_debt_settled",
+        "insolvency_discharged",
+        "arrears_paid",
+        "collection_settled",
+    }
+    return kind in stays or (kind in {"status", "rent", "utility", "telecom"} and event.status == "on_time")
 
 
 # ---- histories

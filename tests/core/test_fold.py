@@ -13,27 +13,30 @@ from app.core.folded import File, InquiryEntry, Late, Paid, Statement, encode_fi
 from app.core.months import month_of
 from tests.core.event_samples import COMMON, TYPES
 from tests.core.fold_samples import (
-    PAPER,
     STATUSES,
     TODAY,
     ago,
     closed,
+    correction,
     days,
+    dispute,
     file_of,
     freeze,
     histories,
     inquiry,
-    make,
+    only_helps,
     opened,
     payment,
     placed,
     records,
     rent,
+    retraction,
     scored,
     settled,
     statement,
     status,
     thaw,
+    undisputed,
 )
 
 
@@ -274,32 +277,6 @@ def test_codes_are_the_worst_of_each_of_the_newest_120_months(items, rng):
 # ---- repairs
 
 
-def correction(target, event, **changes):
-    fields = canon.decode(encode(event))
-    for name in ("v", "ledger", "furnisher", "id", "type", "citizen", "nonce"):
-        del fields[name]
-    fields |= changes
-    return make(et.Correction, fields["day"], target=target, fields=fields)
-
-
-def encode(event):
-    from app.core.events import encode_event
-
-    return encode_event(event)
-
-
-def dispute(target, day="2026-11-20"):
-    return make(et.DisputeOpened, day, target=target, ground="wrong_status", **PAPER)
-
-
-def undisputed(target, day="2026-11-21"):
-    return make(et.DisputeClosed, day, target=target, outcome="upheld", reason="It was so.")
-
-
-def retraction(target, day="2026-11-20"):
-    return make(et.Retraction, day, target=target, reason="reported_in_error")
-
-
 GOOD = [opened("2025-01-01", opened_on="2025-01-01"), statement("2026-10-31", 500), status("2026-10-31")]
 
 
@@ -342,6 +319,24 @@ def test_a_correction_that_makes_no_event_is_left_out():
     assert as_if(enumerate(history)) == file_of(*GOOD)
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        payment("2026-10-31", 900),
+        status("2026-09-30"),
+        rent("2026-09-30"),
+        settled(et.CollectionSettled, "2026-09-30"),
+        settled(et.CourtDebtSettled, "2026-09-30"),
+        settled(et.ArrearsPaid, "2026-09-30"),
+        settled(et.InsolvencyDischarged, "2026-09-30"),
+    ],
+)
+def test_what_can_only_help_stays_while_it_is_disputed_r23(event):
+    history = [*GOOD, event, dispute(3)]
+    assert as_if(enumerate(history)) == file_of(*GOOD, event)
+    assert fold_history(enumerate(history)).disputed == 1
+
+
 def test_an_open_dispute_leaves_its_event_out_and_counts_it_r23():
     late = status("2026-09-30", "late_90")
     history = [*GOOD, late, dispute(3)]
@@ -376,7 +371,12 @@ def test_after_repairs_the_file_is_that_of_a_history_that_was_right_from_the_sta
     repairs = [
         (1000 + index, data.draw(st.sampled_from([retraction(index), dispute(index)]))) for index in gone
     ]
-    right = [item for item in history if item[0] not in gone]
+    kept = {event.target for _, event in repairs if type(event) is et.DisputeOpened}
+    right = [
+        (index, event)
+        for index, event in history
+        if index not in gone or (index in kept and only_helps(event))
+    ]
     assert as_if(data.draw(st.permutations(history + repairs))) == fold(File(), right)
 
 

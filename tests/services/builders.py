@@ -213,4 +213,5 @@ def current_files(connection, persons):
         if loaded.sealed is not None:
             opened = account_state.decode(sealing.unseal(by_id[loaded.citizen].data_key, loaded.sealed))
         written[loaded.citizen] = (-1 if loaded.block is None else loaded.block, opened)
-    return history.brought_up_to_date(connection, by_id, written)
+    current = history.brought_up_to_date(connection, by_id, written)
+    return {citizen: each.file for citizen, each in current.items()}

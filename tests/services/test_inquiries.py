@@ -15,6 +15,7 @@ from app.core.errors import FormatError, RuleError, SignatureError
 from app.core.note import Signer
 from app.core.policy import LogKey, Policy
 from app.core.receipt import Receipt
+from app.services import history
 from app.services.inquiries import ConsentError, NotYetError, inquire
 from app.services.intake import admit
 from app.services.links import create_link, open_link, session_citizen
@@ -387,3 +388,44 @@ def test_a_refused_inquiry_never_costs_points(card):
     ask(card, **{"class": "mortgage"})
     card.settle()
     assert [entry.class_ for entry in inquiries_counted()] == ["mortgage"]
+
+
+# ---- repairs that wait for their block
+# --------------------------------------------------------------------------------------------------------
+
+
+def test_r23_from_the_receipt_of_a_dispute_on_no_answer_counts_the_item(ledger):
+    """The dispute is in no block yet: the bank is told to ask again, and nothing of it is recorded."""
+    ledger.admit(ledger.lender.batch(ledger.lender.card_history(CITIZEN, late_ago=3)))
+    ledger.step()
+    consent(ledger)
+    before = ask(ledger).answer["score"]
+    ledger.step()
+    with ledger.bureau.transaction() as connection:
+        person = ledger.bureau.people.find(connection, [CITIZEN])[CITIZEN]
+        target = next(i for i, e in history.whole_history(connection, person) if e.negative)
+    say(ledger, "dispute_opened", target=target, ground="not_mine")
+    waiting = ledger.waiting()
+    with pytest.raises(NotYetError):
+        ask(ledger)
+    assert ledger.waiting() == waiting, "the question was not stored either"
+    assert refused(ledger, purpose="collection") == "wrong_purpose", "who may not look learns nothing of it"
+    ledger.step()
+    answer = ask(ledger)
+    assert answer.answer["score"] > before
+    (value,) = [each[2] for each in json.loads(answer.proof)["disclosures"] if each[1] == "score"]
+    assert value["disputed"] == 1
+
+
+def test_r27_from_the_receipt_of_a_retraction_on_no_answer_counts_the_item(card):
+    consent(card)
+    card.step()
+    with card.bureau.transaction() as connection:
+        person = card.bureau.people.find(connection, [CITIZEN])[CITIZEN]
+        target = history.whole_history(connection, person)[1][0]
+    line = card.lender.event("retraction", CITIZEN, target=target, reason="reported_in_error")
+    card.admit(card.lender.batch([line]))
+    with pytest.raises(NotYetError):
+        ask(card)
+    card.step()
+    assert ask(card).proof
