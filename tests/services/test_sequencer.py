@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import text
 
-from app.core import canon, merkle, notices, sealing
+from app.core import merkle, notices, sealing
 from app.core.batch import parse_batch
 from app.core.block import NO_PREVIOUS, Block
 from app.core.entries import batch_entry, event_entry
@@ -22,12 +22,12 @@ from app.core.trie_store import Trie
 from app.db import admission, session, state
 from app.db import ledger as log_rows
 from app.db.engine import make_engine
-from app.services import cards, folding, intake, public_log, publishing
+from app.services import folding, intake, public_log, publishing
 from app.services import sequencer as module
 from app.services.home import Home
 from app.services.register import register_key, revoke_key
 from tests.services import replay
-from tests.services.builders import LENDER, ORIGIN, UTILITY, Desk
+from tests.services.builders import LENDER, ORIGIN, UTILITY, Desk, card
 
 # ---- what stands in a block
 
@@ -237,13 +237,10 @@ def test_account_that_ages_and_has_news_in_one_block_is_written_once(ledger, clo
 def test_new_scorecard_scores_everybody_again_in_the_block_that_places_its_notice(ledger):
     ledger.report(3)
     ledger.step()
-    document = canon.decode_object(expert_card().document, bytes_max=1 << 20) | {"name": "Another card"}
-    with ledger.bureau.transaction() as connection:
-        card = cards.Publication(canon.encode(document), "champion", ledger.bureau.local_day(ledger.clock()))
-        digest = cards.publish_card(connection, card, ledger.clock())
+    digest = ledger.publish(card("Another card"))
     ledger.admit(ledger.lender.batch([ledger.lender.statement("uci:1")]))
     ledger.step()
-    assert block_at(ledger).scorecard == digest
+    assert block_at(ledger).scorecard.hex() == digest
     assert [row[0] for row in replay.Rows(ledger.url).accounts] == [0, 0, 0, 1, 1, 1]
     replay.check(ledger.url, ledger.home)
     assert not ledger.step(), "and that was it"
