@@ -4,7 +4,8 @@ Three kinds of table, and what may be done to each:
 
 - *append-only*, the ledger: INSERT and SELECT only; UPDATE, DELETE and TRUNCATE are refused by trigger and by role;
 - *sealed*, what is personal (`event_bodies`, `account_bodies`, `citizen_keys`): only the retention role may delete;
-- *working*, what can be rebuilt or is of the moment (`log_edge`, `links`, `sessions`, `audits`).
+- *working*, what can be rebuilt or is of the moment (`log_edge`, `links`, `sessions`, `audits`,
+  `challenger_scores`).
 
 The unit of work is the batch: an event is known by (`batch`, `position`), and `placements.first_index + 1 + position` is
 its log index, so that sequencing writes one row a batch and none an event.
@@ -145,8 +146,17 @@ audits = _table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
+# What a challenger card makes of an account version; sealed under the citizen's data key, and no part of the ledger.
+challenger_scores = _table(
+    "challenger_scores",
+    _bytes("scorecard", primary_key=True),
+    _big("citizen", primary_key=True),
+    _big("block"),
+    _bytes("sealed"),
+)
+
 APPEND_ONLY = (
     batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, documents, accounts, trie_tiles,
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
-WORKING = (log_edge, links, sessions, audits)
+WORKING = (log_edge, links, sessions, audits, challenger_scores)
