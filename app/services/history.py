@@ -7,16 +7,16 @@ withdrawn consent or a freeze counts from the moment its receipt was given, with
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.core import account_state, episodes, fold, folded, sealing
+from app.core import account_state, fold, folded, sealing
 from app.core import events as event_formats
 from app.core.errors import FormatError, LineProblem, RuleError
-from app.db import admission, state
+from app.db import state
+from app.services import delinquency
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from app.db.session import Connection
     from app.services.bureau import Bureau
@@ -72,86 +72,9 @@ def check(
     bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]
 ) -> list[LineProblem]:
     """What in a batch contradicts the ledger's past (R8, targets of repairs)."""
-    return _check_first_delinquency(bureau, connection, furnisher, events) + _check_targets(
+    return delinquency.check(bureau, connection, furnisher, events) + _check_targets(
         bureau, connection, furnisher, events
     )
-
-
-def _check_first_delinquency(
-    bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]
-) -> list[LineProblem]:
-    """R8: late reports of one episode agree on the day of first delinquency, with each other and with all made before.
-
-    Retracted and disputed reports count here: taking one back and reporting anew must not make a debt younger.
-    """
-    late: dict[tuple[str, str], list[tuple[int, str, int]]] = defaultdict(list)
-    on_time: dict[tuple[str, str], set[int]] = defaultdict(set)
-    for line, event in enumerate(events, FIRST_EVENT_LINE):
-        if isinstance(event, event_formats.Status):
-            place, month = (event.citizen, event.account), event_formats.month_of(event.day)
-            if event.first_delinquent_on is None or event.status == "on_time":
-                on_time[place].add(month)
-            else:
-                late[place].append((month, event.first_delinquent_on, line))
-    if not late:
-        return []
-    admission.lock_accounts(connection, furnisher, late)
-    persons = bureau.people.find(connection, {citizen for citizen, _ in late})
-    past = _statuses_ever(connection, persons.values(), furnisher) if persons else {}
-    problems = []
-    for (citizen, account), reports in late.items():
-        known: dict[int, str] = {}
-        good = on_time[citizen, account]
-        if citizen in persons:
-            before = past.get((persons[citizen].id, account), Reported())
-            good = (good | before.on_time) - before.standing  # in a month with both, late stands
-            known = {month: day for month, day in before.late.items() if month not in good}
-        good -= {month for month, _, _ in reports}
-        for position, stands in episodes.contradictions(good, known, [(m, day) for m, day, _ in reports]):
-            detail = f"first_delinquent_on of account {account} is {stands} in this episode and cannot move"
-            problems.append(LineProblem(reports[position][2], "R8", detail))
-    return sorted(problems, key=lambda problem: problem.line)
-
-
-@dataclass(slots=True)
-class Reported:
-    """What one furnisher ever reported of one account, by month: on time, late (with the earliest first delinquency),
-    and those late reports that were not retracted.
-    """
-
-    on_time: set[int] = field(default_factory=set)
-    late: dict[int, str] = field(default_factory=dict)
-    standing: set[int] = field(default_factory=set)
-
-
-def _statuses_ever(
-    connection: Connection, persons: Iterable[Person], furnisher: str
-) -> dict[tuple[int, str], Reported]:
-    """(citizen number, account) -> what this furnisher ever reported, in a block or not, retracted or not."""
-    by_id = {person.id: person for person in persons}
-    events = [
-        (
-            row.citizen,
-            index,
-            event_formats.decode_stored(sealing.unseal(by_id[row.citizen].data_key, row.sealed)),
-        )
-        for row, index, _ in state.events_of_citizens(connection, list(by_id))
-        if row.sealed is not None
-    ]
-    retracted = {event.target for _, _, event in events if isinstance(event, event_formats.Retraction)}
-    past: dict[tuple[int, str], Reported] = defaultdict(Reported)
-    for citizen, index, event in events:
-        if not isinstance(event, event_formats.Status) or event.furnisher != furnisher:
-            continue
-        reported, month = past[citizen, event.account], event_formats.month_of(event.day)
-        first = event.first_delinquent_on
-        if first is not None:
-            reported.late[month] = min(reported.late.get(month, first), first)
-            if index not in retracted:
-                reported.standing.add(month)
-        elif index not in retracted:
-            reported.on_time.add(month)
-    return past
 
 
 def _check_targets(

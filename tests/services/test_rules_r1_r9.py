@@ -348,6 +348,16 @@ def test_r8_a_late_report_cannot_make_an_old_debt_young(ledger):
     assert refused(ledger, ledger.lender, on_time_for_a_late_month, young) == [(3, "R8")], "late stays late"
 
 
+def test_r8_remembers_what_has_left_the_folded_file(ledger):
+    """Of a status the file keeps 120 months; an episode that nobody ended is older."""
+    admit(ledger.bureau, ledger.lender.batch([late(ledger, 4000, 4035)]))
+    ledger.settle()
+    admit(ledger.bureau, ledger.lender.batch([late(ledger, 30, 4035)]))
+    ledger.settle()
+    assert refused(ledger, ledger.lender, late(ledger, 0, 35)) == [(2, "R8")]
+    assert admit(ledger.bureau, ledger.lender.batch([late(ledger, 0, 4035)])).fresh
+
+
 def test_r8_is_the_furnishers_own_account(ledger):
     signer = Signer.generate_from_seed("second.example", b"2" * 32)
     register_key(ledger.bureau, signer, "lender")
