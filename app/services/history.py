@@ -7,6 +7,7 @@ withdrawn consent or a freeze counts from the moment its receipt was given, with
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.core import account_state, fold, folded, sealing
