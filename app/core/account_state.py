@@ -4,9 +4,11 @@ At rest it is one canonical JSON object, sealed under the citizen's data key:
 
     {"file":{...},"flags":{...},"frontier":"<hex of core.merkle.Frontier>","history":{...},"receipt":{...},"score":{...}}
 
+and, once plaintext of this citizen was destroyed, `"opaque":[[position in the citizen tree,reason,day], ...]`, ascending.
 The values are kept as the canonical bytes that go into the digests, so that reading an account never re-encodes it.
-`advance` is the one function that makes the next state out of the last one and new events. The sequencer and the audit
-both use it; it is pure, so that the same ledger gives the same leaves on any machine (R32).
+`advance` makes the next state out of the last one and new events; `rebuild` makes it out of what is left when a block
+destroys some. The sequencer and the audit both use them; they are pure, so that the same ledger gives the same leaves on
+any machine (R32).
 
 Source: docs/formats.md, sections 7 and 8.
 """
@@ -15,23 +17,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from app.core import account, canon, fold, folded, score
+from app.core import account, canon, fold, folded, repairs, score
 from app.core.errors import FormatError
 from app.core.merkle import Frontier, leaf_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from app.core.event_base import Event
     from app.core.profiles import Profile
     from app.core.score import Scored
     from app.core.scorecard import Card
 
-NOTHING_OPAQUE = sha256(canon.encode([])).hexdigest()
+
+class Opaque(NamedTuple):
+    """A part of a citizen's history whose plaintext was destroyed: where in the citizen tree, why, and on which day."""
+
+    position: int
+    reason: str
+    day: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +51,8 @@ class PlacedEvent:
     event: Event
 
 
-class AccountState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The sealed state; every field but `frontier` is the canonical JSON of a disclosure's value."""
+class AccountState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The sealed state; every field but `frontier` and `opaque` is the canonical JSON of a disclosure's value."""
 
     file: msgspec.Raw
     flags: msgspec.Raw
@@ -52,6 +60,7 @@ class AccountState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     history: msgspec.Raw
     receipt: msgspec.Raw
     score: msgspec.Raw
+    opaque: list[Opaque] = []
 
     def values(self) -> tuple[bytes, ...]:
         """Canonical JSON of the five values, in the order of `account.NAMES`."""
@@ -124,33 +133,60 @@ def advance(
     `whole_history` gives all events of the citizen including the new ones; it is called only when a correction,
     retraction or dispute makes it necessary to fold from the start.
     """
-    file, frontier = (folded.File(), Frontier()) if previous is None else _opened(previous)
-    frontier = frontier.append_many([_tree_leaf(salt_key, placed) for placed in new])
-    if any(fold.touches_repair(placed.event) for placed in new):
+    file, frontier, opaque = (folded.File(), Frontier(), []) if previous is None else _opened(previous)
+    frontier = frontier.append_many([_tree_leaf(salt_key, p.log_index, p.leaf_hash) for p in new])
+    if any(repairs.touches_repair(placed.event) for placed in new):
         file = fold.fold_history(whole_history())
     elif new:
         file = fold.fold_owned(file, ((placed.log_index, placed.event) for placed in new))
+    return _write(file, frontier, opaque, rules)
+
+
+def rebuild(
+    leaves: Iterable[tuple[int, bytes]],
+    surviving: Iterable[tuple[int, Event]],
+    opaque: Sequence[Opaque],
+    rules: Rules,
+    salt_key: bytes,
+) -> Written:
+    """The account of what is left of a citizen's history when a block destroys parts of it.
+
+    `leaves`: (log index, leaf hash) of all of the citizen's events, ascending; nothing ever leaves the tree. `surviving`:
+    the events that can still be read. `opaque`: all parts that were ever destroyed, ascending by position.
+    """
+    frontier = Frontier().append_many([_tree_leaf(salt_key, index, leaf) for index, leaf in leaves])
+    return _write(fold.fold_history(surviving), frontier, list(opaque), rules)
+
+
+def _opened(previous: AccountState) -> tuple[folded.File, Frontier, list[Opaque]]:
+    file = folded.reopen_file(bytes(previous.file))
+    return file, Frontier.decode(bytes.fromhex(previous.frontier)), previous.opaque
+
+
+def _tree_leaf(salt_key: bytes, log_index: int, event_leaf_hash: bytes) -> bytes:
+    salt = account.salt(salt_key, account.EVENT_SALT_NAME, log_index)
+    return leaf_hash(account.citizen_entry(salt, log_index, event_leaf_hash))
+
+
+def opaque_hash(opaque: Sequence[Opaque]) -> str:
+    """What the disclosure `history` says of the parts that were destroyed: 64 hex digits."""
+    return sha256(canon.encode([list(part) for part in opaque])).hexdigest()
+
+
+def _write(file: folded.File, frontier: Frontier, opaque: list[Opaque], rules: Rules) -> Written:
     scored = score.score_file(file, rules.day, rules.card, rules.profile)
-    return _write(file, frontier, scored, rules)
-
-
-def _opened(previous: AccountState) -> tuple[folded.File, Frontier]:
-    return folded.reopen_file(bytes(previous.file)), Frontier.decode(bytes.fromhex(previous.frontier))
-
-
-def _tree_leaf(salt_key: bytes, placed: PlacedEvent) -> bytes:
-    salt = account.salt(salt_key, account.EVENT_SALT_NAME, placed.log_index)
-    return leaf_hash(account.citizen_entry(salt, placed.log_index, placed.leaf_hash))
-
-
-def _write(file: folded.File, frontier: Frontier, scored: Scored, rules: Rules) -> Written:
-    history = canon.encode({"opaque": NOTHING_OPAQUE, "root": frontier.root().hex(), "size": frontier.size})
+    parts = opaque_hash(opaque) if opaque else _NOTHING_OPAQUE
+    history = canon.encode({"opaque": parts, "root": frontier.root().hex(), "size": frontier.size})
     state = AccountState(
         file=msgspec.Raw(folded.encode_file(file)),
         flags=msgspec.Raw(score.flags_json(score.flags_of(file, rules.day))),
         frontier=frontier.encode().hex(),
         history=msgspec.Raw(history),
+        opaque=opaque,
         receipt=msgspec.Raw(score.receipt_json(scored)),
         score=msgspec.Raw(score.score_json(scored, file, rules.day, rules.card)),
     )
     return Written(state, scored.until, scored)
+
+
+_NOTHING_OPAQUE = opaque_hash([])

@@ -8,20 +8,9 @@ closing, a sum. These are commutative and associative, sums too, as they stop at
 is dropped is older than a window that is counted back from the newest month of the same list: that month only
 grows, so what was dropped once would be dropped later in any other order.
 
-Repairs are the exception. A correction, a retraction and a dispute change what an earlier event said, so
-`fold` refuses them, and `fold_history` folds the citizen's whole history anew:
-
-    target corrected             its corrected fields, at the target's place (its log index)
-    target retracted             left out for good; a retracted correction gives way to the one before it
-    target with an open dispute  left out until the dispute is closed; it may be opened again
-
-An open dispute takes away what the item can do to the citizen (R23), and no more. What can only help stays in the
-file: a payment, an on-time report, a settlement. To leave those out would punish whoever asks: the debt whose
-day of settlement is disputed would stand as open, and two late months beside a disputed on-time one as one
-long delinquency.
-
-Of several corrections of one event the last in the log stands. What such a history folds to takes further
-events one at a time again.
+Repairs are the exception. A correction, a retraction and a dispute change what an earlier event said
+(`app.core.repairs`), so `fold` refuses them, and `fold_history` folds the citizen's whole history anew. What such a
+history folds to takes further events one at a time again.
 
     file = fold(File(), [(6, opened), (7, statement), (8, payment)])
     file = fold(file, [(12, status)])                   # the hot path: one event, about 2 microseconds
@@ -36,8 +25,6 @@ from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Any, Final
 
 from app.core import event_types as et
-from app.core.errors import CredenceError
-from app.core.events import decode_corrected
 from app.core.folded import (
     GIVEN_MAX,
     INQUIRIES_MAX,
@@ -61,6 +48,7 @@ from app.core.folded import (
     copy_file,
 )
 from app.core.months import month_of
+from app.core.repairs import REPAIRS, only_helps, repairs_of, touches_repair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -78,7 +66,6 @@ STATUS_CODES: Final = {
 }
 COMMUNITY_CODES: Final = {"on_time": "0", "late": "1", "settled": "2"}
 NOTHING: Final = "-"  # sorts before all codes
-_REPAIRS: Final = (et.Correction, et.Retraction, et.DisputeOpened, et.DisputeClosed)
 
 
 def fold(file: File, events: Iterable[tuple[int, Event]]) -> File:
@@ -98,11 +85,6 @@ def fold_owned(file: File, events: Iterable[tuple[int, Event]]) -> File:
     return file
 
 
-def touches_repair(event: Event) -> bool:
-    """Whether the event changes what earlier ones said, so that `fold_history` has to fold them all anew."""
-    return isinstance(event, _REPAIRS)
-
-
 def fold_history(events: Iterable[tuple[int, Event]]) -> File:
     """The file of a citizen's whole history, repairs applied.
 
@@ -110,63 +92,15 @@ def fold_history(events: Iterable[tuple[int, Event]]) -> File:
     whose fields do not make an event of the target's type is left out: admission refuses it.
     """
     history = sorted(events, key=lambda item: item[0])
-    by_index = dict(history)
-    void = _retracted(history)
-    corrections: dict[int, et.Correction] = {}
-    disputed: set[int] = set()
-    for index, event in history:
-        if index in void:
-            continue
-        if isinstance(event, et.Correction):
-            corrections[event.target] = event
-        elif isinstance(event, et.DisputeOpened):
-            disputed.add(_item(by_index, event.target))
-        elif isinstance(event, et.DisputeClosed):
-            disputed.discard(_item(by_index, event.target))
-    in_dispute = (disputed - void) & by_index.keys()
+    made = repairs_of(history)
     standing = [
-        (index, _corrected(event, corrections.get(index)))
+        (index, made.standing(index, event))
         for index, event in history
-        if index not in void and not touches_repair(event)
+        if index not in made.void and not touches_repair(event)
     ]
-    counting = [item for item in standing if item[0] not in in_dispute or _only_helps(item[1])]
+    counting = [item for item in standing if item[0] not in made.disputed or only_helps(item[1])]
     repaired = any(touches_repair(event) for _, event in history)
-    return fold_owned(File(disputed=len(in_dispute), repaired=repaired), counting)
-
-
-def _retracted(history: list[tuple[int, Event]]) -> set[int]:
-    """The log indices that a retraction names; a retraction itself cannot be taken back (R28)."""
-    retractions = {index for index, event in history if isinstance(event, et.Retraction)}
-    return {event.target for _, event in history if isinstance(event, et.Retraction)} - retractions
-
-
-def _item(by_index: dict[int, Event], target: int) -> int:
-    """The event in dispute: of a disputed correction, the one that it corrects."""
-    event = by_index.get(target)
-    return event.target if isinstance(event, et.Correction) else target
-
-
-def _corrected(event: Event, correction: et.Correction | None) -> Event:
-    if correction is None:
-        return event
-    try:
-        return decode_corrected(event, correction)
-    except CredenceError:
-        return event
-
-
-_SETTLEMENTS: Final = (
-    et.ArrearsPaid,
-    et.CollectionSettled,
-    et.CourtDebtSettled,
-    et.InsolvencyDischarged,
-    et.Payment,
-)
-
-
-def _only_helps(event: Event) -> bool:
-    """Whether no file gets a lower score by this event: it stays while it is disputed."""
-    return isinstance(event, _SETTLEMENTS) or getattr(event, "status", None) == "on_time"
+    return fold_owned(File(disputed=len(made.disputed), repaired=repaired), counting)
 
 
 # ---- accounts
@@ -331,21 +265,21 @@ def _record(file: File, group: str, event: Any) -> Record:
 
 
 def _placed(file: File, _index: int, event: Any) -> None:
-    record = _record(file, _GROUPS[type(event)], event)
+    record = _record(file, RECORD_GROUPS[type(event)], event)
     record.placed = _earlier(record.placed, event.day)
-    kind = event.kind if type(event) is et.Arrears else _GROUPS[type(event)]
+    kind = event.kind if type(event) is et.Arrears else RECORD_GROUPS[type(event)]
     record.kind = _earlier(record.kind, kind)
 
 
 def _settled(file: File, _index: int, event: Any) -> None:
-    group = _GROUPS[type(event)]
+    group = RECORD_GROUPS[type(event)]
     record = _record(file, group, event)
     record.settled = _earlier(record.settled, event.day)
     if group != "arrears":
         record.kind = group
 
 
-_GROUPS: Final[dict[type[Event], Any]] = {
+RECORD_GROUPS: Final[dict[type[Event], Any]] = {
     et.Arrears: "arrears",
     et.ArrearsPaid: "arrears",
     et.CollectionPlaced: "collection",
@@ -437,5 +371,5 @@ _HANDLERS: Final[dict[type[Event], Callable[[File, int, Any], None]]] = {
     et.PasskeyRemoved: _passkey_removed,
     et.Freeze: _freeze,
     et.Thaw: _thaw,
-    **dict.fromkeys(_REPAIRS, _refuse),
+    **dict.fromkeys(REPAIRS, _refuse),
 }

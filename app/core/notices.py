@@ -1,4 +1,4 @@
-r"""Notices: what the bureau declares in its own log: its founding, keys, scorecards, audits, erasures.
+r"""Notices: what the bureau declares in its own log: its founding, keys, scorecards, audits, what it destroyed.
 
 The entry is 0x04 and canonical JSON with `v`, `notice` (the kind) and `time`, for example (on one line)
 
@@ -34,8 +34,10 @@ from app.core.note import ED25519, Signer, Verifier, split
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterable
 
 NOTICE_BYTES_MAX: Final = 32_768
+DESTROYED_MAX: Final = 1_500  # log indices in a notice: they fit, whatever they are
 POSSESSION_MAGIC: Final = "credence/possession@v1"
 ROTATION_MAGIC: Final = "credence/rotation@v1"
 
@@ -137,6 +139,13 @@ class ErasureDone(Notice, frozen=True, kw_only=True, tag="erasure"):
     index: Index
 
 
+class Destroyed(Notice, frozen=True, kw_only=True, tag="destroyed"):
+    """The block that takes this in destroys the plaintext of the events at these log indices, ascending (R11, R40)."""
+
+    entries: Annotated[tuple[Index, ...], Meta(min_length=1, max_length=DESTROYED_MAX)]
+    reason: Literal["erasure", "retention"]
+
+
 NOTICE_CLASSES: Final[tuple[type[Notice], ...]] = (
     Genesis,
     KeyRegistered,
@@ -146,6 +155,7 @@ NOTICE_CLASSES: Final[tuple[type[Notice], ...]] = (
     WitnessPolicy,
     AuditOpened,
     ErasureDone,
+    Destroyed,
 )
 _N = TypeVar("_N", bound=Notice)
 NOTICE_KINDS: Final = tuple(str(cls.__struct_config__.tag) for cls in NOTICE_CLASSES)
@@ -194,6 +204,8 @@ def _check_fields(notice: Notice) -> None:
         raise FormatError("`from` of an audit is after `to`")
     if isinstance(notice, ScorecardPublished):
         parse_day(notice.from_)
+    if isinstance(notice, Destroyed) and list(notice.entries) != sorted(set(notice.entries)):
+        raise FormatError("the log indices of what is destroyed are not in ascending order")
 
 
 # ---- builders ----------------------------------------------------------------------------------------------
@@ -317,6 +329,12 @@ def erasure_done(index: int, time: dt.datetime) -> ErasureDone:
     """That what the erasure event at this log index asked for was destroyed."""
     assert 0 <= index <= INDEX_MAX, index
     return ErasureDone(v=1, time=format_instant(time), index=index)
+
+
+def destroyed(entries: Iterable[int], reason: str, time: dt.datetime) -> Destroyed:
+    """What the next block destroys, by log index (1 to 1,500 of them), and why: `retention` or `erasure`."""
+    ascending = tuple(sorted(entries))
+    return _checked(Destroyed(v=1, time=format_instant(time), entries=ascending, reason=cast("Any", reason)))
 
 
 def _lines(*lines: str) -> bytes:

@@ -16,7 +16,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.core import account_state, episodes, fold, folded, sealing
+from app.core import account_state, episodes, folded, repairs, sealing
 from app.core import events as event_formats
 from app.core.errors import LineProblem
 from app.db import admission, state
@@ -111,7 +111,7 @@ def ever_reported(
     for citizen, accounts in wanted.items():
         new = waiting.get(citizen, [])
         told = {account: in_file(files[citizen], furnisher, account) for account in accounts}
-        if None in told.values() or any(fold.touches_repair(event) for _, event in new):
+        if None in told.values() or any(repairs.touches_repair(event) for _, event in new):
             incomplete.append(citizen)
             continue
         for account, reported in told.items():

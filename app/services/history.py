@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.core import account_state, fold, folded, sealing
+from app.core import account_state, fold, folded, repairs, sealing
 from app.core import events as event_formats
 from app.core.errors import FormatError, LineProblem, RuleError
 from app.db import state
@@ -55,7 +55,7 @@ def brought_up_to_date(
     current = {citizen: Current(file) for citizen, file in files.items()}
     for citizen, events in waiting.items():
         # a repair changes the score at the next block; access does not wait for it
-        plain = [pair for pair in events if not fold.touches_repair(pair[1])]
+        plain = [pair for pair in events if not repairs.touches_repair(pair[1])]
         current[citizen] = Current(fold.fold(files[citizen], plain), mended=len(plain) < len(events))
     return current
 

@@ -83,7 +83,7 @@ def test_the_citizen_tree_has_every_event_at_its_place():
         for p in placed
     ]
     assert history == {
-        "opaque": account_state.NOTHING_OPAQUE,
+        "opaque": account_state.opaque_hash([]),
         "root": merkle.root(leaves).hex(),
         "size": len(placed),
     }

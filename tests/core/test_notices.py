@@ -29,6 +29,7 @@ ONE_OF_EACH = [
     notices.witness_policy(b"\x03" * 32, TIME),
     notices.audit_opened("2026-r-1", 0, 2**53 - 1, TIME),
     notices.erasure_done(17, TIME),
+    notices.destroyed([30, 2**53 - 1, 7], "retention", TIME),
 ]
 
 
@@ -45,7 +46,7 @@ def test_there_and_back(notice):
 
 def test_the_kinds():
     assert sorted(notices.NOTICE_KINDS) == [
-        "audit_opened", "erasure", "genesis", "key_registered", "key_revoked", "key_rotated", "scorecard_published", "witness_policy",
+        "audit_opened", "destroyed", "erasure", "genesis", "key_registered", "key_revoked", "key_rotated", "scorecard_published", "witness_policy",
     ]  # fmt: skip
     assert {n.kind for n in ONE_OF_EACH} == set(notices.NOTICE_KINDS)
 
@@ -97,6 +98,7 @@ def test_missing_unknown_and_null_fields(notice):
         (2, {"recovery": True}), (2, {"recovery": False}), (3, {"recovery": False}), (4, {"reason": ""}), (4, {"reason": "a\tb"}), (5, {"scorecard": "0G" * 32}),
         (5, {"role": "lender"}), (5, {"from": "2026-02-29"}), (6, {"from": "2026-1-01"}), (6, {"report": ""}),
         (8, {"case": ""}), (8, {"from": 2, "to": 1}), (8, {"to": 2**53}), (9, {"index": 2**53}),
+        (10, {"reason": "space"}), (10, {"entries": [7, 7]}), (10, {"entries": [8, 7]}), (10, {"entries": [2**53]}), (10, {"entries": list(range(1501))}),
     ],
 )  # fmt: skip
 def test_other_values(index, changes):
@@ -123,6 +125,11 @@ def test_other_bytes():
             notices.decode(bad)
 
 
+def test_as_many_log_indices_as_a_notice_may_name_always_fit():
+    most = range(2**53 - notices.DESTROYED_MAX, 2**53)
+    assert notices.decode(notices.encode(notices.destroyed(most, "retention", TIME))).entries == tuple(most)
+
+
 def test_builders_refuse_what_the_format_does_not_have():
     for build in (
         lambda: notices.key_registered(BANK, "king", ORIGIN, TIME),
@@ -130,6 +137,8 @@ def test_builders_refuse_what_the_format_does_not_have():
         lambda: notices.key_revoked(BANK.verifier, "lender", "", TIME),
         lambda: notices.audit_opened("no good", 0, 1, TIME),
         lambda: notices.audit_opened("r", 2, 1, TIME),
+        lambda: notices.destroyed([], "retention", TIME),
+        lambda: notices.destroyed([1], "boredom", TIME),
     ):
         with pytest.raises(FormatError):
             build()
