@@ -1,13 +1,12 @@
-"""The words of the scorecard, in English and Simplified Chinese: what the pages, letters and receipts say.
+"""The words of a scorecard, in English and Simplified Chinese: what the pages, letters and receipts say.
 
     criterion_name("utilisation", "en")           "Credit in use"
     criterion_sentence("utilisation", "en")       what it looks at, a sentence
-    bin_label("utilisation", 2, "en")             "30% to 49%"
-    reason_sentence("utilisation", "en")          why it cost points, a sentence to the citizen
+    bin_label(criterion, 2, "en")                 "30% to 49%", from the card's own edges
+    reason_sentence(criterion, 2, "en")           why it cost points, a sentence to the citizen
     insufficient_sentence("too_young", "en")      why there is no score, and what would change that
 
-Languages are `en` and `zh-Hans`; any other gets English. The ids are those of `app.core.scorecard.BINS`, and
-every criterion and every bin has its words in both.
+Languages are `en` and `zh-Hans`; any other gets English. Every measure of `app.core.measures` has its words in both.
 
 Source: docs/scorecard.md; rules R30, R35.
 """
@@ -16,209 +15,24 @@ Source: docs/scorecard.md; rules R30, R35.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from app.core.scorecard import BINS
+from app.core.card_words import EN, ZH, Words
+from app.core.measures import MEASURES
+from app.core.scorecard import TOGETHER
+
+if TYPE_CHECKING:
+    from app.core.scorecard import CardCriterion, CardMeasure
 
 LANGUAGES: Final = ("en", "zh-Hans")
+CHINESE: Final = "zh-Hans"
 
-
-class Words(NamedTuple):
-    """Of one criterion in one language; `bins` in the order of the card."""
-
-    name: str
-    sentence: str
-    reason: str
-    bins: tuple[str, ...]
-
-
-_EN: Final[dict[str, Words]] = {
-    "current": Words(
-        "Payments now",
-        "The worst status of open accounts since they were last on time.",
-        "An open account is behind with its payments.",
-        (
-            "All on time",
-            "1 to 29 days late",
-            "30 to 59 days late",
-            "60 to 89 days late",
-            "90 days late or more",
-        ),
-    ),
-    "since_late": Words(
-        "Time since the last late payment",
-        "Months since an account was last 30 days late or more.",
-        "A payment was 30 days late or more, and not long enough ago.",
-        (
-            "None on file",
-            "25 months or more",
-            "13 to 24 months",
-            "7 to 12 months",
-            "4 to 6 months",
-            "1 to 3 months",
-            "This month",
-        ),
-    ),
-    "worst_24": Words(
-        "Worst delay in two years",
-        "The longest delay of a payment in the last 24 months.",
-        "A payment of the last 24 months was very late.",
-        ("None of 30 days", "30 to 59 days", "60 to 89 days", "90 to 119 days", "120 days or more"),
-    ),
-    "late_months": Words(
-        "Late months in one year",
-        "In how many of the last 12 months any account was late.",
-        "Accounts were late in several of the last 12 months.",
-        ("None", "1", "2", "3 or 4", "5 or more"),
-    ),
-    "records": Words(
-        "Collections and public records",
-        "Collections, charge-offs, court-ordered debts, insolvencies, and tax or fee arrears.",
-        "There is a collection, a charge-off or a public record, open or settled not long ago.",
-        (
-            "None",
-            "Settled 24 months ago or more",
-            "Settled 12 to 23 months ago",
-            "Settled within 12 months",
-            "Open",
-        ),
-    ),
-    "utilisation": Words(
-        "Credit in use",
-        "What is owed on cards and overdrafts, as a share of their limits.",
-        "Much of the limits of cards and overdrafts is in use.",
-        ("Under 10%", "10% to 29%", "30% to 49%", "50% to 74%", "75% to 89%", "90% or more", "No open card"),
-    ),
-    "paid_share": Words(
-        "Share of bills paid",
-        "What was paid on cards and overdrafts, as a share of their newest six statements.",
-        "A small share of the bills of cards and overdrafts was paid.",
-        ("90% or more", "20% to 89%", "8% to 19%", "4% to 7%", "Under 4%", "Nothing was billed"),
-    ),
-    "below_minimum": Words(
-        "Minimum payments missed",
-        "Statements of one year whose minimum was not paid by the end of the next month.",
-        "Less than the minimum was paid on a statement.",
-        ("None", "1", "2 or more"),
-    ),
-    "oldest_age": Words(
-        "Length of history",
-        "Months since the oldest account was opened.",
-        "The oldest account is young, or its opening day is not known.",
-        (
-            "Under 6 months",
-            "6 to 11 months",
-            "12 to 23 months",
-            "2 to 4 years",
-            "5 to 9 years",
-            "10 years or more",
-            "Not known",
-        ),
-    ),
-    "on_time_months": Words(
-        "Months on time",
-        "In how many of the last 24 months anything was reported on time, rent and utilities too.",
-        "Few months were reported on time in the last 24.",
-        ("Under 6", "6 to 11", "12 to 17", "18 or more"),
-    ),
-    "inquiries": Words(
-        "Applications for credit",
-        "Inquiries for new credit in 12 months; those for one kind within 28 days count once.",
-        "There were applications for new credit in the last 12 months.",
-        ("None", "1", "2", "3 or 4", "5 or more"),
-    ),
-    "opened": Words(
-        "New accounts",
-        "Accounts opened in the last 12 months.",
-        "Several accounts were opened in the last 12 months.",
-        ("1 or none", "2", "3", "4 or more"),
-    ),
-}
-
-_ZH: Final[dict[str, Words]] = {
-    "current": Words(
-        "当前还款状态",
-        "未结清账户自上次按时还款以来最严重的状态。",
-        "有未结清账户目前逾期。",
-        ("全部按时", "逾期 1 至 29 天", "逾期 30 至 59 天", "逾期 60 至 89 天", "逾期 90 天及以上"),
-    ),
-    "since_late": Words(
-        "距上次逾期的时间",
-        "距任一账户上次逾期 30 天及以上的月数。",
-        "曾有还款逾期 30 天及以上，且距今时间不够长。",
-        ("无记录", "25 个月及以上", "13 至 24 个月", "7 至 12 个月", "4 至 6 个月", "1 至 3 个月", "本月"),
-    ),
-    "worst_24": Words(
-        "两年内最严重逾期",
-        "最近 24 个月内最长的逾期天数。",
-        "最近 24 个月内有严重逾期。",
-        ("未达 30 天", "30 至 59 天", "60 至 89 天", "90 至 119 天", "120 天及以上"),
-    ),
-    "late_months": Words(
-        "一年内逾期月数",
-        "最近 12 个月中有账户逾期的月数。",
-        "最近 12 个月中有多个月份逾期。",
-        ("无", "1 个月", "2 个月", "3 或 4 个月", "5 个月及以上"),
-    ),
-    "records": Words(
-        "催收与公共记录",
-        "催收、呆账核销、法院判决债务、破产以及欠税欠费记录。",
-        "有未结清或近期才结清的催收、核销或公共记录。",
-        ("无", "结清满 24 个月", "结清 12 至 23 个月", "结清不满 12 个月", "未结清"),
-    ),
-    "utilisation": Words(
-        "额度使用率",
-        "信用卡和透支账户的欠款占额度的比例。",
-        "信用卡和透支账户的额度使用较多。",
-        ("低于 10%", "10% 至 29%", "30% 至 49%", "50% 至 74%", "75% 至 89%", "90% 及以上", "无可用账户"),
-    ),
-    "paid_share": Words(
-        "账单还款比例",
-        "信用卡和透支账户最近六期账单的还款比例。",
-        "信用卡和透支账户的账单还款比例较低。",
-        ("90% 及以上", "20% 至 89%", "8% 至 19%", "4% 至 7%", "低于 4%", "无账单金额"),
-    ),
-    "below_minimum": Words(
-        "未还足最低还款额",
-        "一年内到次月月底仍未还足最低还款额的账单数。",
-        "有账单未还足最低还款额。",
-        ("无", "1 期", "2 期及以上"),
-    ),
-    "oldest_age": Words(
-        "信用历史长度",
-        "最早账户开立至今的月数。",
-        "最早的账户开立时间较短或未知。",
-        (
-            "不满 6 个月",
-            "6 至 11 个月",
-            "12 至 23 个月",
-            "2 至 4 年",
-            "5 至 9 年",
-            "10 年及以上",
-            "未知",
-        ),
-    ),
-    "on_time_months": Words(
-        "按时还款月数",
-        "最近 24 个月中有按时报告的月数，包括房租和水电通信费。",
-        "最近 24 个月中按时报告的月份较少。",
-        ("不足 6 个月", "6 至 11 个月", "12 至 17 个月", "18 个月及以上"),
-    ),
-    "inquiries": Words(
-        "信贷申请",
-        "12 个月内的信贷申请查询；同类查询 28 天内只计一次。",
-        "最近 12 个月内有信贷申请查询。",
-        ("无", "1 次", "2 次", "3 或 4 次", "5 次及以上"),
-    ),
-    "opened": Words(
-        "新开账户",
-        "最近 12 个月内开立的账户数。",
-        "最近 12 个月内新开了多个账户。",
-        ("不超过 1 个", "2 个", "3 个", "4 个及以上"),
-    ),
-}
-
-_WORDS: Final = {"en": _EN, "zh-Hans": _ZH}
+_WORDS: Final = {"en": EN, CHINESE: ZH}
+_DAYS_LATE: Final = {1: 1, 2: 30, 3: 60, 4: 90, 5: 120}
+_SHARES: Final = frozenset({"utilisation", "utilisation_peak", "paid_share"})
+_COUNTS: Final = frozenset(
+    {"late_months", "unpaid_months", "below_minimum", "on_time_months", "inquiries", "opened"}
+)
 
 _INSUFFICIENT: Final[dict[str, dict[str, str]]] = {
     "en": {
@@ -227,31 +41,167 @@ _INSUFFICIENT: Final[dict[str, dict[str, str]]] = {
         ),
         "nothing_reported": "Neither a lender nor a utility has reported anything for 6 months.",
     },
-    "zh-Hans": {
+    CHINESE: {
         "too_young": "没有开立满 6 个月的账户，且按时缴纳房租、水电或通信费的月份不足 6 个月。",
         "nothing_reported": "已有 6 个月没有任何机构报送信息。",
     },
 }
 
 
+def is_known(criterion: str) -> bool:
+    """Whether there are words for the name of a criterion."""
+    return all(measure in EN for measure in criterion.split(TOGETHER))
+
+
 def criterion_name(criterion: str, language: str) -> str:
     """A few words for a heading."""
-    return _words(criterion, language).name
+    first, *second = [_words(measure, language).name for measure in criterion.split(TOGETHER)]
+    if not second:
+        return first
+    return f"{first}（按{second[0]}）" if language == CHINESE else f"{first}, by {_lower(second[0])}"
 
 
 def criterion_sentence(criterion: str, language: str) -> str:
     """What the criterion looks at."""
-    return _words(criterion, language).sentence
+    between = "" if language == CHINESE else " "
+    return between.join([_words(measure, language).sentence for measure in criterion.split(TOGETHER)])
 
 
-def reason_sentence(criterion: str, language: str) -> str:
-    """Why the criterion cost points."""
-    return _words(criterion, language).reason
+def reason_sentence(criterion: CardCriterion, place: int, language: str) -> str:
+    """Why the criterion cost points: of two measures, the one that would gain more if it alone were at its best."""
+    places = criterion.places(place)
+
+    def gain(which: int) -> int:
+        others = [
+            (*places[:which], other, *places[which + 1 :]) for other in range(criterion.measures[which].bins)
+        ]
+        return max(criterion.points[criterion.place(*other)] for other in others) - criterion.points[place]
+
+    most = max(range(len(places)), key=gain)
+    return _words(criterion.measures[most].id, language).reason
 
 
-def bin_label(criterion: str, place: int, language: str) -> str:
-    """The bin with this place in the card, in a few words."""
-    return _words(criterion, language).bins[place]
+def bin_label(criterion: CardCriterion, place: int, language: str) -> str:
+    """A bin of a card's criterion, in a few words."""
+    parts = zip(criterion.measures, criterion.places(place), strict=True)
+    return ("；" if language == CHINESE else "; ").join([measure_label(m, at, language) for m, at in parts])
+
+
+def measure_label(measure: CardMeasure, place: int, language: str) -> str:
+    """A bin of one measure, in a few words."""
+    special, edges, zh = _words(measure.id, language).special, measure.edges, language == CHINESE
+    if measure.id in {"since_late", "records"}:
+        if place in {0, len(edges) + 2}:
+            return special[min(place, 1)]
+        ages = (None, *edges)[place - 1], edges[place - 1] if place <= len(edges) else None
+        return _ago(ages[1], ages[0], settled=measure.id == "records", zh=zh)
+    if place == len(edges) + 1:
+        return special[0]
+    if MEASURES[measure.id].falling_edges:
+        above, low = (None, *edges)[place], edges[place] if place < len(edges) else None
+    else:
+        low, above = (None, *edges)[place], edges[place] if place < len(edges) else None
+    if measure.id in _SHARES:
+        return _share(low, above, zh=zh)
+    if measure.id in _COUNTS:
+        return _count(low, above, zh=zh)
+    return _age(low, above, zh=zh) if measure.id == "oldest_age" else _delay(low, above, zh=zh)
+
+
+# ---- ranges: from `low` (None: from the least) to below `above` (None: without end)
+# --------------------------------------------------------------------------------------------------
+
+
+def _range(low: int | str, high: int | str, unit: str, *, zh: bool) -> str:
+    """Both ends included."""
+    if low == high:
+        return f"{low}{unit}"
+    return f"{low} 至 {high}{unit}" if zh else f"{low} to {high}{unit}"
+
+
+def _under(limit: int | str, unit: str, *, zh: bool) -> str:
+    return f"不足 {limit}{unit}" if zh else f"Under {limit}{unit}"
+
+
+def _from(limit: int | str, unit: str, *, zh: bool) -> str:
+    return f"{limit}{unit}及以上" if zh else f"{limit}{unit} or more"
+
+
+def _count(low: int | None, above: int | None, *, zh: bool) -> str:
+    if above is None:
+        assert low is not None, "there is at least one edge"
+        return _from(low, " 个" if zh else "", zh=zh)
+    if low is None and above <= 2:
+        return ("无" if zh else "None") if above == 1 else ("不超过 1 个" if zh else "1 or none")
+    unit = " 个" if zh else ""
+    return _under(above, unit, zh=zh) if low is None else _range(low, above - 1, unit, zh=zh)
+
+
+def _share(low: int | None, above: int | None, *, zh: bool) -> str:
+    if low is None:
+        assert above is not None, "there is at least one edge"
+        return f"低于 {_percent(above)}%" if zh else f"Under {_percent(above)}%"
+    if above is None:
+        return f"{_percent(low)}% 及以上" if zh else f"{_percent(low)}% or more"
+    high = _percent(above - 10 if low % 10 == above % 10 == 0 else above - 1)
+    return _range(f"{_percent(low)}%", f"{high}%", "", zh=zh)
+
+
+def _percent(permille: int) -> str:
+    return f"{permille // 10}" if permille % 10 == 0 else f"{permille // 10}.{permille % 10}"
+
+
+def _delay(low: int | None, above: int | None, *, zh: bool) -> str:
+    """Of codes of status: 1 to 5 are days late, 6 is charged off."""
+    if low is None:
+        if above == 1:
+            return "全部按时" if zh else "All on time"
+        days = _DAYS_LATE.get(above or 0, 180)
+        return f"未达 {days} 天" if zh else f"None of {days} days"
+    if low not in _DAYS_LATE:
+        return "已核销" if zh else "Charged off"
+    if above is None and low == 1:
+        return "逾期" if zh else "Late"
+    if above is None:
+        return f"逾期 {_DAYS_LATE[low]} 天及以上" if zh else f"{_DAYS_LATE[low]} days late or more"
+    if above not in _DAYS_LATE:
+        return (
+            f"逾期 {_DAYS_LATE[low]} 天以上，未核销"
+            if zh
+            else f"{_DAYS_LATE[low]} days late or more, not charged off"
+        )
+    span = _range(_DAYS_LATE[low], _DAYS_LATE[above] - 1, " 天" if zh else " days", zh=zh)
+    return f"逾期 {span}" if zh else f"{span} late"
+
+
+def _ago(low: int | None, above: int | None, *, settled: bool, zh: bool) -> str:
+    unit = " 个月" if zh else " months"
+    if low is None:
+        assert above is not None, "there is at least one edge"
+        said = f"不满 {above} 个月" if zh else f"within {above} months"
+        if above == 1:
+            said = "本月" if zh else "this month"
+    else:
+        said = _from(low, unit, zh=zh) if above is None else _range(low, above - 1, unit, zh=zh)
+        said = said if zh or not settled else f"{said} ago"
+    if settled:
+        return f"结清{said}" if zh else f"Settled {said}"
+    return said[:1].upper() + said[1:]
+
+
+def _age(low: int | None, above: int | None, *, zh: bool) -> str:
+    """Months, or years where both ends are whole years of two or more."""
+    ends = [end for end in (low, above) if end is not None]
+    if low is not None and low >= 24 and all(end % 12 == 0 for end in ends):
+        unit = " 年" if zh else " years"
+        if above is None:
+            return _from(low // 12, unit, zh=zh)
+        return _range(low // 12, above // 12 - 1, unit, zh=zh)
+    unit = " 个月" if zh else " months"
+    if low is None:
+        assert above is not None, "there is at least one edge"
+        return _under(above, unit, zh=zh)
+    return _from(low, unit, zh=zh) if above is None else _range(low, above - 1, unit, zh=zh)
 
 
 def insufficient_sentence(why: str, language: str) -> str:
@@ -259,11 +209,12 @@ def insufficient_sentence(why: str, language: str) -> str:
     return _INSUFFICIENT.get(language, _INSUFFICIENT["en"])[why]
 
 
-def _words(criterion: str, language: str) -> Words:
-    return _WORDS.get(language, _EN)[criterion]
+def _words(measure: str, language: str) -> Words:
+    return _WORDS.get(language, EN)[measure]
 
 
-assert all(
-    list(words) == list(BINS) and all(len(words[name].bins) == len(bins) for name, bins in BINS.items())
-    for words in _WORDS.values()
-)
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+assert list(EN) == list(ZH) == list(MEASURES), "every measure has its words"

@@ -18,9 +18,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Final
 
-from app.core.card_texts import criterion_name
+from app.core.card_texts import criterion_name, is_known
 from app.core.errors import FormatError
-from app.core.scorecard import CRITERIA
 
 if TYPE_CHECKING:
     from app.core.proof import Verified
@@ -121,7 +120,7 @@ def _not_proved_en(v: Verified) -> list[str]:
 
 def _criterion(name: str, language: str) -> str:
     """A criterion as a card's reader knows it; another card's may be unknown here, and keeps its name."""
-    words = criterion_name(name, language) if name in CRITERIA else name
+    words = criterion_name(name, language) if is_known(name) else name
     return words[:1].lower() + words[1:]
 
 

@@ -1,6 +1,6 @@
 """The score: a folded file, a day, a card and a profile in; a number, its receipt and its last day out.
 
-    score = 300 + sum of the points of twelve criteria, each read off the card by the bin it fell into (R29)
+    score = 300 + sum of the points of the card's criteria, each by the bin it fell into (R29)
 
 A thin file gets no number but `too_young` or `nothing_reported` (R35). Reasons are the criteria that lost
 points, most lost first, in the card's order among equals: four at most, and inquiries as a fifth (R30).
@@ -26,34 +26,20 @@ import msgspec
 import orjson
 from msgspec import Struct
 
-from app.core import criteria as c
+from app.core.measures.enough import nothing_reported, too_young
+from app.core.measures.view import view
 from app.core.months import LAST_DAY, NEVER
-from app.core.scorecard import BASE, CRITERIA, INQUIRIES
+from app.core.scorecard import BASE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from app.core.folded import File
     from app.core.profiles import Profile
     from app.core.scorecard import Card, Row
 
 REASONS_MAX: Final = 4
-
-_BEFORE_REVOLVING: Final[tuple[Callable[[c.View], c.Binned], ...]] = (
-    c.current,
-    c.since_late,
-    c.worst_24,
-    c.late_months,
-    c.records,
-)
-_AFTER_REVOLVING: Final[tuple[Callable[[c.View], c.Binned], ...]] = (
-    c.below_minimum,
-    c.oldest_age,
-    c.on_time_months,
-    c.inquiries,
-    c.opened,
-)
-assert len(_BEFORE_REVOLVING) + 2 + len(_AFTER_REVOLVING) == len(CRITERIA)
+INQUIRIES: Final = "inquiries"
 
 
 class Flags(Struct, frozen=True):
@@ -79,32 +65,30 @@ class Scored(Struct, frozen=True):
 
 def score_file(file: File, day: str, card: Card, profile: Profile) -> Scored:
     """The score of a file on a day (YYYY-MM-DD, not before the newest event's)."""
-    v = c.view(file, day, profile)
-    young, young_until = c.too_young(v)
-    silent, silent_until = c.nothing_reported(v)
+    v = view(file, day, profile)
+    young, young_until = too_young(v)
+    silent, silent_until = nothing_reported(v)
     until = min(young_until, silent_until, frozen_for(file, day, "")[1], LAST_DAY)
     if young or silent:
         why = (("too_young",) if young else ()) + (("nothing_reported",) if silent else ())
         return Scored(None, why, (), (), until)
-    fresh = c.revolving(v)
-    binned = [
-        *[criterion(v) for criterion in _BEFORE_REVOLVING],
-        c.utilisation(fresh),
-        c.paid_share(fresh),
-        *[criterion(v) for criterion in _AFTER_REVOLVING],
-    ]
-    rows = tuple([bins[place] for bins, (place, _) in zip(card.rows, binned, strict=True)])
+    rows: list[Row] = []
+    for read, edges, second, bins in card.criteria:
+        place, edge = read(v, edges)
+        if second is not None:
+            place2, edge2 = second[0](v, second[1])
+            place, edge = place * second[2] + place2, min(edge, edge2)
+        rows.append(bins[place])
+        until = min(until, edge)
     score = BASE + sum([points for _, _, points, _ in rows])
-    return Scored(score, (), rows, _reasons(rows), min(until, *[edge for _, edge in binned]))
+    return Scored(score, (), tuple(rows), reasons_of(rows), until)
 
 
-def _reasons(rows: tuple[Row, ...]) -> tuple[str, ...]:
+def reasons_of(rows: Sequence[Row]) -> tuple[str, ...]:
     """Up to four criteria by points lost, and inquiries as a fifth when they lost any (R30)."""
     lost = sorted([(row[2] - row[3], place) for place, row in enumerate(rows) if row[2] < row[3]])
-    named = [place for _, place in lost[:REASONS_MAX]]
-    if INQUIRIES in [place for _, place in lost[REASONS_MAX:]]:
-        named.append(INQUIRIES)
-    return tuple([CRITERIA[place] for place in named])
+    named = [rows[place][0] for _, place in lost]
+    return tuple(named[:REASONS_MAX] + [name for name in named[REASONS_MAX:] if name == INQUIRIES])
 
 
 # ---- flags

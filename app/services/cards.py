@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from app.core.notices import CardRole
+    from app.core.scorecard import Card
     from app.db.session import Connection
     from app.services.bureau import Bureau
 
@@ -150,6 +151,11 @@ def _name(document: bytes | None) -> str:
         return parse_card(document or b"").name
     except FormatError:  # a damaged row: the audit says so
         return ""
+
+
+def card(connection: Connection, scorecard: str) -> Card:
+    """The card that a score was made with. Raises NotFoundError."""
+    return parse_card(_document(connection, scorecard))
 
 
 def published_document(bureau: Bureau, scorecard: str) -> bytes:

@@ -13,10 +13,11 @@ from app.core import events as event_formats
 from app.core.block import Block
 from app.core.event_base import COMMON_FIELDS
 from app.db import ledger, state
-from app.services import proofs
+from app.services import cards, proofs
 from app.services.links import person_by_id
 
 if TYPE_CHECKING:
+    from app.core.scorecard import CardCriterion, Row
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.people import Person
@@ -26,11 +27,13 @@ LOOKS = frozenset({"inquiry", "answer", "look", "refusal"})
 
 @dataclass(frozen=True, slots=True)
 class CriterionView:
-    """One line of the receipt, with the label of its bin."""
+    """One line of the receipt, in words."""
 
     id: str
     bin: int
+    name: str
     bin_label: str
+    reason: str
     points: int
     max: int
 
@@ -79,8 +82,9 @@ def record(bureau: Bureau, citizen_id: int, language: str = "en") -> Record:
         at = proofs.snapshot(bureau, connection)
         _, opened = proofs.account_at(connection, person, at)
         views, identifier = _views(connection, person, at.block.number)
+        score, receipt = orjson.loads(bytes(opened.score)), orjson.loads(bytes(opened.receipt))
+        card = cards.card(connection, score["scorecard"])
     block = Block.parse(at.block.entry)
-    score, receipt = orjson.loads(bytes(opened.score)), orjson.loads(bytes(opened.receipt))
     return Record(
         identifier=identifier,
         score=score.get("score"),
@@ -91,13 +95,29 @@ def record(bureau: Bureau, citizen_id: int, language: str = "en") -> Record:
         block_time=block.time,
         base=receipt["base"],
         criteria=[
-            CriterionView(name, number, card_texts.bin_label(name, number, language), points, most)
-            for name, number, points, most in receipt["criteria"]
+            _criterion(criterion, row, language)
+            for criterion, row in zip(
+                card.contents.criteria, receipt["criteria"], strict=bool(receipt["criteria"])
+            )
         ],
         reasons=receipt["reasons"],
         events=[view for view in views if view.type not in LOOKS],
         looks=[view for view in views if view.type in LOOKS],
         flags=orjson.loads(bytes(opened.flags)),
+    )
+
+
+def _criterion(criterion: CardCriterion, row: Row, language: str) -> CriterionView:
+    name, number, points, most = row
+    assert name == criterion.id, "a receipt has the criteria of its card, in order"
+    return CriterionView(
+        id=name,
+        bin=number,
+        name=card_texts.criterion_name(name, language),
+        bin_label=card_texts.bin_label(criterion, number, language),
+        reason=card_texts.reason_sentence(criterion, number, language),
+        points=points,
+        max=most,
     )
 
 

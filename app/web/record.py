@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, session, url_for
 
-from app.core import card_texts
 from app.core.errors import NotFoundError
 from app.services import figures, links, proofs, records
 from app.web import chart, errors, language, words
@@ -73,7 +72,7 @@ def open_record(token: str) -> AnyResponse:
 @blueprint.get("/record")
 def show() -> Response | str:
     try:
-        record = records.record(bureau(), _citizen())
+        record = records.record(bureau(), _citizen(), _text_language())
     except NotFoundError:
         response = errors.page(409)
         response.headers["Retry-After"] = "2"
@@ -90,8 +89,8 @@ def show() -> Response | str:
         record=record,
         masked=words.mask(record.identifier),
         scale=None if record.score is None else chart.scale(record.score),
-        criteria=_criteria(record),
-        reasons=[card_texts.reason_sentence(each, _text_language()) for each in record.reasons],
+        criteria=record.criteria,
+        reasons=_reasons(record),
         months=_by_month(events),
         page=page,
         page_count=page_count,
@@ -128,20 +127,10 @@ def _text_language() -> str:
     return language.LANGUAGES[language.code()][1]
 
 
-def _criteria(record: Record) -> list[tuple[str, str, int, int]]:
-    """(criterion, where the citizen stands, points, most points) in the reader's language, in the card's
-    order.
-    """
-    spoken = _text_language()
-    return [
-        (
-            card_texts.criterion_name(each.id, spoken),
-            card_texts.bin_label(each.id, each.bin, spoken),
-            each.points,
-            each.max,
-        )
-        for each in record.criteria
-    ]
+def _reasons(record: Record) -> list[str]:
+    """A sentence each, the most points first."""
+    said = {criterion.id: criterion.reason for criterion in record.criteria}
+    return [said[reason] for reason in record.reasons]
 
 
 def _by_month(events: list[EventView]) -> list[tuple[str, list[EventView]]]:

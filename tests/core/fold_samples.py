@@ -1,6 +1,7 @@
 """Short ways to write events for the fold, and Hypothesis strategies for whole histories."""
 
 from datetime import date, timedelta
+from math import prod
 
 from hypothesis import strategies as st
 
@@ -12,10 +13,34 @@ from app.core.folded import File
 from app.core.months import month_of
 from app.core.profiles import CN
 from app.core.score import score_file
-from app.core.scorecard import CRITERIA, expert_card
+from app.core.scorecard import CardCriterion, CardMeasure, expert_card, make_card
 
 CARD = expert_card()
-CARDS = (CARD,)  # whatever holds for a card holds for each of these
+CRITERIA = CARD.ids
+
+
+def wide_card():
+    """All measures, one pair among them; points of every bin differ from those of its neighbours."""
+    edges = {c.measures[0].id: c.measures[0].edges for c in CARD.contents.criteria}
+    edges |= {"utilisation_peak": (100, 500, 1000), "unpaid_months": (1, 2, 3)}
+    pair = (
+        CardMeasure(edges.pop("current"), "current"),
+        CardMeasure(edges.pop("utilisation_peak"), "utilisation_peak"),
+    )
+    groups = [pair, *((CardMeasure(own, name),) for name, own in edges.items())]
+    criteria = []
+    for number, measures in enumerate(groups):
+        bins = prod(measure.bins for measure in measures)
+        best = 40 if number else 550 - 40 * (len(groups) - 1)
+        points = [best - place for place in range(bins)]
+        if measures[0].id == "on_time_months":
+            points.reverse()
+        criteria.append(CardCriterion(measures, tuple(points), "fitted"))
+    return make_card(CARD.contents.__class__(300, tuple(criteria), "Wide", 850, 1))
+
+
+WIDE = wide_card()
+CARDS = (CARD, WIDE)  # whatever holds for a card holds for each of these
 TODAY = "2026-11-22"
 NOW = month_of(TODAY)
 NOTICE = {"notified_on": "1990-01-01", "notified_by": "letter"}
@@ -112,8 +137,9 @@ def scored(events, day=TODAY, profile=CN, card=CARD):
 def bin_of(criterion, events, day=TODAY, profile=CN):
     """The bin that a criterion falls into, for a file that has a score on account of an old loan."""
     old = opened("2020-01-01", account="old", class_="mortgage", opened_on="2020-01-01")
-    rows = scored([old, rent(day, account="now"), *events], day, profile).criteria
-    return rows[CRITERIA.index(criterion)][1]
+    card = CARD if criterion in CRITERIA else WIDE
+    rows = scored([old, rent(day, account="now"), *events], day, profile, card).criteria
+    return rows[card.ids.index(criterion)][1]
 
 
 def next_day(day, days=1):

@@ -14,9 +14,10 @@ from app.core.folded import File, encode_file
 from app.core.months import add_months
 from app.core.profiles import CN, PROFILES
 from app.core.score import receipt_json, score_file, score_json
-from app.core.scorecard import CRITERIA
 from tests.core.fold_samples import (
     CARD,
+    CARDS,
+    CRITERIA,
     STATUSES,
     TODAY,
     ago,
@@ -135,7 +136,7 @@ def test_r29_the_score_is_base_and_points_and_the_receipt_lists_bin_points_and_m
     assert 300 <= found.score <= 850
     assert tuple(row[0] for row in found.criteria) == CRITERIA
     for place, row in enumerate(found.criteria):
-        assert row == CARD.rows[place][row[1]]
+        assert row == CARD.criteria[place].rows[row[1]]
 
 
 @given(histories())
@@ -210,26 +211,40 @@ on_time = st.one_of(
 later = st.integers(0, 2500).map(lambda count: next_day(TODAY, count))
 
 
-def points(history, day, profile):
+def points(history, day, profile, card):
     file = fold(File(), history)
     file.reported = 12 * 2199 + 12  # reports go on: silence is not what this is about
-    return score_file(file, day, CARD, profile)
+    return score_file(file, day, card, profile)
 
 
 @settings(max_examples=300, deadline=None)
-@given(thick, st.lists(late, min_size=1, max_size=4), later, st.sampled_from(sorted(PROFILES)))
-def test_r33_a_late_mark_never_raises_on_any_day_and_in_any_criterion(history, marks, day, name):
-    before = points(history, day, PROFILES[name])
-    after = points([*history, *enumerate(marks, 1000)], day, PROFILES[name])
+@given(
+    thick,
+    st.lists(late, min_size=1, max_size=4),
+    later,
+    st.sampled_from(sorted(PROFILES)),
+    st.sampled_from(CARDS),
+)
+def test_r33_a_late_mark_never_raises_on_any_day_and_in_any_criterion(history, marks, day, name, card):
+    before = points(history, day, PROFILES[name], card)
+    after = points([*history, *enumerate(marks, 1000)], day, PROFILES[name], card)
     assert after.score <= before.score
     assert all(left[2] <= right[2] for left, right in zip(after.criteria, before.criteria, strict=True))
 
 
 @settings(max_examples=300, deadline=None)
-@given(thick, st.lists(on_time, min_size=1, max_size=4), later, st.sampled_from(sorted(PROFILES)))
-def test_r33_more_on_time_history_never_lowers_on_any_day_and_in_any_criterion(history, reports, day, name):
-    before = points(history, day, PROFILES[name])
-    after = points([*history, *enumerate(reports, 1000)], day, PROFILES[name])
+@given(
+    thick,
+    st.lists(on_time, min_size=1, max_size=4),
+    later,
+    st.sampled_from(sorted(PROFILES)),
+    st.sampled_from(CARDS),
+)
+def test_r33_more_on_time_history_never_lowers_on_any_day_and_in_any_criterion(
+    history, reports, day, name, card
+):
+    before = points(history, day, PROFILES[name], card)
+    after = points([*history, *enumerate(reports, 1000)], day, PROFILES[name], card)
     assert after.score >= before.score
     assert all(left[2] >= right[2] for left, right in zip(after.criteria, before.criteria, strict=True))
 

@@ -229,6 +229,52 @@ def test_paid_share_when_nothing_was_billed_and_in_several_currencies():
     assert bin_of("paid_share", [card, statement(ago(1), 10), payment(ago(0), 10), *foreign]) == 3
 
 
+# ---- the highest credit in use, and months without a payment
+
+
+def peak(events):
+    return divmod(bin_of("current_by_utilisation_peak", events), 5)
+
+
+@pytest.mark.parametrize(("balance", "place"), [(99, 0), (100, 1), (499, 1), (500, 2), (999, 2), (1000, 3)])
+def test_the_highest_of_six_statements_over_the_limit(balance, place):
+    card = opened(ago(9), limit_minor=1000)
+    bills = [card, *(statement(ago(months), 7) for months in (0, 1, 2, 3, 4)), statement(ago(5), balance)]
+    assert peak(bills) == (0, place)
+    assert peak([*bills, status(ago(0), "late_30")]) == (2, place)
+    assert peak([*bills, statement(ago(6), 5000)]) == (0, place)  # the seventh
+
+
+def test_peaks_add_up_within_a_currency_and_nothing_is_the_last_bin():
+    one = [opened(ago(9), limit_minor=1000), statement(ago(0), 900), statement(ago(1), 0)]
+    other = [opened(ago(9), "b", limit_minor=1000), statement(ago(0), 0, "b"), statement(ago(1), 90, "b")]
+    assert peak(one) == (0, 2)
+    assert peak(one + other) == (0, 1)
+    assert peak([]) == peak([opened(ago(9)), statement(ago(0), 900)]) == (0, 4)
+    assert peak([*one, closed(TODAY)]) == (0, 4)
+
+
+def test_months_in_which_something_was_owed_and_nothing_paid():
+    card = opened(ago(9), limit_minor=1000)
+    bills = [card, *(statement(ago(months), 900) for months in range(6))]
+    assert bin_of("unpaid_months", bills) == 3
+    paid = [payment(ago(months), 1) for months in (1, 2, 3)]
+    assert bin_of("unpaid_months", bills + paid) == 2  # and this month is not over
+    assert bin_of("unpaid_months", [*bills, *paid, payment(ago(4), 1)]) == 1
+    assert bin_of("unpaid_months", [*bills, *paid, payment(ago(4), 1), payment(ago(5), 1)]) == 0
+    assert bin_of("unpaid_months", [*bills, *paid], "2026-12-01") == 3
+    assert bin_of("unpaid_months", [card, statement(ago(1), 0), statement(ago(2), -9)]) == 4
+    assert bin_of("unpaid_months", []) == 4
+
+
+def test_a_month_unpaid_on_two_cards_is_one():
+    cards = [opened(ago(9), name, limit_minor=1000) for name in "ab"]
+    bills = [statement(ago(months), 900, name) for months in (1, 2) for name in "ab"]
+    assert bin_of("unpaid_months", cards + bills) == 2
+    assert bin_of("unpaid_months", [*cards, *bills, payment(ago(1), 5, "a")]) == 2
+    assert bin_of("unpaid_months", [*cards, *bills, payment(ago(1), 5, "a"), payment(ago(1), 5, "b")]) == 1
+
+
 def bill(months, **fields):
     return statement(ago(months), 900, minimum_minor=100, **fields)
 

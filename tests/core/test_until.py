@@ -3,16 +3,17 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import criteria
 from app.core import event_types as et
 from app.core.fold import fold
 from app.core.folded import File
+from app.core.measures.enough import too_young
+from app.core.measures.view import view
 from app.core.months import LAST_DAY, NEVER
 from app.core.profiles import PROFILES
 from app.core.score import flags_of, score_file
 from tests.core.fold_samples import (
-    CARD,
     TODAY,
+    WIDE,
     access,
     business,
     community,
@@ -34,9 +35,9 @@ from tests.core.fold_samples import (
 NEAR = days("2026-01-01", TODAY)
 
 
-def state(file, day, profile):
+def state(file, day, profile, card=WIDE):
     """All that a leaf says of a day, but for `as_of` and `until`."""
-    found = score_file(file, day, CARD, profile)
+    found = score_file(file, day, card, profile)
     return (found.score, found.insufficient, found.criteria, found.reasons, flags_of(file, day)), found.until
 
 
@@ -179,7 +180,7 @@ def test_six_reported_months_stand_in_until_they_leave_or_a_known_account_is_old
     reports = [status(day) for day in ("2017-01-15", "2017-02-15", "2017-03-15", "2017-04-15", "2017-05-15")]
     silent = File(reported=12 * 2199 + 12)
     file = fold(silent, list(enumerate([*reports, status("2026-11-01")])))
-    assert criteria.too_young(criteria.view(file, TODAY, PROFILES["cn"])) == (False, "2027-01-01")
+    assert too_young(view(file, TODAY, PROFILES["cn"])) == (False, "2027-01-01")
     for opening, until in (("2026-07-01", NEVER), ("2026-08-01", "2027-01-01")):
         with_loan = fold(file, [(9, opened(opening, account="loan", opened_on=opening))])
-        assert criteria.too_young(criteria.view(with_loan, TODAY, PROFILES["cn"])) == (False, until)
+        assert too_young(view(with_loan, TODAY, PROFILES["cn"])) == (False, until)
