@@ -9,8 +9,9 @@ An event is one canonical JSON object on a line of at most 8,192 bytes (wrapped 
 Half a million of them come at once, so there are two paths. The fast one decodes straight into the class of
 the type (an unknown type, an unknown or missing field and a wrong format end it), writes the value again and
 compares (so what was not canonical ends it: order, spaces, escapes, null, 1.0, a field twice), and asks the
-few remaining questions. Only a line that fails goes the slow way, which finds the first reason that a person
-can act upon, and its rule:
+few remaining questions. A batch in which everything is right takes each of these steps once for all its lines.
+Only a line that fails goes the slow way, which finds the first reason that a person can act upon, and its
+rule:
 
     R1                  unknown type or field
     R2, R3              a type or field about what a bureau must not collect
@@ -53,6 +54,7 @@ from app.core.event_base import (
 )
 from app.core.event_base import Event as Event  # noqa: PLC0414 - part of this module's face, like the types
 from app.core.event_base import Header as Header  # noqa: PLC0414
+from app.core.event_columns import common_fields_hold
 from app.core.event_types import *  # noqa: F403
 from app.core.event_types import (
     CLASS_BY_TYPE,
@@ -67,8 +69,10 @@ LINE_BYTES_MAX: Final = 8192
 PROBLEMS_MAX: Final = 10
 LAST_DAY: Final = "2199-12-31"
 
-_decode: Final = msgspec.json.Decoder(Union[tuple(CLASS_BY_TYPE.values())]).decode  # noqa: UP007 - dynamic
-_encode: Final = msgspec.json.Encoder(order="sorted").encode
+_decoder: Final = msgspec.json.Decoder(Union[tuple(CLASS_BY_TYPE.values())])  # noqa: UP007 - dynamic
+_encoder: Final = msgspec.json.Encoder(order="sorted")
+_decode: Final = _decoder.decode
+_encode: Final = _encoder.encode
 _is_uuid7: Final = re.compile(UUID7).match
 _is_nonce: Final = re.compile(NONCE).match
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
@@ -103,8 +107,11 @@ def decode_events(lines: list[bytes], header: Header) -> tuple[list[Event], list
     """(the good events, what is wrong with the others) of a batch's event lines, the first of which is line
     2.
 
-    It stops at the tenth problem. About 4 microseconds an event.
+    It stops at the tenth problem. About 3 microseconds an event.
     """
+    good = _all_good(lines, header)
+    if good is not None:
+        return good, []
     events: list[Event] = []
     problems: list[LineProblem] = []
     for number, line in enumerate(lines, 2):
@@ -116,6 +123,23 @@ def decode_events(lines: list[bytes], header: Header) -> tuple[list[Event], list
         if len(problems) == PROBLEMS_MAX:
             break
     return events, problems
+
+
+def _all_good(lines: list[bytes], header: Header) -> list[Event] | None:
+    """The events of lines with which nothing at all is wrong; None says that one of them has to be explained."""
+    text = b"\n".join([*lines, b""])
+    try:
+        events: list[Event] = _decoder.decode_lines(text)
+    except _UNREADABLE:
+        return None
+    # As many events as lines, and each is written as it was read: so none spans two lines, or shares one.
+    if len(events) != len(lines) or _encoder.encode_lines(events) != text:
+        return None
+    if not events or max(map(len, lines)) > LINE_BYTES_MAX or not common_fields_hold(events, header):
+        return None
+    if any(type(event) is Correction or event.refusal(header) is not None for event in events):
+        return None
+    return events
 
 
 def encode_event(event: Event) -> bytes:

@@ -82,6 +82,8 @@ def _check_targets(
     bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]
 ) -> list[LineProblem]:
     """Repairs name an event that is in the log, of the same citizen, and (but for the bureau) of the same furnisher."""
+    if not any(hasattr(cls, "target") for cls in set(map(type, events))):
+        return []
     problems = []
     for line, event in enumerate(events, FIRST_EVENT_LINE):
         target = getattr(event, "target", None)

@@ -92,6 +92,30 @@ def test_what_is_accepted_is_canonical(raw):
         assert problem.detail.isprintable()
 
 
+common = st.sampled_from(sorted(events.COMMON_FIELDS)).flatmap(
+    lambda name: st.tuples(
+        st.just(name),
+        st.sampled_from([event[name] for event in ALL]) | st.from_regex(r"[0-9a-f\n]{36,43}") | st.text(),
+    )
+)
+
+
+@MANY
+@given(st.lists(st.tuples(st.sampled_from(ALL), st.lists(common, max_size=1)), max_size=4), st.data())
+def test_a_batch_at_once_is_its_lines_one_by_one(drawn, data):
+    """Deciding by columns and deciding by lines is the same, whatever stands in a common field or in a line."""
+    lines = [msgspec.json.encode(event | dict(changes), order="sorted") for event, changes in drawn]
+    lines += data.draw(st.lists(mutated(LINES), max_size=1))
+    good, problems = [], []
+    for number, raw in enumerate(lines, 2):
+        try:
+            good.append(events.decode_event(raw, HEADER))
+        except CredenceError:
+            problems.append(number)
+    decoded, found = events.decode_events(lines, HEADER)
+    assert (decoded, [problem.line for problem in found]) == (good, problems)
+
+
 @MANY
 @given(st.sampled_from(ALL), st.dictionaries(keys, values, max_size=3), st.sets(keys, max_size=2))
 def test_json_shaped_objects(event, changes, dropped):
