@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nacl._sodium import ffi, lib  # type: ignore[import-not-found]
+from nacl.bindings import sodium_init
 
 from app.core.errors import FormatError, SignatureError
 
@@ -30,6 +31,8 @@ NONCE_SIZE: Final = 24
 _MAC_SIZE: Final = 16
 OVERHEAD: Final = NONCE_SIZE + _MAC_SIZE
 WRAPPED_SIZE: Final = OVERHEAD + 3 * KEY_SIZE
+
+sodium_init()  # chooses the quickest code for this processor; may be called again
 
 # Buffers of libsodium's results. `nacl.bindings` clears each before it is written and checks what is checked here: half
 # of the time of a box, and a batch seals 65,536 of them.
