@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from app.core.errors import FormatError
@@ -116,7 +117,8 @@ def tile_ids(key: bytes, depth_max: int) -> list[TileId]:
     return [tile_id(key, depth) for depth in range(0, min(depth_max, DEPTH_MAX - LEVELS) + 1, LEVELS)]
 
 
-def fold(tile: bytes) -> tuple[list[bytes], list[int]]:
+@lru_cache(maxsize=4096)  # 15 MiB; the upper tiles are on every path, and lower ones outlive blocks
+def fold(tile: bytes) -> tuple[tuple[bytes, ...], tuple[int, ...]]:
     """Hashes and kinds of the 31 nodes of a tile, as a heap: 1 is the top, 16 to 31 are the slots.
 
     FormatError unless the bytes are a tile: 514, no single leaf marked in an empty slot, two leaves at least.
@@ -141,7 +143,7 @@ def fold(tile: bytes) -> tuple[list[bytes], list[int]]:
             hashes[parent], kinds[parent] = hashes[left] if kinds[left] else hashes[right], SINGLE
     if kinds[1] != MANY:
         raise FormatError("A trie tile has fewer than two leaves.")
-    return hashes, kinds
+    return tuple(hashes), tuple(kinds)
 
 
 def tiles_of(

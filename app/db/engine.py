@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import select
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, QueuePool, create_engine, event
@@ -25,6 +24,7 @@ from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 
 from app.core.errors import RefusedError
 from app.db.embedded import EmbeddedPostgres, acquire
+from app.db.session import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,12 +120,8 @@ def make_engine(
 
 
 def _check_alive(connection: Any, _record: object, _proxy: object) -> None:
-    """Throws the pool's connections away once the server has closed one. This asks the kernel, not the server: on a
-    connection that waits in the pool nothing is under way, so there is nothing to read but the end.
-    """
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    if poll.poll(0):
+    """Throws the pool's connections away once the server has closed one."""
+    if not is_alive(connection):
         raise InvalidatePoolError("the server has closed this connection")
 
 

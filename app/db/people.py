@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from app.db.session import BINARY, TEXT, prepared_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,24 +64,49 @@ def citizens_after(connection: Connection, after: int, limit: int) -> list[Citiz
     return [_citizen(row) for row in rows]
 
 
-def citizen_with_account(
-    connection: Connection, citizen_id: int
-) -> tuple[Citizen, int, tuple[int, bytes] | None] | None:
-    """One citizen, the number of the newest published block (-1 for none), and (block that wrote it, sealed body) of the
-    account as it stands there, if it does.
-    """
-    query = """
-        SELECT c.id, c.key, c.vrf_proof, k.wrapped, n.number, a.block, b.sealed
-        FROM (SELECT coalesce(max(block), -1) AS number FROM publications) AS n CROSS JOIN citizens c
-        LEFT JOIN citizen_keys k ON k.citizen = c.id
-        LEFT JOIN LATERAL (SELECT block FROM accounts WHERE citizen = c.id AND block <= n.number
-            ORDER BY block DESC LIMIT 1) AS a ON true
-        LEFT JOIN account_bodies b ON b.citizen = c.id AND b.block = a.block
-        WHERE c.id = %s"""
-    row = connection.execute(query, (citizen_id,), binary=True).fetchone()
+CitizenWithAccount: TypeAlias = tuple[Citizen, int, tuple[int, bytes] | None]
+"""One citizen, the number of the newest published block (-1 for none), and (block that wrote it, sealed body) of the
+account as it stands there, if it does.
+"""
+
+_WITH_ACCOUNT = """
+    SELECT c.id, c.key, c.vrf_proof, k.wrapped, n.number, a.block, b.sealed
+    FROM (SELECT coalesce(max(block), -1) AS number FROM publications) AS n CROSS JOIN citizens c
+    LEFT JOIN citizen_keys k ON k.citizen = c.id
+    LEFT JOIN LATERAL (SELECT block FROM accounts WHERE citizen = c.id AND block <= n.number
+        ORDER BY block DESC LIMIT 1) AS a ON true
+    LEFT JOIN account_bodies b ON b.citizen = c.id AND b.block = a.block
+    WHERE c.id = """
+
+_OF_SESSION = f"{_WITH_ACCOUNT} (SELECT citizen FROM sessions WHERE token_hash = $1 AND expires_at > $2)"  # noqa: S608
+
+
+def _with_account(row: tuple[Any, ...]) -> CitizenWithAccount:
+    return _citizen(row[:4]), row[4], None if row[6] is None else (row[5], bytes(row[6]))
+
+
+def citizen_with_account(connection: Connection, citizen_id: int) -> CitizenWithAccount | None:
+    """A citizen by number."""
+    row = connection.execute(_WITH_ACCOUNT + "%s", (citizen_id,), binary=True).fetchone()
+    return None if row is None else _with_account(row)
+
+
+def session_with_account(
+    connection: Connection, token_hash: bytes, now: datetime
+) -> CitizenWithAccount | None:
+    """The citizen whose session it is, or None when it is unknown or expired."""
+    row = prepared_row(connection, _OF_SESSION, (token_hash, now.isoformat().encode()), (BINARY, TEXT))
     if row is None:
         return None
-    return _citizen(row[:4]), row[4], None if row[6] is None else (row[5], bytes(row[6]))
+    citizen, key, vrf_proof, wrapped, newest, block, sealed = row
+    assert citizen is not None and key is not None, "never null"  # noqa: PT018 - for the type checker
+    assert vrf_proof is not None and newest is not None, "never null"  # noqa: PT018
+    version = None if block is None or sealed is None else (_int8(block), sealed)
+    return Citizen(_int8(citizen), key, vrf_proof, wrapped), _int8(newest), version
+
+
+def _int8(value: bytes) -> int:
+    return int.from_bytes(value, "big", signed=True)
 
 
 def enrol(connection: Connection, citizens: Iterable[NewCitizen]) -> dict[bytes, Citizen]:

@@ -23,6 +23,7 @@ from app.services.people import People
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Engine
 
@@ -46,6 +47,7 @@ class Bureau:
 
     home: Home
     engine: Engine
+    readers: session.Readers
     genesis: notices.Genesis
     service: note.Signer
     signer: note.Signer
@@ -79,7 +81,8 @@ class Bureau:
             )
             raise RefusedError(message, code="other-ledger")
         people = People(genesis.origin, vrf, home.secret("wrap.key"))
-        return cls(home, engine, genesis, home.signer("service"), home.signer("bureau"), vrf, people, now)
+        signers = home.signer("service"), home.signer("bureau")
+        return cls(home, engine, session.Readers(engine), genesis, *signers, vrf, people, now)
 
     @property
     def origin(self) -> str:
@@ -110,11 +113,9 @@ class Bureau:
         with session.transaction(self.engine) as connection:
             yield connection
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """A connection to read from, without a transaction."""
-        with session.reading(self.engine) as connection:
-            yield connection
+        return self.readers.reading()
 
     def register(self, connection: Connection) -> Register:
         """The key register as of every notice admitted so far, in a block or not."""
@@ -137,6 +138,7 @@ class Bureau:
 
     def close(self) -> None:
         """Give the connections back."""
+        self.readers.close()
         self.engine.dispose()
 
 

@@ -7,6 +7,7 @@ the citizen is one row of their account, and a few tiles and a page of leaves of
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from app.core import account, account_state, merkle, sealing, tiles, trie, trie_tiles
@@ -39,7 +40,7 @@ class Snapshot:
     tlog: bytes
     accounts: int
     tiles: dict[trie_tiles.TileId, bytes] = field(default_factory=dict)
-    pages: dict[tuple[int, bytes], list[trie.Leaf]] = field(default_factory=dict)
+    pages: dict[tuple[int, bytes], dict[bytes, tuple[bytes, ...]]] = field(default_factory=dict)
 
 
 def snapshot(bureau: Bureau, connection: Connection, number: int | None = None) -> Snapshot:
@@ -76,9 +77,22 @@ def score_proof(bureau: Bureau, citizen_id: int, shown: tuple[str, ...] = SHOWN_
         found = people.citizen_with_account(connection, citizen_id)
         if found is None:
             raise NotFoundError("no such citizen")
-        citizen, number, version = found
-        person, at = bureau.people.unwrap(citizen), snapshot(bureau, connection, number)
-        return build(connection, person, at, _open(person, version), shown)
+        return _newest(bureau, connection, found, shown)
+
+
+def score_proof_of_session(bureau: Bureau, token: str) -> bytes | None:
+    """The same for whoever holds this session's token; None when it is nobody's. One question to the database."""
+    with bureau.reading() as connection:
+        found = people.session_with_account(connection, sha256(token.encode()).digest(), bureau.now())
+        return None if found is None else _newest(bureau, connection, found, SHOWN_TO_CITIZENS)
+
+
+def _newest(
+    bureau: Bureau, connection: Connection, found: people.CitizenWithAccount, shown: tuple[str, ...]
+) -> bytes:
+    citizen, number, version = found
+    person, at = bureau.people.unwrap(citizen), snapshot(bureau, connection, number)
+    return build(connection, person, at, _open(person, version), shown)
 
 
 def account_at(connection: Connection, person: Person, at: Snapshot) -> tuple[int, AccountState]:
@@ -119,22 +133,22 @@ def build(
             disclosures.append((salt, name, value))
         else:
             hidden[name] = account.digest(account.disclosure_of_json(salt, name, value))
-    path = trie_path(connection, person.key, at)
-    if not path.reaches(person.key):
+    siblings = trie_siblings(connection, person.key, at)
+    if siblings is None:
         raise RefusedError("the stored state trie does not lead to this account: run `credence audit`")
     return build_score_proof(
         key=person.key,
         vrf_proof=person.vrf_proof,
         disclosures=disclosures,
         hidden=hidden,
-        siblings=path.siblings,
+        siblings=siblings,
         block_json=at.block.entry,
         tlog=at.tlog,
     )
 
 
-def trie_path(connection: Connection, key: bytes, at: Snapshot) -> trie.Path:
-    """The path towards a key in a block's state trie, from tiles and the page of leaves below them."""
+def trie_siblings(connection: Connection, key: bytes, at: Snapshot) -> tuple[bytes, ...] | None:
+    """The path to a key's leaf in a block's state trie, from tiles and the page of leaves below them; None for no leaf."""
     wanted = trie_tiles.tile_ids(key, _depth_max(at.accounts))
     known = {tile: data for tile in wanted if (data := at.tiles.get(tile)) is not None}
     missing = [tile for tile in wanted if tile not in known]
@@ -146,15 +160,17 @@ def trie_path(connection: Connection, key: bytes, at: Snapshot) -> trie.Path:
         at.tiles.update(known)
     way = trie_tiles.descend({tile: data for tile, data in known.items() if data}, key)
     if way.is_empty:
-        return way.finish([])
+        return None
     place = (way.depth, way.first_key)
     page = at.pages.get(place)
     if page is None:
         if len(at.pages) > _PAGES_MAX:
             at.pages.clear()
         rows = state.page_leaves(connection, way.first_key, way.last_key, at.block.number)
-        page = at.pages[place] = [(row_key, trie.leaf_hash(row_key, value)) for row_key, value in rows]
-    return way.finish(page)
+        leaves = [(row_key, trie.leaf_hash(row_key, value)) for row_key, value in rows]
+        page = at.pages[place] = trie.prove_all(leaves, way.depth)
+    below = page.get(key)
+    return None if below is None else way.siblings + below
 
 
 def _depth_max(accounts: int) -> int:

@@ -9,6 +9,7 @@
 | public_log | checkpoint and tiles |
 | pages, record, check | HTML for people; words, chart and language serve them |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
+| application | Flask, with short ways for the hottest endpoints |
 | errors, headers, cookies, limits | one shape for every error, security headers, sessions, brakes |
 
 Two things come from the environment: CREDENCE_HTTPS=1 says that people reach the service over https (secure
@@ -23,7 +24,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Flask, url_for
+from flask import url_for
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -41,11 +42,14 @@ from app.web import (
     public_log,
     record,
 )
+from app.web.application import Application
 from app.web.cookies import PeopleSessions
 from app.web.limits import limiter
 from app.web.metrics import Metrics
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from app.services.bureau import Bureau
 
 __all__ = ["create_app"]
@@ -55,7 +59,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     """The application around an open bureau. `log` is the access log's file, standard error when there is
     none.
     """
-    app = Flask(__name__, static_folder="static", template_folder="templates")
+    app = Application(__name__, static_folder="static", template_folder="templates")
     app.extensions["credence"] = bureau
     app.extensions["metrics"] = Metrics(bureau.home.path / "run")
     app.url_map.merge_slashes = False

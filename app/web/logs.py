@@ -53,6 +53,13 @@ def configure(file: BinaryIO) -> None:
     )
 
 
+def begin() -> None:
+    """The first thing in a request: the clock starts, and it gets its id."""
+    g.began = time.perf_counter()
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
 def register(app: Flask, metrics: Metrics) -> None:
     """Registered before everything else, so that its after_request runs last and sees the answer as it
     leaves.
@@ -61,24 +68,18 @@ def register(app: Flask, metrics: Metrics) -> None:
         structlog.get_logger().bind()
     )  # bound once: a lazy logger would be put together anew for each line
 
-    def begin() -> None:
-        g.began = time.perf_counter()
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-
     def finish(response: Response) -> Response:
-        seconds = time.perf_counter() - g.began
-        response.headers["X-Request-Id"] = g.request_id
-        route = request.url_rule.rule if request.url_rule is not None else "(none)"
-        received = request.content_length or 0
+        asked, of_request = request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        seconds, method = time.perf_counter() - of_request.began, _known(asked.method)
+        response.headers.add("X-Request-Id", of_request.request_id)
+        route = asked.url_rule.rule if asked.url_rule is not None else "(none)"
+        received = asked.content_length or 0
         sent = response.calculate_content_length() or 0
-        metrics.observe(
-            _known(request.method), route, response.status_code, seconds=seconds, received=received, sent=sent
-        )
+        metrics.observe(method, route, response.status_code, seconds=seconds, received=received, sent=sent)
         logger.info(
             "request",
-            request_id=g.request_id,
-            method=_known(request.method),
+            request_id=of_request.request_id,
+            method=method,
             route=route,
             status=response.status_code,
             ms=round(seconds * 1000, 2),
@@ -87,7 +88,6 @@ def register(app: Flask, metrics: Metrics) -> None:
         )
         return response
 
-    app.before_request(begin)
     app.after_request(finish)
 
 

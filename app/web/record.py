@@ -104,10 +104,11 @@ def show() -> Response | str:
 
 @blueprint.get("/record/score.proof")
 def score_proof() -> Response:
-    proof = proofs.score_proof(bureau(), _citizen())
-    response = Response(proof, content_type="application/json")
-    response.headers["Content-Disposition"] = 'attachment; filename="score.proof"'
-    return response
+    proof = proofs.score_proof_of_session(bureau(), session.get(TOKEN, ""))
+    if proof is None:
+        abort(403)
+    name = 'attachment; filename="score.proof"'
+    return Response(proof, content_type="application/json", headers={"Content-Disposition": name})
 
 
 @blueprint.post("/record/sign-out")

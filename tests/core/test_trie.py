@@ -121,6 +121,17 @@ def test_a_path_may_start_lower():
         trie.prove(items, key, 4)
 
 
+@given(st.sets(st.binary(min_size=32, max_size=32), max_size=40), st.integers(0, 250))
+@settings(max_examples=60)
+def test_all_paths_at_once_are_those_of_one_at_a_time(keys, alike):
+    """Keys that agree on their first bits too, as those of a page do."""
+    keep = (1 << 256 - alike) - 1
+    items = leaves({(int.from_bytes(key, "big") & keep).to_bytes(32, "big") for key in keys})
+    for depth in (0, alike):
+        together = trie.prove_all(items, depth)
+        assert together == {key: trie.prove(items, key, depth).siblings for key, _ in items}
+
+
 def test_bent_paths_are_refused():
     items = leaves(key_of(number) for number in range(50))
     root = trie.root(items)

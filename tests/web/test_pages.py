@@ -147,6 +147,28 @@ def test_a_citizen_in_no_block_yet_is_told_to_wait(client, world):
     assert int(answer.headers["Retry-After"]) >= 1
 
 
+def test_a_proof_goes_to_its_session_alone(app, record, world):
+    """The endpoint asks one question for session and account; it ends with the session like every other."""
+    assert app.test_client().get("/record/score.proof").status_code == 403
+    answer = record.get("/record/score.proof")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert "Cookie" in answer.headers["Vary"]
+    with world.bureau.transaction() as connection:
+        connection.execute("UPDATE sessions SET expires_at = 'epoch'")
+    assert record.get("/record/score.proof").status_code == 403
+
+
+def test_endpoints_that_skip_the_hooks_have_no_use_for_them(app):
+    from app.web.application import HOT
+    from app.web.limits import LIMITED
+
+    assert set(app.view_functions) >= HOT
+    assert not HOT & LIMITED
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint in HOT:
+            assert rule.endpoint.startswith("api.") or rule.methods <= {"GET", "HEAD", "OPTIONS"}
+
+
 def check(client, data, **fields):
     form = {"csrf_token": csrf_of(client, "/check"), "proof": (io.BytesIO(data), "x.proof"), **fields}
     return client.post("/check", data=form, content_type="multipart/form-data")
