@@ -30,6 +30,7 @@ COMMANDS = {
     "inquire": "Ask for a citizen's score, as a bank.",
     "verify": "Check a score proof, offline.",
     "audit": "Replay everything and compare.",
+    "scorecard": "Publish scorecards, and run one beside the one in use.",
     "link": "Print a one-time link to a citizen's record.",
     "checkpoint": "Show the newest signed head of the ledger.",
 }

@@ -1,6 +1,7 @@
 """Kinds of command-line values: key files, moments, durations, policies; and the options that commands share.
 
     moment     2026-11-22T15:24:00Z
+    day        2026-11-22
     duration   90s, 30m, 48h, 7d
     key file   one line: PRIVATE+KEY+<name>+<key id>+<base64>     (`credence keys new` writes it)
     vkey file  one line: <name>+<key id>+<base64>
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from app.core.errors import FormatError
-from app.core.fields import parse_instant
+from app.core.fields import parse_day, parse_instant
 from app.core.note import ED25519, Signer, Verifier
 
 if TYPE_CHECKING:
@@ -67,6 +68,20 @@ class Moment(click.ParamType[dt.datetime]):
             return parse_instant(value)
         except FormatError:
             self.fail(f"{value!r} is not an instant like 2026-11-22T15:24:00Z", param, ctx)
+
+
+class Day(click.ParamType[dt.date]):
+    """A day."""
+
+    name = "DAY"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
+        if isinstance(value, dt.date):
+            return value
+        try:
+            return parse_day(value)
+        except FormatError:
+            self.fail(f"{value!r} is not a day like 2026-11-22", param, ctx)
 
 
 class Duration(click.ParamType[int]):

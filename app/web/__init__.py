@@ -7,6 +7,7 @@
 | api, schemas | the JSON API and its description |
 | audit_api | a regulator's reading room |
 | public_log | checkpoint and tiles |
+| scorecards | the published cards |
 | pages, record, check | HTML for people; words, chart and language serve them |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
 | application | Flask, with short ways for the hottest endpoints |
@@ -41,6 +42,7 @@ from app.web import (
     pages,
     public_log,
     record,
+    scorecards,
 )
 from app.web.application import Application
 from app.web.cookies import PeopleSessions
@@ -85,9 +87,11 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     _prepare_templates(app)
     limiter.init_app(app)
     csrf = CSRFProtect(app)
+    scorecards.register(app)
     machine = api.register(app)
     machine.register_blueprint(audit_api.blueprint)
     machine.register_blueprint(public_log.blueprint)
+    machine.register_blueprint(scorecards.blueprint)
     csrf.exempt(api.blueprint)
     csrf.exempt(audit_api.blueprint)
     csrf.exempt(pages.blueprint)

@@ -88,5 +88,37 @@ class OpenedAudit(Schema):
     expires = fields.DateTime(required=True, format="%Y-%m-%dT%H:%M:%SZ")
 
 
+class PublishedCard(Schema):
+    """One publication of a scorecard."""
+
+    scorecard = fields.String(required=True, metadata={"description": "SHA-256 of the document, hex."})
+    name = fields.String(required=True)
+    role = fields.String(required=True, metadata={"description": "`champion` or `challenger`."})
+    from_day = fields.String(
+        required=True, data_key="from", metadata={"description": "First day of its use, local to the ledger."}
+    )
+    report = fields.String(
+        required=True, allow_none=True, metadata={"description": "SHA-256 of the validation report, if any."}
+    )
+    index = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Log index of the notice; null until a block has it."},
+    )
+    in_force = fields.Boolean(
+        required=True, metadata={"description": "Whether it is the one of its role at the newest block."}
+    )
+
+
+class PublishedCards(Schema):
+    """Every publication, in the order of the log."""
+
+    scorecards = fields.List(fields.Nested(PublishedCard), required=True)
+
+
+class Document(Schema):
+    """A JSON object as it was published, byte for byte: its SHA-256 is in the ledger."""
+
+
 # What `alt_response` needs for an answer that is a problem.
 PROBLEM_DOC: dict[str, Any] = {"schema": Problem, "content_type": PROBLEM_JSON}

@@ -1,0 +1,168 @@
+"""`credence scorecard challenge` and `compare`: a challenger beside the card in use."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import signal
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.files import write_whole
+from app.cli.params import FILE, read_limited
+from app.cli.scorecard import find, open_bureau
+from app.core.errors import FormatError, NotFoundError
+from app.core.scorecard import parse_card
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from app.core.scorecard import Card
+    from app.services.bureau import Bureau
+
+LABELS_BYTES_MAX = 1 << 28
+FOLLOW_PAUSE_S = 1.0
+
+
+@click.command()
+@click.option("--follow", is_flag=True, help="Go on until stopped, scoring what changes.")
+def challenge(follow: bool) -> None:
+    """Score everybody by the challenger.
+
+    It is scored beside the card in use, and nobody is shown these scores. Scores what changed since the last run,
+    so it may be stopped and started at any time. What earlier challengers made is deleted. `credence scorecard
+    compare` then says how the two cards differ.
+
+    \b
+        credence scorecard challenge
+        credence scorecard challenge --follow
+    """
+    stop = threading.Event()
+    if follow:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+    with open_bureau() as bureau:
+        _challenge(bureau, say=True)
+        while follow and not stop.wait(FOLLOW_PAUSE_S):
+            _challenge(bureau, say=False)
+
+
+def _challenge(bureau: Bureau, *, say: bool) -> None:
+    from app.services import challenger  # noqa: PLC0415 - loads the database
+
+    _, card = challenger.cards_in_force(bureau)
+    challenger.forget_others(bureau, card)
+    if card is None:
+        if say:
+            message = "no challenger is in force today: `credence scorecard publish FILE --role challenger`"
+            raise NotFoundError(message, code="no-challenger")
+        return
+    waiting = challenger.count_stale(bureau, card)
+    with _bar("Accounts", waiting) as advance:
+        scored = challenger.score_all(bureau, card, advance)
+    if scored or say:
+        click.echo(f"{card.name}: {scored:,} accounts scored.")
+
+
+@contextmanager
+def _bar(text: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, silence elsewhere or when there is nothing to do."""
+    from rich.console import Console  # noqa: PLC0415 - other commands of the group need no bar
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not (total and console.is_terminal)) as progress:
+        bar = progress.add_task(text, total=total)
+        yield lambda count: progress.advance(bar, count)
+
+
+@click.command()
+@click.option(
+    "--challenger",
+    "digest",
+    default="",
+    metavar="HASH",
+    help="Which card; the challenger in force if not given.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Folder for comparison.json and comparison.html; this one if not given.",
+)
+@click.option(
+    "--labels",
+    type=FILE,
+    help="CSV with the head `account,bad`: <furnisher>:<account> and 1 or 0. For AUC, Gini and KS of both cards.",
+)
+def compare(digest: str, out: Path, labels: Path | None) -> None:
+    """Compare the challenger with the card in use.
+
+    Writes a report over everybody, as JSON and as a page: distributions, means, correlation, stability index, who
+    would be approved by which card at several cut-offs, and which criteria move the scores that move most. Sums
+    only: nothing in it is about anybody.
+
+    \b
+        credence scorecard compare --out comparison/
+        credence scorecard compare --labels labels.csv
+    """
+    from app.services import challenger  # noqa: PLC0415 - loads the database
+    from app.services.comparison_page import page  # noqa: PLC0415
+
+    known = None if labels is None else _read_labels(labels)
+    with open_bureau() as bureau:
+        report = challenger.comparison(bureau, _challenger(bureau, digest), known)
+    counts = report["accounts"]
+    if counts["not_scored_by_challenger_yet"] == sum(counts.values()):
+        message = "the challenger has scored nobody yet: run `credence scorecard challenge`"
+        raise NotFoundError(message, code="no-scores")
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / "comparison.json", (json.dumps(report, indent=1) + "\n").encode())
+    write_whole(out / "comparison.html", page(report).encode())
+    click.echo(f"{counts['scored_by_both']:,} accounts are scored by both cards.")
+    if counts["not_scored_by_challenger_yet"]:
+        click.echo(
+            f"{counts['not_scored_by_challenger_yet']:,} are not: run `credence scorecard challenge` again."
+        )
+    click.echo(f"{out / 'comparison.json'}\n{out / 'comparison.html'}")
+
+
+def _challenger(bureau: Bureau, digest: str) -> Card:
+    from app.services import cards, challenger  # noqa: PLC0415 - loads the database
+
+    if digest:
+        found = find(cards.list_cards(bureau), digest)
+        return parse_card(cards.published_document(bureau, found.scorecard))
+    _, card = challenger.cards_in_force(bureau)
+    if card is None:
+        raise NotFoundError(
+            "no challenger is in force today: give its HASH with --challenger", code="no-challenger"
+        )
+    return card
+
+
+def _read_labels(path: Path) -> dict[str, bool]:
+    """Account -> bad."""
+    data = read_limited(path, LABELS_BYTES_MAX)
+    try:
+        rows = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{path} is not CSV: {error}") from None
+    if len(data) > LABELS_BYTES_MAX or not rows or rows[0] != ["account", "bad"]:
+        raise FormatError(f"{path} does not begin with the head `account,bad`, or is larger than 256 MiB")
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != 2 or row[1] not in ("0", "1"):
+            raise FormatError(f"{path}, line {number}: not an account and 0 or 1")
+    return {account: bad == "1" for account, bad in rows[1:]}
