@@ -66,7 +66,7 @@ def _challenge(bureau: Bureau, *, say: bool) -> None:
     with _bar("Accounts", waiting) as advance:
         scored = challenger.score_all(bureau, card, advance)
     if scored or say:
-        click.echo(f"{card.name}: {scored:,} accounts scored.")
+        click.echo(f"{card.name}: accounts scored: {scored:,}")
 
 
 @contextmanager
