@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from app.cli.params import FILE, Day, read_limited
+from app.core.card_texts import bin_label
 from app.core.errors import FormatError, NotFoundError
 from app.core.notices import CardRole
 from app.core.scorecard import CARD_BYTES_MAX, parse_card
@@ -101,10 +102,10 @@ def show(digest: str, document: bool) -> None:
         if each.scorecard == scorecard:
             click.echo(_line(each, with_name=False))
     click.echo("")
-    for criterion in card.criteria:
+    for criterion in card.contents.criteria:
         click.echo(f"{criterion.id}  (up to {max(criterion.points)}, {criterion.source})")
-        for name, points in zip(criterion.bins, criterion.points, strict=True):
-            click.echo(f"    {points:>4}  {name}")
+        for place, points in enumerate(criterion.points):
+            click.echo(f"    {points:>4}  {bin_label(criterion, place, 'en')}")
 
 
 @scorecard.command(name="list")

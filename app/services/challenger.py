@@ -22,8 +22,8 @@ from app.core.block import Block
 from app.core.errors import NotFoundError
 from app.core.governance import challenger_in_force, in_force
 from app.core.profiles import PROFILES
-from app.core.scorecard import parse_card
 from app.db import admission, challenging, ledger
+from app.services import cards
 from app.services.comparison import Frame, Subject, compare
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from app.core.profiles import Profile
     from app.core.scorecard import Card
     from app.db.challenging import Version
-    from app.db.session import Connection
     from app.services.bureau import Bureau
 
 ACCOUNTS_AT_ONCE = 1_000
@@ -85,17 +84,9 @@ def cards_in_force(bureau: Bureau) -> tuple[Card | None, Card | None]:
         today = bureau.today()
         both = in_force(placed, today), challenger_in_force(placed, today)
         champion, challenger = (
-            None if each is None else card_of(connection, each.scorecard) for each in both
+            None if each is None else cards.card(connection, each.scorecard) for each in both
         )
     return champion, challenger
-
-
-def card_of(connection: Connection, digest: str) -> Card:
-    """A stored card by its hash in hex. Raises NotFoundError."""
-    document = ledger.document(connection, fields.hex32(digest))
-    if document is None:
-        raise NotFoundError(f"no scorecard {digest} is stored", code="unknown-scorecard")
-    return parse_card(document)
 
 
 def forget_others(bureau: Bureau, card: Card | None) -> int:

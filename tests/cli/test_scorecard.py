@@ -73,7 +73,7 @@ def test_show_and_list_at_the_founding(ledger):
     code, shown = run("scorecard", "show")
     assert code == 0
     assert shown.startswith(f"{EXPERT.name}\n{EXPERT.hash.hex()}\n")
-    for criterion in EXPERT.criteria:
+    for criterion in EXPERT.contents.criteria:
         assert f"{criterion.id}  (up to {max(criterion.points)}, expert)" in shown
     assert run("scorecard", "show", EXPERT.hash.hex()[:8].upper(), "--document") == (
         0,
