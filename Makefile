@@ -6,8 +6,10 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(nam
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SETUPTOOLS := $(shell sed -n 's/.*"\(setuptools==[^"]*\)".*/\1/p' pyproject.toml)
 
+SOAK := 20
+
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench lock dev-tools clean
+.PHONY: help run demo test soak lint format bench lock dev-tools clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +22,9 @@ demo: $(VENV)/ready ## the same without serving: print a table, verify a proof, 
 
 test: $(VENV)/ready-dev dev-tools ## run all tests: tests/core first, then the layers above it
 	@$(BIN)/python -m pytest
+
+soak: $(VENV)/ready-dev ## try SOAK (20) times as many examples of the properties that say examples(...)
+	@SOAK=$(SOAK) $(BIN)/python -m pytest --timeout=0 $$(grep -rl 'from tests.soak import' tests)
 
 lint: $(VENV)/ready-dev ## check style, types and layers
 	$(BIN)/ruff check

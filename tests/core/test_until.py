@@ -1,26 +1,31 @@
 """`until`: nothing that an account discloses changes before that day, and something does on it."""
 
+import itertools
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core import criteria
 from app.core import event_types as et
 from app.core.fold import fold
 from app.core.folded import File
-from app.core.measures.enough import too_young
-from app.core.measures.view import view
 from app.core.months import LAST_DAY, NEVER
 from app.core.profiles import PROFILES
 from app.core.score import flags_of, score_file
 from tests.core.fold_samples import (
+    CARDS,
+    STATUSES,
     TODAY,
-    WIDE,
     access,
     business,
     community,
     days,
     freeze,
+    inquiry,
     next_day,
     opened,
+    payment,
     placed,
     records,
     rent,
@@ -31,23 +36,26 @@ from tests.core.fold_samples import (
     statuses,
     thaw,
 )
+from tests.soak import examples
 
 NEAR = days("2026-01-01", TODAY)
+FAR = days("2015-01-01", TODAY)
+FOR_EVER = 12 * 2199 + 12  # a month of reports that never gets old
 
 
-def state(file, day, profile, card=WIDE):
+def state(file, day, card, profile):
     """All that a leaf says of a day, but for `as_of` and `until`."""
     found = score_file(file, day, card, profile)
     return (found.score, found.insufficient, found.criteria, found.reasons, flags_of(file, day)), found.until
 
 
-def check(history, first_day, profile, span_days):
-    file = fold(File(), list(enumerate(history)))
-    day, last = first_day, next_day(first_day, span_days)
-    before, until = state(file, day, profile)
-    while day < last:
+def check(file, rules, first_day, last_day):
+    """Day by day: what is disclosed changes on announced days, on each of them, and on no other."""
+    day = first_day
+    before, until = state(file, day, *rules)
+    while day < last_day:
         day = next_day(day)
-        now, next_until = state(file, day, profile)
+        now, next_until = state(file, day, *rules)
         assert day < next_until <= LAST_DAY
         if day == until:
             assert now != before, f"nothing changed on {day}, which was announced"
@@ -58,76 +66,142 @@ def check(history, first_day, profile, span_days):
         before = now
 
 
-histories = st.lists(
+OLD = opened("2012-03-01", account="old", class_="mortgage", opened_on="2012-03-01")
+LAST_YEAR = st.integers(0, 386).map(lambda count: next_day(TODAY, -count))  # the nearer the more often
+ACCOUNTS = st.sampled_from(["a", "b", "c"])
+CURRENCIES = st.sampled_from(["CNY", "CNY", "EUR"])
+thaws = st.builds(
+    thaw, NEAR, st.sampled_from([None, "bank.example"]), st.none() | days("2026-11-23", "2031-01-01")
+)
+
+
+def joined(lists):
+    return list(itertools.chain.from_iterable(lists))
+
+
+def case(cls, ended, placed_on, settled_on, number):
+    begun = [placed(cls, placed_on, f"c-{number}", **({"kind": "tax"} if cls is et.Arrears else {}))]
+    return begun if settled_on is None else [*begun, settled(ended, settled_on, f"c-{number}")]
+
+
+cases = st.builds(
+    lambda kinds, *rest: case(*kinds, *rest),
+    st.sampled_from([
+        (et.CourtDebt, et.CourtDebtSettled),
+        (et.CollectionPlaced, et.CollectionSettled),
+        (et.Arrears, et.ArrearsPaid),
+        (et.Insolvency, et.InsolvencyDischarged),
+        (et.Insolvency, et.InsolvencyDischarged),
+    ]),
+    days("2012-01-01", "2017-01-01"),
+    st.none() | days("2017-01-01", TODAY) | LAST_YEAR,
+    st.integers(1, 2),
+)  # fmt: skip
+bills = st.builds(
+    lambda day, minor, account, minimum: statement(
+        day, minor, account, minimum_minor=minimum, limit_minor=9_000
+    ),
+    LAST_YEAR | days("2026-09-01", TODAY),
+    st.sampled_from([100, 4_000, 8_900]),
+    ACCOUNTS,
+    st.sampled_from([None, 50]),
+)
+cards = st.builds(
+    lambda account, currency, day, minor, limit_minor: [
+        opened("2020-01-01", account, "card", currency, opened_on="2020-01-01"),
+        statement(day, minor, account, currency, limit_minor=limit_minor),
+        payment(day, 1_000, account, currency),
+    ],
+    ACCOUNTS,
+    CURRENCIES,
+    LAST_YEAR,
+    st.sampled_from([0, 900, 5_000, 9_900]),
+    st.sampled_from([None, 0, 10_000]),
+)
+flat = st.lists(cards, min_size=2, max_size=4).map(joined)
+# One kind of event, many times over: what leaves or comes due one after the other, with nothing else to hide behind.
+KINDS = {
+    "late": st.lists(statuses(FAR), min_size=3, max_size=20),
+    "late of late": st.lists(statuses(days("2025-06-01", TODAY), STATUSES[1:]), min_size=1, max_size=12),
+    "on time": st.lists(community(days("2024-10-01", TODAY), ("on_time",)), min_size=10, max_size=40),
+    "records": st.lists(cases, min_size=1, max_size=3).map(joined),
+    "insolvencies": st.builds(
+        case,
+        st.just(et.Insolvency),
+        st.just(et.InsolvencyDischarged),
+        days("2012-01-01", "2017-01-01"),
+        st.integers(0, 180).map(lambda count: next_day(TODAY, -count)),
+        st.just(1),
+    ),
+    "inquiries": st.lists(
+        st.builds(inquiry, LAST_YEAR, st.sampled_from([None, "card", "mortgage"])), min_size=2, max_size=12
+    ),
+    "freezes": st.lists(st.builds(freeze, NEAR) | thaws, min_size=2, max_size=8),
+    "bills": st.lists(
+        bills | st.builds(payment, days("2026-09-01", TODAY), st.just(50), ACCOUNTS), min_size=1, max_size=6
+    ),
+    "cards": flat,
+    "openings": st.lists(
+        st.builds(
+            lambda day, account: opened(day, account, "student", opened_on=day),
+            LAST_YEAR,
+            st.text("abcdef", min_size=1, max_size=1),
+        ),
+        min_size=2,
+        max_size=6,
+    ),
+}
+mixtures = st.lists(
     st.one_of(
         statuses(days("2021-06-01", TODAY)),
         statuses(NEAR),
         business(NEAR),
-        business(days("2020-01-01", TODAY)),
+        business(FAR),
         community(NEAR),
-        records(days("2020-01-01", TODAY)),
+        records(FAR),
         access(NEAR),
+        thaws,
     ),
     max_size=25,
 )
-# A long-lived account and a present report, so that most histories have a score for a while.
-thick = st.builds(
-    lambda items, kept: [
-        *items,
-        opened("2022-03-01", account="old", class_="mortgage", opened_on="2022-03-01"),
-        *kept,
-    ],
-    histories,
-    st.sampled_from([[], [rent(TODAY)]]),
-)
+rules = st.tuples(st.sampled_from(CARDS), st.sampled_from(list(PROFILES.values())))
 
 
-@settings(max_examples=40, deadline=None)
-@given(thick, st.sampled_from(sorted(PROFILES)))
-def test_day_by_day_for_half_a_year_while_there_is_a_score(history, profile):
-    check(history, TODAY, PROFILES[profile], 190)
-
-
-@settings(max_examples=60, deadline=None)
-@given(thick, st.sampled_from(sorted(PROFILES)), st.integers(0, 4000))
-def test_criteria_age_as_announced_however_long_ago_the_last_report(history, profile, later_days):
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=examples(24), deadline=None)
+@given(data=st.data(), rules=rules)
+def test_ten_years_day_by_day_of_one_kind_of_event(kind, data, rules):
     """The file is made to have reports for ever, so that the silence of the furnishers hides nothing."""
-    file = fold(File(), list(enumerate(history)))
-    file.reported = 12 * 2199 + 12
-    day = next_day(TODAY, later_days)
-    before, until = state(file, day, PROFILES[profile])
-    for _ in range(30):
-        day = next_day(day, 1)
-        now, after = state(file, day, PROFILES[profile])
-        assert (now == before) == (day != until)
-        before, until = now, after
-    for _ in range(12):  # and from edge to edge: the day before it, and the day itself
-        if until == LAST_DAY:
-            break
-        same, _ = (
-            state(file, next_day(until, -1), PROFILES[profile])
-            if next_day(until, -1) > day
-            else (before, until)
-        )
-        assert same == before
-        day = until
-        now, until = state(file, day, PROFILES[profile])
-        assert now != before
-        before = now
+    file = fold(File(reported=FOR_EVER), list(enumerate([OLD, *data.draw(KINDS[kind])])))
+    check(file, rules, TODAY, "2036-11-22")
 
 
-@settings(max_examples=25, deadline=None)
-@given(thick, st.sampled_from(sorted(PROFILES)))
-def test_over_several_years_from_edge_to_edge_and_on_a_sample_of_days(history, profile):
-    file = fold(File(), list(enumerate(history)))
-    file.reported = 12 * 2199 + 12
-    day = TODAY
-    before, until = state(file, day, PROFILES[profile])
-    while day < "2038-01-01":
-        day = min(next_day(day, 13), until)
-        now, after = state(file, day, PROFILES[profile])
-        assert (now == before) == (day != until), (day, until)
-        before, until = now, after
+@settings(max_examples=examples(24), deadline=None)
+@given(mixtures, st.sampled_from(list(KINDS.values())).flatmap(lambda kind: kind), rules)
+def test_ten_years_day_by_day_of_everything(some, more, rules):
+    file = fold(File(reported=FOR_EVER), list(enumerate([OLD, *some, *more])))
+    check(file, rules, TODAY, "2036-11-22")
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(mixtures, st.sampled_from(["2022-03-01", "2026-08-01"]), rules)
+def test_ten_years_day_by_day_with_nothing_but_silence(history, day, rules):
+    history = [*history, opened(day, account="old", class_="mortgage", opened_on=day), rent(TODAY)]
+    check(fold(File(), list(enumerate(history))), rules, TODAY, "2036-11-22")
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(
+    st.lists(statuses(days("2016-10-01", "2019-01-01"), STATUSES[:2]), min_size=4, max_size=12),
+    st.lists(community(days("2016-10-01", "2019-01-01"), ("on_time",)), min_size=4, max_size=12),
+    st.lists(st.builds(lambda day: opened(day, "b", opened_on=day), days("2026-01-01", TODAY)), max_size=1),
+    rules,
+)
+def test_ten_years_day_by_day_of_a_file_that_may_be_too_young(reports, rents, openings, rules):
+    """Reports of ten years ago stand in for an account of known age, until they leave or it is old enough."""
+    for part in (reports, rents):
+        file = fold(File(reported=FOR_EVER), list(enumerate([*part, *openings])))
+        check(file, rules, TODAY, "2029-06-01")
 
 
 def test_a_file_that_nothing_can_change_says_the_last_day():
@@ -180,7 +254,7 @@ def test_six_reported_months_stand_in_until_they_leave_or_a_known_account_is_old
     reports = [status(day) for day in ("2017-01-15", "2017-02-15", "2017-03-15", "2017-04-15", "2017-05-15")]
     silent = File(reported=12 * 2199 + 12)
     file = fold(silent, list(enumerate([*reports, status("2026-11-01")])))
-    assert too_young(view(file, TODAY, PROFILES["cn"])) == (False, "2027-01-01")
+    assert criteria.too_young(criteria.view(file, TODAY, PROFILES["cn"])) == (False, "2027-01-01")
     for opening, until in (("2026-07-01", NEVER), ("2026-08-01", "2027-01-01")):
         with_loan = fold(file, [(9, opened(opening, account="loan", opened_on=opening))])
-        assert too_young(view(with_loan, TODAY, PROFILES["cn"])) == (False, until)
+        assert criteria.too_young(criteria.view(with_loan, TODAY, PROFILES["cn"])) == (False, until)
