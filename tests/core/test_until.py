@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import criteria
 from app.core import event_types as et
 from app.core.fold import fold
 from app.core.folded import File
+from app.core.measures.enough import too_young
+from app.core.measures.view import view
 from app.core.months import LAST_DAY, NEVER
 from app.core.profiles import PROFILES
 from app.core.score import flags_of, score_file
@@ -168,7 +169,7 @@ rules = st.tuples(st.sampled_from(CARDS), st.sampled_from(list(PROFILES.values()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=examples(24), deadline=None)
+@settings(max_examples=examples(14), deadline=None)
 @given(data=st.data(), rules=rules)
 def test_ten_years_day_by_day_of_one_kind_of_event(kind, data, rules):
     """The file is made to have reports for ever, so that the silence of the furnishers hides nothing."""
@@ -176,21 +177,21 @@ def test_ten_years_day_by_day_of_one_kind_of_event(kind, data, rules):
     check(file, rules, TODAY, "2036-11-22")
 
 
-@settings(max_examples=examples(24), deadline=None)
+@settings(max_examples=examples(14), deadline=None)
 @given(mixtures, st.sampled_from(list(KINDS.values())).flatmap(lambda kind: kind), rules)
 def test_ten_years_day_by_day_of_everything(some, more, rules):
     file = fold(File(reported=FOR_EVER), list(enumerate([OLD, *some, *more])))
     check(file, rules, TODAY, "2036-11-22")
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(mixtures, st.sampled_from(["2022-03-01", "2026-08-01"]), rules)
 def test_ten_years_day_by_day_with_nothing_but_silence(history, day, rules):
     history = [*history, opened(day, account="old", class_="mortgage", opened_on=day), rent(TODAY)]
     check(fold(File(), list(enumerate(history))), rules, TODAY, "2036-11-22")
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     st.lists(statuses(days("2016-10-01", "2019-01-01"), STATUSES[:2]), min_size=4, max_size=12),
     st.lists(community(days("2016-10-01", "2019-01-01"), ("on_time",)), min_size=4, max_size=12),
@@ -254,7 +255,7 @@ def test_six_reported_months_stand_in_until_they_leave_or_a_known_account_is_old
     reports = [status(day) for day in ("2017-01-15", "2017-02-15", "2017-03-15", "2017-04-15", "2017-05-15")]
     silent = File(reported=12 * 2199 + 12)
     file = fold(silent, list(enumerate([*reports, status("2026-11-01")])))
-    assert criteria.too_young(criteria.view(file, TODAY, PROFILES["cn"])) == (False, "2027-01-01")
+    assert too_young(view(file, TODAY, PROFILES["cn"])) == (False, "2027-01-01")
     for opening, until in (("2026-07-01", NEVER), ("2026-08-01", "2027-01-01")):
         with_loan = fold(file, [(9, opened(opening, account="loan", opened_on=opening))])
-        assert criteria.too_young(criteria.view(with_loan, TODAY, PROFILES["cn"])) == (False, until)
+        assert too_young(view(with_loan, TODAY, PROFILES["cn"])) == (False, until)
