@@ -26,6 +26,7 @@ Source: docs/formats.md, section 7. What the values hold is not this module's bu
 from __future__ import annotations
 
 import hmac
+from binascii import b2a_base64
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +46,9 @@ DISCLOSURE_BYTES_MAX: Final = 65_536
 
 _INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD: Final = bytes(byte ^ 0x5C for byte in range(256))
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+_SALTS_AT: Final = tuple(range(0, 44 * len(NAMES), 44))
+_DISCLOSURES: Final = tuple(b'["%%b","%b",%%b]' % name.encode() for name in NAMES)
 _SALT_MESSAGES: Final = tuple(SALT_CONTEXT + name.encode() + b"\0" for name in NAMES)
 
 
@@ -77,6 +81,19 @@ def disclosure_bytes(salt32: bytes, name: str, value: object) -> bytes:
 def disclosure_of_json(salt32: bytes, name: str, value_json: bytes) -> bytes:
     """`disclosure_bytes` for a value whose canonical JSON is at hand already."""
     return b'["%b","%b",%b]' % (format_b64url32(salt32).encode(), name.encode(), value_json)
+
+
+def disclosures_of_json(salts32: Sequence[bytes], values_json: Sequence[bytes]) -> list[bytes]:
+    """The five disclosures in the order of NAMES: what `disclosure_of_json` gives for each, in half the time.
+
+    A zero byte behind each salt makes it 33 bytes, 44 characters of base64; the first 43 are the salt's own.
+    """
+    padded = b"\0".join([*salts32, b""])
+    text = b2a_base64(padded, newline=False).translate(_URL_SAFE)
+    return [
+        front % (text[at : at + 43], value)
+        for at, front, value in zip(_SALTS_AT, _DISCLOSURES, values_json, strict=True)
+    ]
 
 
 def parse_disclosure(data: bytes) -> tuple[bytes, str, canon.JSON]:

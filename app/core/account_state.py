@@ -42,8 +42,7 @@ class Opaque(NamedTuple):
     day: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedEvent:
+class PlacedEvent(NamedTuple):
     """An event with its place: its log index and the leaf hash that stands there."""
 
     log_index: int
@@ -74,12 +73,7 @@ class AccountState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
 
     def disclosures(self, salt_key: bytes, block: int) -> list[bytes]:
         """The five disclosures as salted at the block that wrote this state."""
-        return [
-            account.disclosure_of_json(salt, name, value)
-            for salt, name, value in zip(
-                account.salts(salt_key, block), account.NAMES, self.values(), strict=True
-            )
-        ]
+        return account.disclosures_of_json(account.salts(salt_key, block), self.values())
 
     def account_value(self, salt_key: bytes, block: int) -> bytes:
         """The account value, as salted at the block that wrote this state."""
@@ -176,7 +170,7 @@ def opaque_hash(opaque: Sequence[Opaque]) -> str:
 def _write(file: folded.File, frontier: Frontier, opaque: list[Opaque], rules: Rules) -> Written:
     scored = score.score_file(file, rules.day, rules.card, rules.profile)
     parts = opaque_hash(opaque) if opaque else _NOTHING_OPAQUE
-    history = canon.encode({"opaque": parts, "root": frontier.root().hex(), "size": frontier.size})
+    history = f'{{"opaque":"{parts}","root":"{frontier.root().hex()}","size":{frontier.size}}}'.encode()
     state = AccountState(
         file=msgspec.Raw(folded.encode_file(file)),
         flags=msgspec.Raw(score.flags_json(score.flags_of(file, rules.day))),

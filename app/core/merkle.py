@@ -225,11 +225,17 @@ class Frontier:
         return fold(self.hashes)
 
     def append(self, leaf: bytes) -> Frontier:
-        return self.append_many([leaf])
+        """The frontier after one more leaf: each complete subtree that ends where it begins takes it in."""
+        stack, node = list(self.hashes), leaf
+        for _ in range(((self.size + 1) & -(self.size + 1)).bit_length() - 1):
+            node = node_hash(stack.pop(), node)
+        return Frontier(self.size + 1, (*stack, node))
 
     def append_many(self, leaf_hashes: Iterable[bytes]) -> Frontier:
         """The frontier after appending leaf hashes in order; about one SHA-256 for each leaf."""
         row = list(leaf_hashes)
+        if len(row) == 1:
+            return self.append(row[0])
         new_size = self.size + len(row)
         stack, kept = list(self.hashes), []
         for level in range(new_size.bit_length()):

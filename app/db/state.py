@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.db.pgcopy import copy_rows
 
@@ -19,8 +18,7 @@ _ACCOUNT_ROW = Struct("!hiqiqi32sii")
 _BODY_ROW = Struct("!hiqiqi")
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedAccount:
+class LoadedAccount(NamedTuple):
     """What the fold needs of one citizen; `block` and `sealed` are None before the first version."""
 
     citizen: int
@@ -30,8 +28,7 @@ class LoadedAccount:
     sealed: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedEvent:
+class LoadedEvent(NamedTuple):
     """One event of a citizen; `sealed` is None once its body was destroyed."""
 
     citizen: int
@@ -84,7 +81,7 @@ def events_of_batches(
             WHERE e.batch = v.batch AND e.citizen %% %s = %s OFFSET 0) AS e"""
     rows = connection.execute(query, (list(batches), shares, share), binary=True).fetchall()
     rows.sort(key=lambda r: r[:3])
-    return [LoadedEvent(*row) for row in rows]
+    return list(map(LoadedEvent._make, rows))
 
 
 def events_of_citizens(
@@ -100,7 +97,7 @@ def events_of_citizens(
         LEFT JOIN LATERAL (SELECT first_index, block FROM placements WHERE admission = e.batch LIMIT 1) AS p ON true
         ORDER BY v.citizen, p.first_index IS NULL, p.first_index, e.batch, e.position"""
     rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
-    return [(LoadedEvent(*row[:5]), row[5], row[6]) for row in rows]
+    return [(LoadedEvent._make(row[:5]), row[5], row[6]) for row in rows]
 
 
 def events_behind(connection: Connection, versions: Mapping[int, int]) -> list[LoadedEvent]:
@@ -122,7 +119,7 @@ def events_behind(connection: Connection, versions: Mapping[int, int]) -> list[L
             SELECT sealed FROM event_bodies WHERE (batch, position) = (e.batch, e.position) LIMIT 1) AS b ON true
         ORDER BY v.citizen, e.first_index IS NULL, e.first_index, e.batch, e.position"""
     rows = connection.execute(query, (list(versions), list(versions.values())), binary=True).fetchall()
-    return [LoadedEvent(*row) for row in rows]
+    return list(map(LoadedEvent._make, rows))
 
 
 def event_at(connection: Connection, log_index: int) -> tuple[LoadedEvent, str] | None:
