@@ -34,6 +34,7 @@ ELSEWHERE = {
     "challenge": "app.cli.scorecard_beside",
     "compare": "app.cli.scorecard_beside",
     "fit": "app.cli.scorecard_fit",
+    "labels": "app.cli.scorecard_fit",
     "validate": "app.cli.scorecard_fit",
 }
 HASH_CHARS_MIN = 8

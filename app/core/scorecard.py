@@ -104,11 +104,11 @@ class Provenance(Struct, frozen=True, forbid_unknown_fields=True):
     """What the fitted points were fitted to."""
 
     data: Text
-    files_sha256: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
     fit: Text
     label: Text
     rows_test: Count
     rows_train: Count
+    sample_sha256: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
     split: Text
 
 

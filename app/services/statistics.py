@@ -14,13 +14,15 @@ from app.db import state
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from app.core.account_state import AccountState
+    from app.core.folded import File
     from app.services.bureau import Bureau
 
 _CITIZENS_AT_ONCE = 2_000
 
 
-def scores(bureau: Bureau) -> Iterator[tuple[list[str], int]]:
-    """(accounts as `<furnisher>:<account>`, newest score) of every citizen who has a number."""
+def accounts(bureau: Bureau) -> Iterator[AccountState]:
+    """Every citizen's newest account."""
     after = 0
     while True:
         with bureau.transaction() as connection:
@@ -31,12 +33,22 @@ def scores(bureau: Bureau) -> Iterator[tuple[list[str], int]]:
         after = citizens[-1].id
         data_keys = {citizen.id: bureau.people.unwrap(citizen).data_key for citizen in citizens}
         for account in loaded:
-            if account.sealed is None:
-                continue
-            opened = account_state.decode(sealing.unseal(data_keys[account.citizen], account.sealed))
-            score = orjson.loads(bytes(opened.score)).get("score")
-            if score is not None:
-                yield list(folded.reopen_file(bytes(opened.file)).accounts), score
+            if account.sealed is not None:
+                yield account_state.decode(sealing.unseal(data_keys[account.citizen], account.sealed))
+
+
+def files(bureau: Bureau) -> Iterator[File]:
+    """Every citizen's folded file."""
+    for account in accounts(bureau):
+        yield folded.reopen_file(bytes(account.file))
+
+
+def scores(bureau: Bureau) -> Iterator[tuple[list[str], int]]:
+    """(accounts as `<furnisher>:<account>`, newest score) of every citizen who has a number."""
+    for account in accounts(bureau):
+        score = orjson.loads(bytes(account.score)).get("score")
+        if score is not None:
+            yield list(folded.reopen_file(bytes(account.file)).accounts), score
 
 
 def auc_of_scores(bureau: Bureau, defaulted: Mapping[str, bool]) -> float:

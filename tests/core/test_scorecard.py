@@ -187,7 +187,7 @@ def test_points_may_fall_from_the_last_pair_of_a_row_to_the_first_of_the_next():
 
 def test_a_card_says_what_it_was_fitted_to_and_what_a_score_means():
     odds = DefaultProbability(600, 40_000, 12, 20_000)
-    data = Provenance("some rows", "0" * 64, "fit 1", "default within a year", 10, 20, "by hash")
+    data = Provenance("some rows", "fit 1", "default within a year", 10, 20, "0" * 64, "by hash")
     contents = CARD.contents.__class__(BASE, CARD.contents.criteria, "Fitted", TOP, 1, odds, data)
     card = make_card(contents)
     assert parse_card(card.document).contents == contents

@@ -1,0 +1,172 @@
+"""The fit, on the research data folded without a database: the same card on any day, better than the expert's, monotone."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from app.core import events, folded
+from app.core.errors import FormatError
+from app.core.fold import fold_owned
+from app.core.profiles import CN
+from app.core.score import score_file
+from app.core.scorecard import BASE, TOP, expert_card
+from app.services.research import Calendar, Research, clients
+from app.services.statistics import auc
+
+pytest.importorskip("optbinning", reason="the extra `fit` is not installed: pip install -e '.[fit]'")
+
+from app.services.modelling import fitting, research_labels
+from app.services.modelling.fitting import NUMBERLESS_LAST, Told, bins_of, fit, scores_of
+from app.services.modelling.sample import Label, Sample, make_sample, read_labels
+
+ROWS = 6_000
+TOLD = Told("A card", "some rows", "a default", 1)
+
+
+def research_files(month, rows):
+    """The folded files of the first clients, as an import in the month after `month` gives them."""
+    maker = Research.__new__(Research)
+    maker.origin, maker.seed, maker.calendar = "credence.example/test", bytes(32), Calendar.ending(month)
+    for client, _ in zip(clients(), range(rows), strict=False):
+        lines = maker._reports(client)
+        yield fold_owned(folded.File(), [(n, events.decode_stored(line)) for n, line in enumerate(lines)])
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory):
+    path = tmp_path_factory.mktemp("labels") / "labels.csv"
+    path.write_text(research_labels.table())
+    return read_labels(path)
+
+
+@pytest.fixture(scope="module")
+def sample(labels):
+    return make_sample(research_files("2026-10", ROWS), labels, "2026-11-22", CN)
+
+
+@pytest.fixture(scope="module")
+def card(sample):
+    return fit(sample, TOLD, lambda _: None)
+
+
+def test_the_table_of_the_research_data(labels):
+    assert len(labels) == 30_000
+    assert sum(label.test for label in labels.values()) == 8_998
+    assert round(sum(label.bad for label in labels.values()) / 30_000, 4) == 0.2212
+    first = next(iter(labels.values()))
+    assert set(first.groups) == {"sex", "age", "education"}
+    assert len(first.raw) == 19
+    assert first.raw["LIMIT_BAL"] == 20_000
+
+
+def test_points_are_whole_and_their_best_add_up_to_550(card):
+    best = [max(criterion.points) for criterion in card.contents.criteria]
+    assert sum(best) == TOP - BASE
+    assert all(min(criterion.points) == 0 for criterion in card.contents.criteria)
+    assert {criterion.source for criterion in card.contents.criteria} == {"fitted", "expert"}
+
+
+def test_defaults_may_only_rise_from_bin_to_bin_of_a_planned_measure(card):
+    for criterion in card.contents.criteria:
+        if criterion.source == "fitted":
+            first = criterion.measures[0]
+            ordered = first.bins - (first.id in NUMBERLESS_LAST)
+            table = np.array(criterion.points).reshape(first.bins, -1)[:ordered]
+            assert (np.diff(table, axis=0) <= 0).all(), criterion.id
+
+
+def test_every_bin_of_a_fitted_measure_has_two_percent_of_the_rows_unless_it_stands_for_no_number(
+    card, sample
+):
+    train = ~sample.test
+    for criterion in card.contents.criteria:
+        if criterion.source == "fitted" and len(criterion.measures) == 1:
+            (measure,) = criterion.measures
+            counts = np.bincount(bins_of(sample, criterion)[train], minlength=measure.bins)
+            special = {measure.bins - 1} if measure.id in NUMBERLESS_LAST else set()
+            special |= {0} if measure.id == "since_late" else set()
+            assert all(
+                counts[n] >= 0.02 * train.sum() - 1 for n in range(measure.bins) if n not in special
+            ), criterion.id
+
+
+def test_the_vectors_of_the_fit_are_the_scores_of_the_engine(card, sample):
+    scores = scores_of(sample, card)
+    for number, v in enumerate(sample.views[:500]):
+        assert score_file(v.file, sample.day, card, CN).score == scores[number]
+
+
+def test_the_fitted_card_ranks_unseen_rows_better_than_the_experts(card, sample):
+    def unseen(each):
+        return auc(
+            zip(scores_of(sample, each)[sample.test].tolist(), sample.bad[sample.test].tolist(), strict=True)
+        )
+
+    assert unseen(card) > unseen(expert_card()) + 0.01
+
+
+def test_the_odds_say_what_share_of_the_rows_defaulted(card, sample):
+    odds = card.contents.default_probability
+    train = ~sample.test
+    expected = np.mean([odds.of(int(score)) for score in scores_of(sample, card)[train]])
+    assert expected == pytest.approx(sample.bad[train].mean(), abs=0.002)
+
+
+def test_the_same_data_gives_the_same_card_in_any_month_and_order(card, labels):
+    files = list(research_files("2031-01", ROWS))
+    again = fit(make_sample(reversed(files), labels, "2031-02-09", CN), TOLD, lambda _: None)
+    assert again.document == card.document
+
+
+def test_the_labels_of_the_test_rows_have_no_part_in_the_fit(card, sample):
+    turned = np.where(sample.test, ~sample.bad, sample.bad)
+    other = Sample(sample.accounts, sample.views, sample.day, CN, turned, sample.test, sample.labels, 0)
+    points = [criterion.points for criterion in fit(other, TOLD, lambda _: None).contents.criteria]
+    assert points == [criterion.points for criterion in card.contents.criteria]
+
+
+# ---- bad tables
+
+
+def table(*rows, heading="account,bad,test"):
+    return "\n".join([heading, *rows]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (table(heading="name,bad"), "columns account and bad"),
+        (table("a,2,0"), "line 2: bad and test are 0 or 1"),
+        (table("a,1,x"), "line 2"),
+        (table("a,1,0,zwei", heading="account,bad,test,raw:n"), "line 2: could not convert"),
+        (table("a,1", heading="account,bad,test,raw:n"), "line 2"),
+        ("", "columns account and bad"),
+    ],
+)
+def test_a_bad_table_is_refused_with_its_line(tmp_path, text, said):
+    path = tmp_path / "labels.csv"
+    path.write_text(text)
+    with pytest.raises(FormatError, match=said):
+        read_labels(path)
+
+
+def test_without_a_column_test_the_accounts_name_decides(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text(table(*[f"a:{n},1" for n in range(1000)], heading="account,bad"))
+    assert 250 < sum(label.test for label in read_labels(path).values()) < 350
+
+
+def test_too_few_labelled_files_are_refused(labels):
+    with pytest.raises(FormatError, match="too few labelled files"):
+        make_sample(research_files("2026-10", 300), labels, "2026-11-22", CN)
+
+
+def test_the_packed_table_is_csv_with_nothing_of_it_in_the_ledger():
+    names = csv.DictReader(io.StringIO(research_labels.table())).fieldnames
+    assert names[:6] == ["account", "bad", "test", "group:sex", "group:age", "group:education"]
+    assert Label(bad=True, test=False).groups == {}
+    assert fitting.VERSION.startswith("credence")
