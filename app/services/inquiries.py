@@ -92,6 +92,7 @@ def inquire(bureau: Bureau, body: bytes) -> Answer:
 
 def _inquire(bureau: Bureau, file: batches.BatchFile) -> Answer:
     with bureau.transaction() as connection:
+        bureau.people.hold(connection)
         known = intake.known_receipt(bureau, connection, file)
         if known is not None:
             outcome = _again(bureau, connection, file, known)
