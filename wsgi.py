@@ -1,6 +1,6 @@
 """What a WSGI server loads: the application around the ledger of CREDENCE_HOME and DATABASE_URL.
 
-    granian --interface wsgi --workers 2 --blocking-threads 2 --backpressure 32 --workers-kill-timeout 10 wsgi:app
+    granian --interface wsgi --workers 2 --blocking-threads 8 --backpressure 128 --workers-kill-timeout 10 wsgi:app
     gunicorn --worker-class gthread --workers 2 --threads 4 --no-control-socket wsgi:app
 
 Each worker process loads this file for itself and has its own connections.

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 )
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes.")
 @click.option(
-    "--threads", type=click.IntRange(1, 64), default=2, show_default=True, help="Threads a process."
+    "--threads", type=click.IntRange(1, 64), default=8, show_default=True, help="Threads a process."
 )
 def serve(host: str, port: int, workers: int, threads: int) -> None:
     """Serve the API, the public log and the pages with granian, until it is told to stop (SIGTERM).

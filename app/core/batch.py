@@ -157,13 +157,20 @@ def check_root(file: BatchFile) -> list[bytes]:
     return commitments
 
 
-def make_batch(signer: Signer, origin: str, batch_id: str, lines: list[bytes]) -> bytes:
-    """The `.batch` file of 1 to 65,536 event lines (without newlines) of the furnisher `signer.name`."""
+def sign_batch(signer: Signer, origin: str, batch_id: str, lines: list[bytes]) -> BatchFile:
+    """A batch of 1 to 65,536 event lines (without newlines) of the furnisher `signer.name`, for who needs no file."""
     assert signer.algorithm == ED25519, "furnishers sign with plain Ed25519"
     if not 1 <= len(lines) <= EVENTS_MAX:
         raise FormatError(f"a batch has 1 to {EVENTS_MAX} events, not {len(lines)}")
     _, _, root = verify_root(lines)
-    note = signer.sign(BatchNote(origin, signer.name, batch_id, len(lines), root).text())
+    header = BatchNote(origin, signer.name, batch_id, len(lines), root)
+    text = header.text()
+    return BatchFile(signer.sign(text), header, sha256(text).digest(), lines)
+
+
+def make_batch(signer: Signer, origin: str, batch_id: str, lines: list[bytes]) -> bytes:
+    """The `.batch` file of the same."""
+    note = sign_batch(signer, origin, batch_id, lines).note
     body = b"\n".join([canon.encode({"note": note.decode()}), *lines, b""])
     parse_batch(body)  # a file that intake would not read is refused here, at the furnisher's
     return body

@@ -170,14 +170,22 @@ def all_leaves(connection: Connection) -> Iterator[tuple[bytes, bytes]]:
             yield bytes(key), bytes(value)
 
 
-def page_leaves(connection: Connection, low: bytes, high: bytes, block: int) -> list[tuple[bytes, bytes]]:
-    """(key, value) at a block of the accounts with low <= key <= high, ascending."""
+def page_leaves(
+    connection: Connection, pages: Sequence[tuple[bytes, bytes]], block: int
+) -> list[list[tuple[bytes, bytes]]]:
+    """Of each page (low, high): (key, value) at a block of the accounts with low <= key <= high, ascending."""
     query = """
-        SELECT c.key, a.value FROM citizens c JOIN LATERAL (
-            SELECT value FROM accounts WHERE citizen = c.id AND block <= %s ORDER BY block DESC LIMIT 1) AS a ON true
-        WHERE c.key >= %s AND c.key <= %s ORDER BY c.key"""
-    rows = connection.execute(query, (block, low, high), binary=True).fetchall()
-    return [(bytes(row[0]), bytes(row[1])) for row in rows]
+        SELECT p.number, c.key, a.value
+        FROM unnest(%b::bytea[], %b::bytea[]) WITH ORDINALITY AS p (low, high, number)
+        CROSS JOIN LATERAL (SELECT id, key FROM citizens WHERE key >= p.low AND key <= p.high OFFSET 0) AS c
+        CROSS JOIN LATERAL (
+            SELECT value FROM accounts WHERE citizen = c.id AND block <= %s ORDER BY block DESC LIMIT 1) AS a
+        ORDER BY c.key"""
+    lows, highs = [low for low, _ in pages], [high for _, high in pages]
+    found: list[list[tuple[bytes, bytes]]] = [[] for _ in pages]
+    for number, key, value in connection.execute(query, (lows, highs, block), binary=True):
+        found[number - 1].append((bytes(key), bytes(value)))
+    return found
 
 
 def copy_trie_tiles(connection: Connection, block: int, tiles: Iterable[tuple[int, bytes, bytes]]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.core import fields, note, notices
 from app.core.errors import RefusedError
@@ -19,6 +19,7 @@ from app.core.register import Register
 from app.core.vrf import VrfKey
 from app.db import admission, session
 from app.db.engine import database_url, make_engine
+from app.services.gathering import Gathering
 from app.services.people import People
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Bureau:
     _register_id: int = -1
     furnisher_numbers: dict[str, int] = field(default_factory=dict)
     snapshot: Snapshot | None = None
+    inquiries: Gathering[Any, Any] = field(default_factory=Gathering)
     counted: Counted | None = None
 
     @classmethod
@@ -111,15 +113,6 @@ class Bureau:
     def transaction(self) -> Iterator[Connection]:
         """One database transaction: commits at the end, rolls back on any error."""
         with session.transaction(self.engine) as connection:
-            try:
-                yield connection
-            finally:
-                self.people.let_go(connection)
-
-    @contextmanager
-    def moment(self) -> Iterator[Connection]:
-        """A transaction that only reads, and sees the database of one moment."""
-        with session.moment(self.engine) as connection:
             yield connection
 
     def reading(self) -> AbstractContextManager[Connection]:

@@ -7,19 +7,21 @@
     5. inquiry and answer (or refusal) are stored in one transaction; then it is sent
 
 The same inquiry again gets the same bytes, as long as the consent holds.
+
+Inquiries that come at the same time are served together (services.gathering): one transaction, each step of it one question
+to the database about all of them, one commit, which is what a single one costs too. A group has a citizen once, so that
+every inquiry is judged by all that was recorded before it.
 """
 
 from __future__ import annotations
 
-import os
-import time
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from app.core import access, canon, fields, sealing
+from app.core import access, fields
 from app.core import batch as batches
 from app.core import event_types as types
 from app.core import events as event_formats
@@ -27,12 +29,13 @@ from app.core.errors import CredenceError, LineProblem, RefusedError
 from app.core.folded import File
 from app.db import admission
 from app.db.session import UniqueViolation
-from app.services import history, intake, proofs
+from app.services import history, intake, proofs, replies
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from app.core.account_state import AccountState
+    from app.core.register import Register
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.people import Person
@@ -74,61 +77,180 @@ class Answer:
     advice: str = ADVICE
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An inquiry that rungs 1 to 5 let through; `number` is its place in the group."""
+
+    number: int
+    batch: intake.CheckedBatch
+    event: types.Inquiry
+
+
 def inquire(bureau: Bureau, body: bytes) -> Answer:
     """Answer a signed batch of exactly one `inquiry`.
 
-    Raises what `intake.admit` raises, ConsentError when the look is refused, NotYetError while the citizen, or a repair
-    of their file, is in no block.
+    Raises what `intake.admit` raises, ConsentError when the look is refused, NotYetError while the citizen is in no block.
     """
-    file = batches.parse_batch(body)
+    answer: Answer = bureau.inquiries.ask(batches.parse_batch(body), partial(_serve, bureau))
+    return answer
+
+
+def _serve(bureau: Bureau, files: Sequence[batches.BatchFile]) -> list[Answer | Exception]:
+    """A group in as few transactions as can be: one, and another for those about a citizen who is in it already.
+
+    When a transaction fails, for whatever reason, each of its inquiries gets one of its own: what is wrong with one of
+    them, or what stands against it in the database, is no harm to the others.
+    """
+    if len(files) == 1:
+        return [_alone(bureau, files[0])]
     try:
-        return _inquire(bureau, file)
-    except UniqueViolation:
-        intake.explain_collision(
-            bureau, file
-        )  # goes on when another request stored this very inquiry just now
-        return _inquire(bureau, file)
+        outcomes = _together(bureau, files)
+    except Exception:  # noqa: BLE001 - it comes again, to whom it concerns
+        return [_alone(bureau, file) for file in files]
+    waiting = [file for file, outcome in zip(files, outcomes, strict=True) if outcome is None]
+    served = iter(_serve(bureau, waiting) if waiting else [])
+    return [next(served) if outcome is None else outcome for outcome in outcomes]
 
 
-def _inquire(bureau: Bureau, file: batches.BatchFile) -> Answer:
-    with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        known = intake.known_receipt(bureau, connection, file)
-        if known is not None:
-            outcome = _again(bureau, connection, file, known)
-        else:
-            outcome = _first(bureau, connection, intake.check(bureau, connection, file))
-    if isinstance(outcome, ConsentError):  # raised behind the commit: the refusal stays in the ledger
-        raise outcome
+def _alone(bureau: Bureau, file: batches.BatchFile) -> Answer | Exception:
+    try:
+        try:
+            (outcome,) = _together(bureau, [file])
+        except UniqueViolation:
+            # goes on when another request stored this very inquiry just now
+            intake.explain_collision(bureau, file)
+            (outcome,) = _together(bureau, [file])
+    except Exception as error:  # noqa: BLE001 - raised again in the thread that asked
+        return error
+    assert outcome is not None, "there is nobody to wait for"
     return outcome
 
 
-def _first(bureau: Bureau, connection: Connection, checked: intake.CheckedBatch) -> Answer | ConsentError:
-    event = _the_inquiry(checked.events)
-    _check_time(bureau, event)
-    admission.lock_access(connection, [event.citizen])
-    person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
-    number, version = (-1, None) if person is None else proofs.newest_version(connection, person)
-    current = _current(connection, person, version)
-    reason = access.reason_to_refuse(current.file, event, bureau.today())
-    if reason is not None:
-        reply = _refusal(bureau, checked.file, event, reason)
-        receipts = intake.store(bureau, connection, [checked, reply])
-        return ConsentError(access.REASONS[reason], reason=reason, receipt=receipts[1])
-    assert person is not None, "no consent without a file"
-    if version is None:
-        raise NotYetError("the citizen's file is admitted and will be in the next block: ask again")
-    if current.mended:  # R23: what is disputed, or was wrong, is in no answer from its receipt on
-        raise NotYetError("the citizen's file is being mended and will be in the next block: ask again")
-    proof = proofs.build(
-        connection, person, proofs.snapshot(bureau, connection, number), version, proofs.SHOWN_TO_BANKS
+def _together(bureau: Bureau, files: Sequence[batches.BatchFile]) -> list[Answer | Exception | None]:
+    """Inquiries in one transaction: the outcome of each, None for one that has to wait for another about its citizen."""
+    outcomes: list[Answer | Exception | None] = [None] * len(files)
+    with bureau.transaction() as connection:
+        names = [(file.header.furnisher, file.header.batch_id) for file in files]
+        admitted, register = admission.admitted(connection, names), bureau.register(connection)
+        asked: dict[str, _Asked] = {}
+        for number, (file, name) in enumerate(zip(files, names, strict=True)):
+            try:
+                if name in admitted:
+                    receipt = intake.same_receipt(bureau, connection, file, admitted[name])
+                    outcomes[number] = _again(bureau, connection, file, receipt)
+                else:
+                    batch = intake.check(bureau, register, file)
+                    event = _the_inquiry(batch.events)
+                    _check_time(bureau, event)
+                    asked.setdefault(event.citizen, _Asked(number, batch, event))
+            except CredenceError as error:
+                outcomes[number] = error
+        if asked:
+            first = _first(bureau, connection, register, asked)
+            for one, outcome in zip(asked.values(), first, strict=True):
+                outcomes[one.number] = outcome
+    return outcomes  # behind the commit: whatever is said is in the ledger, refusals too
+
+
+def _first(
+    bureau: Bureau, connection: Connection, register: Register, asked: Mapping[str, _Asked]
+) -> list[Answer | CredenceError]:
+    """Inquiries that come for the first time, by citizen: judged, answered and stored. The outcomes, in step."""
+    admission.lock_access(connection, asked)
+    found = bureau.people.find(connection, asked)
+    newest, versions = proofs.newest_versions(connection, found.values())
+    current = _current(connection, found, versions)
+    today, nobody = bureau.today(), history.Current(File())
+    reasons = {
+        # who has no file is refused for the same reasons, so that nobody learns of it
+        citizen: access.reason_to_refuse(current.get(citizen, nobody).file, one.event, today)
+        for citizen, one in asked.items()
+    }
+    may = {
+        citizen: person
+        for citizen, person in found.items()
+        if reasons[citizen] is None and person.id in versions and not current[citizen].mended
+    }
+    proof_of = _proofs(bureau, connection, newest, may, versions)
+    drafts = []
+    for citizen, one in asked.items():
+        reason = reasons[citizen]
+        if reason is not None:
+            drafts.append(
+                _Draft(replies.refusal(bureau, register, one.batch.file, one.event, reason), reason)
+            )
+        elif (
+            citizen not in proof_of
+        ):  # in no block, or (R23) what is disputed or was wrong is in the newest one still
+            drafts.append(_Draft())
+        else:
+            more = _said(versions[found[citizen].id][1]) | {
+                "block": newest,
+                "shown": sorted(proofs.SHOWN_TO_BANKS),
+            }
+            if one.event.class_ is not None:
+                more["class"] = one.event.class_
+            answer, reply = replies.reply(bureau, register, one.batch.file, one.event, "answer", more)
+            drafts.append(_Draft(reply, None, answer, proof_of[citizen]))
+    kept = [
+        (one.batch, draft.reply) for one, draft in zip(asked.values(), drafts, strict=True) if draft.reply
+    ]
+    receipts = (
+        iter(intake.store(bureau, connection, [batch for pair in kept for batch in pair]))
+        if kept
+        else iter(())
     )
-    more = _said(version[1]) | {"block": number, "shown": sorted(proofs.SHOWN_TO_BANKS)}
-    if event.class_ is not None:
-        more["class"] = event.class_
-    answer, reply = _reply(bureau, checked.file, event, "answer", more)
-    receipts = intake.store(bureau, connection, [checked, reply])
-    return Answer(answer, (receipts[0], receipts[1]), proof)
+    return [draft.outcome(receipts) for draft in drafts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What an inquiry is told once it is stored with the bureau's reply; nothing of both is for who is to ask again."""
+
+    reply: intake.CheckedBatch | None = None
+    reason: access.Reason | None = None
+    answer: dict[str, Any] = field(default_factory=dict)
+    proof: bytes = b""
+
+    def outcome(self, receipts: Iterator[bytes]) -> Answer | CredenceError:
+        """With the next two receipts, of the inquiry and of the reply, when there is one."""
+        if self.reply is None:
+            detail = "what is admitted of the citizen's file will be in the next block: ask again"
+            return NotYetError(detail)
+        of_both = next(receipts), next(receipts)
+        if self.reason is not None:
+            return ConsentError(access.REASONS[self.reason], reason=self.reason, receipt=of_both[1])
+        return Answer(self.answer, of_both, self.proof)
+
+
+def _current(
+    connection: Connection,
+    found: Mapping[str, Person],
+    versions: Mapping[int, tuple[int, AccountState]],
+) -> dict[str, history.Current]:
+    """The files of these citizens as of this second."""
+    persons = {person.id: person for person in found.values()}
+    written = {number: versions.get(number, (-1, None)) for number in persons}
+    files = history.brought_up_to_date(connection, persons, written)
+    return {citizen: files[person.id] for citizen, person in found.items()}
+
+
+def _proofs(
+    bureau: Bureau,
+    connection: Connection,
+    newest: int,
+    persons: Mapping[str, Person],
+    versions: Mapping[int, tuple[int, AccountState]],
+) -> dict[str, bytes]:
+    """The proofs for banks of these citizens, as of the newest block."""
+    if not persons:
+        return {}
+    at = proofs.snapshot(bureau, connection, newest)
+    paths = proofs.trie_paths(connection, [person.key for person in persons.values()], at)
+    return {
+        citizen: proofs.assemble(person, at, versions[person.id], proofs.SHOWN_TO_BANKS, paths)
+        for citizen, person in persons.items()
+    }
 
 
 def _check_time(bureau: Bureau, event: types.Inquiry) -> None:
@@ -150,67 +272,10 @@ def _the_inquiry(events: Sequence[event_formats.Event]) -> types.Inquiry:
     return event
 
 
-def _current(
-    connection: Connection, person: Person | None, version: tuple[int, AccountState] | None
-) -> history.Current:
-    """The file as of this second; who has none is refused for the same reasons, so that nobody learns of it."""
-    if person is None:
-        return history.Current(File())
-    written = {person.id: version or (-1, None)}
-    return history.brought_up_to_date(connection, {person.id: person}, written)[person.id]
-
-
 def _said(state: AccountState) -> dict[str, Any]:
     """The score, or why there is none, as the answer event repeats it."""
     score = orjson.loads(bytes(state.score))
     return {name: score[name] for name in ("score", "insufficient") if name in score}
-
-
-def _refusal(
-    bureau: Bureau, asked: batches.BatchFile, event: types.Inquiry, reason: access.Reason
-) -> intake.CheckedBatch:
-    return _reply(bureau, asked, event, "refusal", {"reason": reason})[1]
-
-
-def _reply(
-    bureau: Bureau, asked: batches.BatchFile, event: types.Inquiry, kind: str, more: dict[str, Any]
-) -> tuple[dict[str, Any], intake.CheckedBatch]:
-    """The bureau's own batch of one event about an inquiry: (the event, the batch)."""
-    reply = {
-        "inquiry": sha256(asked.lines[0]).hexdigest(),
-        "purpose": event.purpose,
-        "recipient": event.furnisher,
-        **more,
-    }
-    line = own_event(bureau, kind, event.citizen, reply)
-    body = batches.make_batch(bureau.signer, bureau.origin, _reply_id(asked, kind), [line])
-    file = batches.parse_batch(body)
-    decoded = event_formats.decode_stored(line)
-    return orjson.loads(line), intake.CheckedBatch(file, [decoded], batches.check_root(file))
-
-
-def own_event(bureau: Bureau, kind: str, citizen: str, more: dict[str, Any]) -> bytes:
-    """The canonical line of an event of the bureau's own, about now."""
-    moment = bureau.now()
-    return canon.encode(
-        {
-            "citizen": citizen,
-            "day": fields.format_day(bureau.local_day(moment)),
-            "furnisher": bureau.signer.name,
-            "id": fields.uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
-            "ledger": bureau.origin,
-            "nonce": fields.format_b64url32(os.urandom(32)),
-            "time": fields.format_instant(moment),
-            "type": kind,
-            "v": 1,
-            **more,
-        }
-    )
-
-
-def _reply_id(asked: batches.BatchFile, kind: str) -> str:
-    """The batch id of the bureau's answer to, or refusal of, an inquiry."""
-    return f"{kind}-{asked.batch_hash.hex()[:40]}"
 
 
 def _again(
@@ -221,18 +286,23 @@ def _again(
     A consent that has ended since, or a freeze, ends this too (R17, R18): then the refusal is recorded as well.
     """
     event = _the_inquiry([event_formats.decode_stored(line) for line in file.lines])
-    person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
-    refused, answered = (_recorded(bureau, connection, person, file, kind) for kind in ("refusal", "answer"))
+    found = bureau.people.find(connection, [event.citizen])
+    person = found.get(event.citizen)
+    refused, answered = (
+        replies.recorded(bureau, connection, person, file, kind) for kind in ("refusal", "answer")
+    )
     if person is None or (refused is None and answered is None):
         raise RefusedError("an inquiry is recorded without its answer: run `credence audit`")
     if refused is not None:
         reason: access.Reason = refused[0]["reason"]
         return ConsentError(access.REASONS[reason], reason=reason, receipt=refused[1])
     assert answered is not None
-    version = proofs.newest_version(connection, person)[1]
-    ended = access.reason_to_refuse(_current(connection, person, version).file, event, bureau.today())
+    _, versions = proofs.newest_versions(connection, [person])
+    file_now = _current(connection, found, versions)[event.citizen].file
+    ended = access.reason_to_refuse(file_now, event, bureau.today())
     if ended is not None:
-        (reply_receipt,) = intake.store(bureau, connection, [_refusal(bureau, file, event, ended)])
+        refusal = replies.refusal(bureau, bureau.register(connection), file, event, ended)
+        (reply_receipt,) = intake.store(bureau, connection, [refusal])
         return ConsentError(access.REASONS[ended], reason=ended, receipt=reply_receipt)
     answer, reply_receipt = answered
     at = proofs.snapshot_at(bureau, connection, answer["block"])
@@ -240,13 +310,3 @@ def _again(
         connection, person, at, proofs.account_at(connection, person, at), proofs.SHOWN_TO_BANKS
     )
     return Answer(answer, (receipt, reply_receipt), proof)
-
-
-def _recorded(
-    bureau: Bureau, connection: Connection, person: Person | None, asked: batches.BatchFile, kind: str
-) -> tuple[dict[str, Any], bytes] | None:
-    """(the bureau's event, its receipt) about an inquiry, when there is one of this kind."""
-    stored = admission.body_by_name(connection, bureau.signer.name, _reply_id(asked, kind))
-    if stored is None or person is None:
-        return None
-    return orjson.loads(sealing.unseal(person.data_key, stored[1])), stored[0].encode()

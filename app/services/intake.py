@@ -91,11 +91,10 @@ def admit(bureau: Bureau, body: bytes) -> Admission:
 
 def _admit(bureau: Bureau, file: batches.BatchFile) -> Admission:
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
         known = known_receipt(bureau, connection, file)
         if known is not None:
             return Admission(known, fresh=False)
-        checked = check(bureau, connection, file)
+        checked = check(bureau, bureau.register(connection), file)
         _refuse_online_types(checked.events)
         ends = [event.citizen for event in checked.events if isinstance(event, ACCESS_ENDS)]
         if ends:
@@ -115,7 +114,7 @@ def receipt_of(bureau: Bureau, furnisher: str, batch_id: str) -> bytes:
     if furnisher == bureau.signer.name:
         raise NotFoundError("receipts of the bureau's own batches go to those whom they concern")
     with bureau.transaction() as connection:
-        admitted = admission.admitted(connection, furnisher, batch_id)
+        admitted = admission.admitted(connection, [(furnisher, batch_id)]).get((furnisher, batch_id))
     if admitted is None:
         raise NotFoundError(f"no batch {batch_id!r} of {furnisher!r} was admitted")
     return admitted[2].encode()
@@ -126,9 +125,15 @@ def known_receipt(bureau: Bureau, connection: Connection, file: batches.BatchFil
 
     The hash covers the note's text alone, and anyone can read enough of the log to write that.
     """
-    admitted = admission.admitted(connection, file.header.furnisher, file.header.batch_id)
-    if admitted is None:
-        return None
+    name = file.header.furnisher, file.header.batch_id
+    admitted = admission.admitted(connection, [name]).get(name)
+    return None if admitted is None else same_receipt(bureau, connection, file, admitted)
+
+
+def same_receipt(
+    bureau: Bureau, connection: Connection, file: batches.BatchFile, admitted: admission.Admitted
+) -> bytes:
+    """Rung 2, once it is known what was admitted under this file's name. Raises ConflictError."""
     batch_hash, note, receipt = admitted
     if batch_hash != file.batch_hash:
         message = f"batch id {file.header.batch_id!r} was used before for other content: choose a new id"
@@ -139,13 +144,12 @@ def known_receipt(bureau: Bureau, connection: Connection, file: batches.BatchFil
     return receipt.encode()
 
 
-def check(bureau: Bureau, connection: Connection, file: batches.BatchFile) -> CheckedBatch:
+def check(bureau: Bureau, register: Register, file: batches.BatchFile) -> CheckedBatch:
     """Rungs 3 to 5."""
     header = file.header
     if header.origin != bureau.origin:
         message = f"this is the ledger {bureau.origin!r}; the batch is signed for {header.origin!r}"
         raise _bad_note(message, "other-ledger", "origin")
-    register = bureau.register(connection)
     roles = check_signature(register, file)
     commitments = batches.check_root(file)
     events, problems = event_formats.decode_events(file.lines, limits_of(bureau, header))
@@ -169,6 +173,15 @@ def check_signature(register: Register, file: batches.BatchFile) -> frozenset[st
         raise _bad_note(message, error.code, "R4") from None
     used = {signature.verifier.encode() for signature in opened.verified}
     return frozenset(role for verifier, roles in known if verifier.encode() in used for role in roles)
+
+
+def own_roles(bureau: Bureau, register: Register) -> frozenset[str]:
+    """The roles of the key by which the bureau signs its own batches; its signature needs no verification here."""
+    own = bureau.signer.verifier
+    for verifier, roles in register.verifiers(own.name, UNPLACED):
+        if verifier == own:
+            return frozenset(roles)
+    raise _bad_note("the bureau's own key is not in the register (R4)", "unknown-key", "R4")
 
 
 def _bad_note(message: str, code: str, rule: str) -> SignatureError:

@@ -10,7 +10,6 @@ import secrets
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from app.core import batch as batches
 from app.core import events as event_formats
 from app.core import sealing
 from app.core.errors import NotFoundError
@@ -18,8 +17,8 @@ from app.core.identifiers import check_identifier
 from app.db import people as rows
 from app.db import state
 from app.services import intake
-from app.services.inquiries import own_event
 from app.services.proofs import SHOWN_TO_CITIZENS
+from app.services.replies import own_batch, own_event
 
 if TYPE_CHECKING:
     from app.db.session import Connection
@@ -45,7 +44,6 @@ def open_link(bureau: Bureau, token: str) -> str:
     """Use a link up and start a session: the session's token. Raises NotFoundError when the link does not work."""
     session_token = secrets.token_urlsafe(32)
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
         citizen_id = rows.use_link(connection, _hash(token), bureau.now())
         if citizen_id is None:
             raise NotFoundError("this link was used before, has expired, or never was", code="link-used")
@@ -59,9 +57,7 @@ def _record_look(bureau: Bureau, connection: Connection, citizen_id: int) -> Non
     person = person_by_id(bureau, connection, citizen_id)
     look = {"purpose": "self", "recipient": "citizen", "shown": sorted(SHOWN_TO_CITIZENS)}
     line = own_event(bureau, "look", identifier_of(connection, person), look)
-    body = batches.make_batch(bureau.signer, bureau.origin, f"look-{secrets.token_hex(16)}", [line])
-    file = batches.parse_batch(body)
-    checked = intake.CheckedBatch(file, [event_formats.decode_stored(line)], batches.check_root(file))
+    checked = own_batch(bureau, bureau.register(connection), f"look-{secrets.token_hex(16)}", line)
     intake.store(bureau, connection, [checked])
 
 

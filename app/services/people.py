@@ -2,9 +2,6 @@
 
 The identifier itself is never stored outside sealed bodies. A VRF output costs a few scalar multiplications, so each
 process remembers the ones it made; secrets are remembered too, and both caches are simply emptied when full.
-
-Secrets change when plaintext is destroyed (`services.destruction`). So whoever uses remembered ones holds them first: until
-the transaction ends nobody gets others, and what was remembered from before a change is forgotten.
 """
 
 from __future__ import annotations
@@ -44,8 +41,6 @@ class People:
     wrap_key: bytes
     _keys: dict[str, bytes] = field(default_factory=dict)
     _persons: dict[bytes, Person] = field(default_factory=dict)
-    _persons_of: int = -1  # the number of `rows.hold_keys` for which `_persons` are right
-    _holding: set[int] = field(default_factory=set)  # connections whose transaction holds the keys
 
     def key_of(self, identifier: str) -> bytes:
         """The citizen key of an identifier."""
@@ -60,24 +55,8 @@ class People:
             self._keys.clear()
         self._keys[identifier] = key
 
-    def hold(self, connection: Connection) -> None:
-        """Keep everybody's secrets as they are until this transaction of the bureau ends. `find` and `enrol` do it too;
-        do it first where other locks are taken before them, and where secrets are read past them.
-        """
-        if id(connection) not in self._holding:
-            number = rows.hold_keys(connection)
-            if number != self._persons_of:
-                self._persons.clear()
-                self._persons_of = number
-            self._holding.add(id(connection))
-
-    def let_go(self, connection: Connection) -> None:
-        """The transaction ends."""
-        self._holding.discard(id(connection))
-
     def find(self, connection: Connection, identifiers: Collection[str]) -> dict[str, Person]:
         """Those of these citizens that have a file."""
-        self.hold(connection)
         keys = {identifier: self.key_of(identifier) for identifier in identifiers}
         known = {key: person for key in keys.values() if (person := self._persons.get(key)) is not None}
         missing = [key for key in keys.values() if key not in known]

@@ -19,6 +19,8 @@ from app.db import ledger, people, state
 from app.services.public_log import read_tile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from app.core.account_state import AccountState
     from app.db.ledger import StoredBlock
     from app.db.session import Connection
@@ -92,39 +94,29 @@ def _newest(
 ) -> bytes:
     citizen, number, version = found
     person, at = bureau.people.unwrap(citizen), snapshot(bureau, connection, number)
-    return build(connection, person, at, _open(person, version, at), shown)
+    return build(connection, person, at, _open(person, version), shown)
 
 
 def account_at(connection: Connection, person: Person, at: Snapshot) -> tuple[int, AccountState]:
-    """(block that wrote it, state) of a citizen's account at a block. Raises NotFoundError when there is none, or when its
-    plaintext was destroyed since (code `destroyed`): its hash is in that block for ever, and nobody can open it.
-    """
-    return _open(person, state.account_at(connection, person.id, at.block.number), at)
+    """(block that wrote it, state) of a citizen's account at a block. Raises NotFoundError when there is none."""
+    return _open(person, state.account_at(connection, person.id, at.block.number))
 
 
-def _open(person: Person, version: tuple[int, bytes | None] | None, at: Snapshot) -> tuple[int, AccountState]:
-    if version is None:
+def _open(person: Person, version: tuple[int, bytes | None] | None) -> tuple[int, AccountState]:
+    if version is None or version[1] is None:
         raise NotFoundError("this citizen's file is in no published block yet", code="not-yet")
-    if version[1] is None:
-        message = (
-            f"the plaintext of this citizen's file as of block {at.block.number} was destroyed when the retention of"
-            " something in it was over (R11); proofs that were given out before still verify, and a newer block has the file"
-        )
-        raise NotFoundError(message, code="destroyed")
     return version[0], account_state.decode(sealing.unseal(person.data_key, version[1]))
 
 
-def newest_version(connection: Connection, person: Person) -> tuple[int, tuple[int, AccountState] | None]:
-    """The number of the newest published block (-1 for none), and a citizen's account there as `account_at` has it.
-
-    There is none either while a block that destroyed something is committed and not yet published: a moment.
+def newest_versions(
+    connection: Connection, persons: Iterable[Person]
+) -> tuple[int, dict[int, tuple[int, AccountState]]]:
+    """The number of the newest published block (-1 for none), and these citizens' accounts there, as far as there are any,
+    by the citizen's number.
     """
-    found = people.citizen_with_account(connection, person.id)
-    assert found is not None, "a person has a row"
-    _, number, version = found
-    if version is None or version[1] is None:
-        return number, None
-    return number, (version[0], account_state.decode(sealing.unseal(person.data_key, version[1])))
+    by_id = {person.id: person for person in persons}
+    number, found = people.accounts_of(connection, list(by_id))
+    return number, {citizen: _open(by_id[citizen], version) for citizen, version in found.items()}
 
 
 def build(
@@ -135,6 +127,19 @@ def build(
     shown: tuple[str, ...],
 ) -> bytes:
     """The proof, showing the named disclosures and hiding the others."""
+    return assemble(person, at, opened, shown, trie_paths(connection, [person.key], at))
+
+
+def assemble(
+    person: Person,
+    at: Snapshot,
+    opened: tuple[int, AccountState],
+    shown: tuple[str, ...],
+    paths: Mapping[bytes, tuple[bytes, ...]],
+) -> bytes:
+    """`build` with a path that is at hand."""
+    if person.key not in paths:
+        raise RefusedError("the stored state trie does not lead to this account: run `credence audit`")
     written_by, opened_state = opened
     if len(bytes(opened_state.file)) > FILE_SHOWN_BYTES_MAX:
         shown = tuple(name for name in shown if name != "file")
@@ -146,44 +151,54 @@ def build(
             disclosures.append((salt, name, value))
         else:
             hidden[name] = account.digest(account.disclosure_of_json(salt, name, value))
-    siblings = trie_siblings(connection, person.key, at)
-    if siblings is None:
-        raise RefusedError("the stored state trie does not lead to this account: run `credence audit`")
     return build_score_proof(
         key=person.key,
         vrf_proof=person.vrf_proof,
         disclosures=disclosures,
         hidden=hidden,
-        siblings=siblings,
+        siblings=paths[person.key],
         block_json=at.block.entry,
         tlog=at.tlog,
     )
 
 
-def trie_siblings(connection: Connection, key: bytes, at: Snapshot) -> tuple[bytes, ...] | None:
-    """The path to a key's leaf in a block's state trie, from tiles and the page of leaves below them; None for no leaf."""
-    wanted = trie_tiles.tile_ids(key, _depth_max(at.accounts))
+def trie_paths(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> dict[bytes, tuple[bytes, ...]]:
+    """The siblings on the way to each key in a block's state trie, from tiles and the pages of leaves below them; keys
+    without a leaf are left out.
+    """
+    tiles = _tiles_for(connection, keys, at)
+    ways = {key: trie_tiles.descend(tiles, key) for key in keys}
+    places = {key: (way.depth, way.first_key) for key, way in ways.items() if not way.is_empty}
+    pages = {place: page for place in places.values() if (page := at.pages.get(place)) is not None}
+    missing = {place: ways[key].last_key for key, place in places.items() if place not in pages}
+    if missing:
+        ranges = [(first_key, last_key) for (_, first_key), last_key in missing.items()]
+        for place, rows in zip(missing, state.page_leaves(connection, ranges, at.block.number), strict=True):
+            leaves = [(key, trie.leaf_hash(key, value)) for key, value in rows]
+            pages[place] = trie.prove_all(leaves, place[0])
+        if len(at.pages) > _PAGES_MAX:
+            at.pages.clear()  # other threads look into it too: what is needed here is in `pages`
+        at.pages.update(pages)
+    return {
+        key: ways[key].siblings + below
+        for key, place in places.items()
+        if (below := pages[place].get(key)) is not None
+    }
+
+
+def _tiles_for(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> dict[trie_tiles.TileId, bytes]:
+    """The tiles on the ways to these keys, where one is stored."""
+    depth = _depth_max(at.accounts)
+    wanted = {tile for key in keys for tile in trie_tiles.tile_ids(key, depth)}
     known = {tile: data for tile in wanted if (data := at.tiles.get(tile)) is not None}
     missing = [tile for tile in wanted if tile not in known]
     if missing:
         stored = state.trie_tiles(connection, missing, at.block.number)
         known |= {tile: stored[tile][1] if tile in stored else b"" for tile in missing}
         if len(at.tiles) > _PAGES_MAX:
-            at.tiles.clear()  # other threads look into it too: what is needed here is in `known`
+            at.tiles.clear()
         at.tiles.update(known)
-    way = trie_tiles.descend({tile: data for tile, data in known.items() if data}, key)
-    if way.is_empty:
-        return None
-    place = (way.depth, way.first_key)
-    page = at.pages.get(place)
-    if page is None:
-        if len(at.pages) > _PAGES_MAX:
-            at.pages.clear()
-        rows = state.page_leaves(connection, way.first_key, way.last_key, at.block.number)
-        leaves = [(row_key, trie.leaf_hash(row_key, value)) for row_key, value in rows]
-        page = at.pages[place] = trie.prove_all(leaves, way.depth)
-    below = page.get(key)
-    return None if below is None else way.siblings + below
+    return {tile: data for tile, data in known.items() if data}
 
 
 def _depth_max(accounts: int) -> int:

@@ -12,7 +12,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import itertools
+import threading
+import time
 from base64 import urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from app.core import canon
@@ -29,7 +32,10 @@ from app.services.register import register_key
 from app.services.sequencer import Sequencer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from app.services.gathering import Gathering
 
 ORIGIN = "ledger.example/services"
 LENDER, BANK, ENROLMENT, UTILITY = "lender.example", "bank.example", "enrolment.example", "power.example/grid"
@@ -57,6 +63,31 @@ class Clock:
     def day(self, ago: int = 0) -> str:
         """The ledger's local day, so many days ago (negative: ahead)."""
         return ((self.moment + OFFSET).date() - dt.timedelta(days=ago)).isoformat()
+
+
+def gathered(gathering: Gathering, asked: list, serve: Callable) -> list:
+    """What threads that ask at the same time get, errors as values, in step: somebody is served until all of them wait."""
+    all_wait = threading.Event()
+
+    def ask(each: object) -> object:
+        try:
+            return gathering.ask(each, serve)
+        except Exception as error:  # noqa: BLE001 - what a thread gets is what is looked at
+            return error
+
+    def hold(held: list) -> list:
+        all_wait.wait(30)
+        return held
+
+    with ThreadPoolExecutor(len(asked) + 1) as pool:
+        holder = pool.submit(gathering.ask, "the one before", hold)
+        futures = []
+        for number, each in enumerate(asked, 1):
+            futures.append(pool.submit(ask, each))
+            while len(gathering._waiting) < number or not holder.running():
+                time.sleep(0.001)
+        all_wait.set()
+        return [future.result() for future in futures]
 
 
 class Desk:

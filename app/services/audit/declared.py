@@ -35,7 +35,7 @@ class Declared:
         self._read_documents()
 
     def take(self, payload: bytes, index: int) -> tuple[str, str] | None:
-        """Take a notice at its log index; the problem with it, if there is one. What it destroys is not judged here."""
+        """Take a notice at its log index; the problem with it, if there is one."""
         try:
             notice = notices.decode(payload)
             self.register = Register.fold([(index, notice)], after=self.register)
