@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from app.db.session import BINARY, TEXT, prepared_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from app.db.session import Connection
@@ -143,6 +143,22 @@ def enrol(connection: Connection, citizens: Iterable[NewCitizen]) -> dict[bytes,
         (list(numbers.values()), [new[key].wrapped for key in numbers]),
     )
     return citizens_by_key(connection, list(new))
+
+
+def recall(connection: Connection, tags: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Tag -> sealed citizen key, where one is remembered (app.core.recall)."""
+    query = "SELECT tag, sealed FROM recalled_keys WHERE tag = ANY(%b::bytea[])"
+    rows = connection.execute(query, (list(tags),), binary=True).fetchall()
+    return {bytes(tag): bytes(sealed) for tag, sealed in rows}
+
+
+def remember(connection: Connection, sealed: Mapping[bytes, bytes]) -> None:
+    """Remember sealed citizen keys by tag. In ascending order, so that two batches never wait for each other in a circle."""
+    connection.execute(
+        "INSERT INTO recalled_keys (tag, sealed) SELECT * FROM unnest(%b::bytea[], %b::bytea[])"
+        " ON CONFLICT (tag) DO UPDATE SET sealed = excluded.sealed WHERE recalled_keys.sealed <> excluded.sealed",
+        (sorted(sealed), [sealed[tag] for tag in sorted(sealed)]),
+    )
 
 
 def add_link(connection: Connection, token_hash: bytes, citizen_id: int, expires_at: datetime) -> None:

@@ -155,8 +155,15 @@ challenger_scores = _table(
     _bytes("sealed"),
 )
 
+# Citizen keys by a keyed hash of the identifier, each sealed under a key of that identifier (app.core.recall).
+recalled_keys = _table(
+    "recalled_keys",
+    _bytes("tag", primary_key=True),
+    _bytes("sealed"),
+)
+
 APPEND_ONLY = (
     batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, documents, accounts, trie_tiles,
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
-WORKING = (log_edge, links, sessions, audits, challenger_scores)
+WORKING = (log_edge, links, sessions, audits, challenger_scores, recalled_keys)

@@ -1,7 +1,8 @@
 """Who a citizen is to the database: identifier -> VRF output -> number and secrets.
 
-The identifier itself is never stored outside sealed bodies. A VRF output costs a few scalar multiplications, so each
-process remembers the ones it made; secrets are remembered too, and both caches are simply emptied when full.
+The identifier itself is never stored outside sealed bodies. A VRF output costs a few scalar multiplications, so the
+database remembers it, sealed (`app.core.recall`), and each process the ones it met; secrets are remembered too, and the
+caches are simply emptied when full.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.core import sealing, vrf
+from app.core.recall import Recall
 from app.db import people as rows
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from app.db.session import Connection
 
 _CACHE_MAX = 100_000
+_RECALLED_FROM = 8  # fewer are evaluated as quickly as the database is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,20 @@ class People:
     wrap_key: bytes
     _keys: dict[str, bytes] = field(default_factory=dict)
     _persons: dict[bytes, Person] = field(default_factory=dict)
+    _begun: dict[str, vrf.Evaluation] = field(
+        default_factory=dict
+    )  # evaluated here, and not in the database yet
 
     def key_of(self, identifier: str) -> bytes:
         """The citizen key of an identifier."""
         key = self._keys.get(identifier)
         if key is None:
-            key = vrf.citizen_key(self.vrf_key.evaluate(vrf.citizen_alpha(self.origin, identifier)))
+            evaluation = self.vrf_key.begin(vrf.citizen_alpha(self.origin, identifier))
+            key = vrf.citizen_key(evaluation.output())
             self._remember_key(identifier, key)
+            if len(self._begun) >= _CACHE_MAX:
+                self._begun.clear()
+            self._begun[identifier] = evaluation
         return key
 
     def _remember_key(self, identifier: str, key: bytes) -> None:
@@ -55,8 +65,21 @@ class People:
             self._keys.clear()
         self._keys[identifier] = key
 
+    def _recall(self, connection: Connection, identifiers: Collection[str]) -> None:
+        """Learn from the database the keys of identifiers that this process has not met."""
+        unknown = [identifier for identifier in identifiers if identifier not in self._keys]
+        if len(unknown) < _RECALLED_FROM:
+            return
+        places = {identifier: Recall.of(self.wrap_key, identifier) for identifier in unknown}
+        stored = rows.recall(connection, [place.tag for place in places.values()])
+        for identifier, place in places.items():
+            key = place.open(stored[place.tag]) if place.tag in stored else None
+            if key is not None:
+                self._remember_key(identifier, key)
+
     def find(self, connection: Connection, identifiers: Collection[str]) -> dict[str, Person]:
         """Those of these citizens that have a file."""
+        self._recall(connection, identifiers)
         keys = {identifier: self.key_of(identifier) for identifier in identifiers}
         known = {key: person for key in keys.values() if (person := self._persons.get(key)) is not None}
         missing = [key for key in keys.values() if key not in known]
@@ -71,20 +94,16 @@ class People:
 
     def enrol(self, connection: Connection, identifiers: Collection[str]) -> dict[str, Person]:
         """All of these citizens, new ones with fresh secrets in this transaction (so not remembered before it commits)."""
-        begun = {
-            i: self.vrf_key.begin(vrf.citizen_alpha(self.origin, i))
-            for i in identifiers
-            if i not in self._keys
-        }
-        for identifier, evaluation in begun.items():
-            self._remember_key(identifier, vrf.citizen_key(evaluation.output()))
         found = self.find(connection, identifiers)
         new = {self.key_of(i): i for i in identifiers if i not in found}
+        begun = {i: e for i in identifiers if (e := self._begun.pop(i, None)) is not None}
         if new:
-            for key, row in rows.enrol(
-                connection, [self._new_citizen(i, begun.get(i)) for i in new.values()]
-            ).items():
+            enrolled = rows.enrol(connection, [self._new_citizen(i, begun.get(i)) for i in new.values()])
+            for key, row in enrolled.items():
                 found[new[key]] = self.unwrap(row)
+        if begun:
+            places = {i: Recall.of(self.wrap_key, i) for i in begun}
+            rows.remember(connection, {p.tag: p.seal(self.key_of(i)) for i, p in places.items()})
         return found
 
     def _new_citizen(self, identifier: str, begun: vrf.Evaluation | None) -> rows.NewCitizen:

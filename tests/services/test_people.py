@@ -1,0 +1,63 @@
+"""Citizens by identifier: the same key whether it is evaluated, recalled, or a row was tampered with."""
+
+import pytest
+
+from app.core import vrf
+
+CITIZENS = [f"uci:{n}" for n in range(1, 21)]
+
+
+@pytest.fixture
+def enrolled(ledger):
+    with ledger.bureau.transaction() as connection:
+        ledger.bureau.people.enrol(connection, CITIZENS)
+    return ledger
+
+
+def found(bureau, identifiers):
+    with bureau.transaction() as connection:
+        return {i: (p.id, p.key) for i, p in bureau.people.find(connection, identifiers).items()}
+
+
+def no_evaluation(*_):
+    raise AssertionError("the VRF was evaluated")
+
+
+def test_another_process_recalls_keys_without_the_vrf(enrolled, monkeypatch):
+    expected = found(enrolled.bureau, CITIZENS)
+    assert len(expected) == len(CITIZENS)
+    stranger = enrolled.reopen()
+    monkeypatch.setattr(vrf.VrfKey, "begin", no_evaluation)
+    assert found(stranger, CITIZENS) == expected
+    with pytest.raises(AssertionError):
+        found(stranger, ["uci:99"])
+
+
+def test_a_recalled_key_is_the_vrfs(enrolled):
+    bureau = enrolled.bureau
+    for identifier, (_, key) in found(enrolled.reopen(), CITIZENS).items():
+        assert key == vrf.citizen_key(bureau.vrf.evaluate(vrf.citizen_alpha(bureau.origin, identifier)))
+
+
+@pytest.mark.parametrize(
+    "change", ["SET sealed = sealed || 'x'", "SET sealed = (SELECT max(sealed) FROM recalled_keys)"]
+)
+def test_changed_and_moved_rows_lead_to_nobody_elses_file(enrolled, change):
+    expected = found(enrolled.bureau, CITIZENS)
+    with enrolled.bureau.transaction() as connection:
+        connection.execute(f"UPDATE recalled_keys {change}")
+    stranger = enrolled.reopen()
+    assert found(stranger, CITIZENS) == expected
+    with stranger.transaction() as connection:
+        stranger.people.enrol(connection, CITIZENS)  # which mends the rows
+    assert found(enrolled.reopen(), CITIZENS) == expected
+
+
+def test_an_enrolment_that_was_rolled_back_leaves_nobody(ledger):
+    with ledger.bureau.transaction() as connection:
+        ledger.bureau.people.enrol(connection, CITIZENS)
+        connection.rollback()
+    assert found(ledger.bureau, CITIZENS) == {}
+    with ledger.bureau.transaction() as connection:
+        ledger.bureau.people.enrol(connection, CITIZENS)
+    assert len(found(ledger.reopen(), CITIZENS)) == len(CITIZENS)
