@@ -213,6 +213,16 @@ def all_notices(connection: Connection) -> list[tuple[int, bytes, int | None]]:
     return [(row[0], bytes(row[1]), row[2]) for row in connection.execute(query, binary=True).fetchall()]
 
 
+def notices_with(connection: Connection, text: bytes) -> list[tuple[int, bytes, int | None]]:
+    """Those of them whose payload has this text somewhere."""
+    query = (
+        "SELECT n.id, n.payload, p.first_index FROM notices n LEFT JOIN placements p ON p.admission = n.id"
+        " WHERE position(%s IN n.payload) > 0 ORDER BY n.id"
+    )
+    rows = connection.execute(query, (text,), binary=True).fetchall()
+    return [(row[0], bytes(row[1]), row[2]) for row in rows]
+
+
 def newest_notice(connection: Connection) -> int:
     """The newest notice's admission id, 0 for none: the register can only have changed when this did."""
     row = connection.execute("SELECT coalesce(max(id), 0) FROM notices").fetchone()

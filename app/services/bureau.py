@@ -145,16 +145,11 @@ class Bureau:
 
 
 def load_register(connection: Connection) -> Register:
-    """Fold every admitted notice."""
-    return Register.fold(admitted_notices(connection))
-
-
-def admitted_notices(connection: Connection) -> list[tuple[int, notices.Notice]]:
-    """Every notice with its log index; one that has none yet counts as if it stood right behind those that have."""
+    """Fold every admitted notice; one that has no log index yet counts as if it stood right behind those that have."""
     indexed = []
     following = 0
     for _, payload, index in admission.all_notices(connection):
         place = following if index is None else index
         indexed.append((place, notices.decode(payload)))
         following = place + 1
-    return indexed
+    return Register.fold(indexed)

@@ -20,7 +20,6 @@ from app.core.governance import challenger_in_force, in_force
 from app.core.notices import NO_REPORT, ScorecardPublished
 from app.core.scorecard import parse_card
 from app.db import admission, ledger
-from app.services.bureau import admitted_notices
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -32,6 +31,10 @@ if TYPE_CHECKING:
     from app.services.bureau import Bureau
 
 REPORT_BYTES_MAX = 4 << 20
+UNPLACED = 2**53
+"""Stands for the log index of a notice that no block has taken in yet: behind all that have one."""
+
+Published = list[tuple[int, ScorecardPublished]]  # (log index, notice), in admission order
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,16 @@ class PublishedCard:
     report: str | None
     index: int | None
     in_force: bool
+
+
+def published_cards(connection: Connection) -> Published:
+    """Every admitted notice that publishes a card."""
+    rows = admission.notices_with(connection, b'"notice":"scorecard_published"')
+    decoded = [
+        (UNPLACED + number if index is None else index, notices.decode(payload))
+        for number, (_, payload, index) in enumerate(rows)
+    ]
+    return [(index, notice) for index, notice in decoded if isinstance(notice, ScorecardPublished)]
 
 
 def publish_card(connection: Connection, publication: Publication, now: dt.datetime) -> bytes:
@@ -92,7 +105,7 @@ def _check_from(connection: Connection, notice: ScorecardPublished) -> None:
             f"the newest block is of {day}, and the past is not scored again: `from` may be {day} or later"
         )
         raise RuleError(message, code="past-day")
-    standing = in_force(admitted_notices(connection), notice.from_, notice.role)
+    standing = in_force(published_cards(connection), notice.from_, notice.role)
     if standing is not None and (standing.from_, standing.scorecard) == (notice.from_, notice.scorecard):
         message = f"this card is published as {notice.role} from {notice.from_} on already"
         raise ConflictError(message, code="card-published")
@@ -121,16 +134,13 @@ def list_cards(bureau: Bureau) -> list[PublishedCard]:
     """Every publication in admission order; in force is what the newest published block used, or was scored beside it."""
     with bureau.transaction() as connection:
         published = ledger.newest_publication(connection)
-        admitted = [
-            (index, notices.decode(payload)) for _, payload, index in admission.all_notices(connection)
-        ]
-        cards = [(index, n) for index, n in admitted if isinstance(n, ScorecardPublished)]
+        cards = published_cards(connection)
         names = {n.scorecard: _name(ledger.document(connection, fields.hex32(n.scorecard))) for _, n in cards}
     current: list[ScorecardPublished | None] = []
     if published is not None:
         block = published[0]
         day = fields.format_day(Block.parse(block.entry).as_of)
-        placed = [(index, n) for index, n in cards if index is not None and index < block.tree_size]
+        placed = [(index, n) for index, n in cards if index < block.tree_size]
         current = [in_force(placed, day), challenger_in_force(placed, day)]
     return [
         PublishedCard(
@@ -139,7 +149,7 @@ def list_cards(bureau: Bureau) -> list[PublishedCard]:
             role=notice.role,
             from_day=notice.from_,
             report=None if fields.hex32(notice.report) == NO_REPORT else notice.report,
-            index=index,
+            index=index if index < UNPLACED else None,
             in_force=any(notice is each for each in current),
         )
         for index, notice in cards
@@ -177,8 +187,7 @@ def published_report(bureau: Bureau, scorecard: str) -> bytes:
 
 
 def _publications(connection: Connection, scorecard: str) -> list[ScorecardPublished]:
-    admitted = [notice for _, notice in admitted_notices(connection)]
-    found = [n for n in admitted if isinstance(n, ScorecardPublished) and n.scorecard == scorecard]
+    found = [notice for _, notice in published_cards(connection) if notice.scorecard == scorecard]
     if not found:
         message = f"no scorecard {scorecard!r} was published in this ledger"
         raise NotFoundError(message, code="unknown-scorecard")

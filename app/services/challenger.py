@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from app.core import account_state, fields, folded, notices, score, sealing
+from app.core import account_state, fields, folded, score, sealing
 from app.core.block import Block
 from app.core.errors import NotFoundError
 from app.core.governance import challenger_in_force, in_force
 from app.core.profiles import PROFILES
-from app.db import admission, challenging, ledger
+from app.db import challenging, ledger
 from app.services import cards
 from app.services.comparison import Frame, Subject, compare
 
@@ -76,11 +76,7 @@ class Pair:
 def cards_in_force(bureau: Bureau) -> tuple[Card | None, Card | None]:
     """Today's champion and challenger by the notices that are in blocks."""
     with bureau.transaction() as connection:
-        placed = [
-            (index, notices.decode(payload))
-            for _, payload, index in admission.all_notices(connection)
-            if index is not None
-        ]
+        placed = [each for each in cards.published_cards(connection) if each[0] < cards.UNPLACED]
         today = bureau.today()
         both = in_force(placed, today), challenger_in_force(placed, today)
         champion, challenger = (

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#0b0c0c}
-h1{font-size:1.7rem}h2{font-size:1.2rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
+h1{font-size:1.7rem}h2{font-size:1.2rem;margin-top:2rem}table{border-collapse:collapse;width:100%;margin-bottom:1.5rem}
 th,td{padding:.25rem .6rem;border-bottom:1px solid #b1b4b6;text-align:right}
 th:first-child,td:first-child{text-align:left}caption{text-align:left;color:#505a5f;padding-bottom:.4rem}
 code{font-size:.8em;word-break:break-all}.a{fill:#1d70b8}.b{fill:#f47738}text{font-size:11px;fill:#0b0c0c}

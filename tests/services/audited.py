@@ -20,7 +20,7 @@ from app.services.audit.source import DatabaseSource
 from app.services.inquiries import ConsentError, inquire
 from app.services.links import create_link, open_link
 from app.services.register import register_key, revoke_key
-from tests.services.builders import BANK, PAPER, Desk, Ledger
+from tests.services.builders import BANK, PAPER, Desk, Ledger, card
 
 CITIZENS = 40
 COURT, GONE = "court.example", "gone.example"
@@ -38,8 +38,9 @@ def fill(ledger: Ledger) -> None:
     _access(ledger)
     ledger.step()
     _repair(ledger)
+    ledger.publish(card("Second card"), ahead=150, report=b'{"auc":0.73}')
     ledger.step()
-    ledger.clock.move(days=150)  # accounts age, and nothing else happens
+    ledger.clock.move(days=150)  # accounts age, the second card comes into force, and nothing else happens
     with ledger.sequencer() as sequencer:
         assert sequencer.step(), "a new day makes a block"
     ledger.admit(ledger.lender.batch([ledger.lender.status(f"uci:{n}", late=n == 3) for n in (2, 3, 50)]))

@@ -6,13 +6,14 @@ The audit is asked about honest ledgers with several cards, and about ledgers of
 from __future__ import annotations
 
 import datetime as dt
+import random
 from hashlib import sha256
 
 import orjson
 import pytest
 
 from app.core import account_state, folded, proof, score, sealing
-from app.core.errors import ConflictError, FormatError, RefusedError, RuleError
+from app.core.errors import ConflictError, FormatError, ProofError, RefusedError, RuleError
 from app.core.policy import LogKey, Policy
 from app.core.profiles import CN
 from app.core.scorecard import expert_card, parse_card
@@ -324,6 +325,49 @@ def test_r37_audit_names_the_account_that_was_not_scored_anew(ledger, monkeypatc
     assert [each for each in found if each.startswith("accounts")] == found[1:2]
 
 
+def test_r37_no_proof_of_an_account_that_was_not_scored_anew_verifies(ledger, monkeypatch):
+    ledger.report(3, months=9)
+    ledger.step()
+    ledger.publish(card("Unfair", 33))
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "scored", lambda _: [])
+        ledger.step()
+    policy = Policy((LogKey(ledger.bureau.verifier),), (), (), b"none")
+    with ledger.bureau.transaction() as connection:
+        person = ledger.bureau.people.find(connection, ["uci:1"])["uci:1"]
+    with pytest.raises(ProofError, match="another scorecard than the block's"):
+        verify(policy, proofs.score_proof(ledger.bureau, person.id), ledger)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_r37_any_schedule_of_cards_gives_blocks_by_the_rule_and_a_clean_audit(ledger, seed):
+    """Publications for any day ahead, days, news and blocks in any order; the rule is worked out from its words."""
+    chance = random.Random(seed)
+    published, waiting, expected = [(ledger.clock.day(), EXPERT)], [], [EXPERT]
+    ledger.report(6, months=8)
+    ledger.step()
+    for step in range(14):
+        action = chance.choice(("publish", "publish", "day", "news", "block"))
+        if action == "publish":
+            ahead = chance.randrange(4)
+            document = card(f"Card {chance.randrange(3)}", chance.randrange(40))
+            waiting.append((ledger.clock.day(-ahead), ledger.publish(document, ahead=ahead)))
+        elif action == "news":
+            ledger.admit(ledger.lender.batch([ledger.lender.statement(f"uci:{chance.randrange(1, 9)}")]))
+        else:
+            ledger.clock.move(days=action == "day")
+        with ledger.sequencer() as sequencer:
+            if (action != "publish" or chance.random() < 0.5) and sequencer.step(now=True):
+                published += waiting
+                waiting = []
+                standing = None
+                for first in sorted({day for day, _ in published if day <= ledger.clock.day()}):
+                    standing = [each for day, each in published if day == first][-1]
+                expected.append(standing)
+        assert [used for _, used in blocks(ledger)] == expected, f"step {step}"
+    assert findings(ledger) == []
+
+
 def test_r37_audit_names_a_notice_whose_card_or_report_is_not_stored(ledger):
     from tests.services.audited import Tamper
 
@@ -334,7 +378,7 @@ def test_r37_audit_names_a_notice_whose_card_or_report_is_not_stored(ledger):
             with tamper.replaced("documents", [row], []):
                 found = tamper.audit()
             digest = row["hash"].hex()
-            assert any(digest in each and each.startswith("notices: notice ") for each in found), found
+            assert any(each.startswith(f"documents: {digest}: the ") for each in found), found
     finally:
         tamper.close()
 

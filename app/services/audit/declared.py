@@ -1,6 +1,6 @@
 """What the ledger has declared so far, as the replay goes through its notices: keys, scorecards, witnesses; and documents.
 
-A problem is a pair (table, sentence); the caller knows the place.
+A problem is a triple (table, place, sentence), as a finding has it.
 """
 
 from __future__ import annotations
@@ -34,35 +34,38 @@ class Declared:
         self._genesis = genesis
         self._read_documents()
 
-    def take(self, payload: bytes, index: int) -> tuple[str, str] | None:
-        """Take a notice at its log index; the problem with it, if there is one."""
+    def take(self, payload: bytes, index: int, place: str) -> tuple[str, str, str] | None:
+        """Take a notice at its log index, whose row is at `place`; the problem with it, if there is one."""
         try:
             notice = notices.decode(payload)
             self.register = Register.fold([(index, notice)], after=self.register)
         except CredenceError as error:
-            return "notices", error.detail
+            return "notices", place, error.detail
         if isinstance(notice, notices.ScorecardPublished):
             self.cards.append((index, notice))
-            return self._check_card(notice)
+            return self._check_card(notice, place)
         if isinstance(notice, notices.WitnessPolicy):
             try:
                 policy = Policy.parse(self.document(fields.hex32(notice.policy)) or b"")
             except CredenceError as error:
-                return "notices", f"the policy {notice.policy} that it publishes: {error.detail}"
+                return "notices", place, f"the policy {notice.policy} that it publishes: {error.detail}"
             self.witnesses |= {witness.verifier for witness in policy.witnesses}
         elif isinstance(notice, notices.Genesis) and notice != self._genesis:
-            return "notices", "the genesis is not the one that this audit goes by"
+            return "notices", place, "the genesis is not the one that this audit goes by"
         return None
 
-    def _check_card(self, notice: notices.ScorecardPublished) -> tuple[str, str] | None:
-        """Whatever a notice publishes can be read (R37)."""
-        try:
-            parse_card(self.document(fields.hex32(notice.scorecard)) or b"")
-        except CredenceError as error:
-            return "notices", f"the scorecard {notice.scorecard} that it publishes: {error.detail}"
+    def _check_card(self, notice: notices.ScorecardPublished, place: str) -> tuple[str, str, str] | None:
+        """Whatever a notice publishes is there, and the card is one (R37)."""
+        card = self.document(fields.hex32(notice.scorecard))
+        if card is None:
+            return "documents", notice.scorecard, f"the scorecard that {place} publishes is not stored"
         report = fields.hex32(notice.report)
         if report != notices.NO_REPORT and self.document(report) is None:
-            return "notices", f"the validation report {notice.report} that it publishes is not stored"
+            return "documents", notice.report, f"the validation report that {place} publishes is not stored"
+        try:
+            parse_card(card)
+        except CredenceError as error:
+            return "notices", place, f"the scorecard {notice.scorecard} that it publishes: {error.detail}"
         return None
 
     def document(self, digest: bytes) -> bytes | None:

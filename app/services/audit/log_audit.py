@@ -246,9 +246,9 @@ class LogReplay:
             self._newest_notice = max(self._newest_notice, record.admission)
 
     def _take_notice(self, payload: bytes, index: int, place: str) -> None:
-        problem = self._declared.take(payload, index)
+        problem = self._declared.take(payload, index, place)
         if problem is not None:
-            self._found(problem[0], place, problem[1])
+            self._found(*problem)
 
     def _judge(self, run: Run, index: int, block: int, block_time: dt.datetime | None) -> None:
         """The batch's note and receipt at its index (R4)."""
