@@ -44,16 +44,19 @@ class _Group(click.Group):
     """The commands of this module and, by name, those of others."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        there = [name for name, module in ELSEWHERE.items() if importlib.util.find_spec(module)]
-        return [*super().list_commands(ctx), *there]
+        return [*super().list_commands(ctx), *filter(_elsewhere, ELSEWHERE)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = ELSEWHERE.get(cmd_name, "")
-        if not module or importlib.util.find_spec(module) is None:
-            return super().get_command(ctx, cmd_name)
-        command = getattr(importlib.import_module(module), cmd_name)
-        assert isinstance(command, click.Command), cmd_name
-        return command
+        return _elsewhere(cmd_name) or super().get_command(ctx, cmd_name)
+
+
+def _elsewhere(name: str) -> click.Command | None:
+    """A command of another module; None when that module, or the command in it, is not there."""
+    module = ELSEWHERE.get(name)
+    if module is None or importlib.util.find_spec(module) is None:
+        return None
+    command = getattr(importlib.import_module(module), name, None)
+    return command if isinstance(command, click.Command) else None
 
 
 @click.group(cls=_Group)
