@@ -17,10 +17,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from app.core.batch import check_name, text_lines
 from app.core.errors import FormatError
-from app.core.fields import format_instant, parse_instant
-from app.core.note import split
+from app.core.request_note import REQUEST_BYTES_MAX, parse_request, request_text
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from app.core.note import Signer
 
 AUDIT_MAGIC: Final = "credence/audit@v1"
-AUDIT_NOTE_BYTES_MAX: Final = 4_096
+AUDIT_NOTE_BYTES_MAX: Final = REQUEST_BYTES_MAX
 _REF = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
 
@@ -43,10 +41,7 @@ class AuditNote:
 
     def text(self) -> bytes:
         """The note text, five lines; FormatError when a field is none of its format."""
-        check_name(self.origin, "the origin of an audit")
-        check_name(self.regulator, "the regulator of an audit")
-        lines = (AUDIT_MAGIC, self.origin, self.regulator, _check_case(self.case), format_instant(self.time))
-        return "".join(line + "\n" for line in lines).encode()
+        return request_text(AUDIT_MAGIC, self.origin, self.regulator, _check_case(self.case), self.time)
 
     def sign(self, signer: Signer) -> bytes:
         """The request as a signed note; the key's name is the regulator's."""
@@ -56,20 +51,8 @@ class AuditNote:
     @classmethod
     def parse(cls, note: bytes) -> AuditNote:
         """The fields of a note that has one signature line, by the regulator's name; its signature is not checked."""
-        if len(note) > AUDIT_NOTE_BYTES_MAX:
-            raise FormatError(f"the note of an audit is over {AUDIT_NOTE_BYTES_MAX} bytes")
-        text, signatures = split(note)
-        magic, origin, regulator, case, time = text_lines(text, 5, "the note of an audit")
-        if magic != AUDIT_MAGIC:
-            raise FormatError(f"the note of an audit does not start with {AUDIT_MAGIC}")
-        if len(signatures) != 1 or signatures[0].name != regulator:
-            raise FormatError("the note of an audit has exactly one signature line, by the regulator's name")
-        return cls(
-            check_name(origin, "the origin of an audit"),
-            check_name(regulator, "the regulator of an audit"),
-            _check_case(case),
-            parse_instant(time),
-        )
+        origin, regulator, case, time = parse_request(note, AUDIT_MAGIC, "the note of an audit")
+        return cls(origin, regulator, _check_case(case), time)
 
 
 def _check_case(text: str) -> str:

@@ -162,8 +162,17 @@ recalled_keys = _table(
     _bytes("sealed"),
 )
 
+# Banks that got wrong data: told when they ask (R27). Numbers are in the order of commits.
+correction_messages = _table(
+    "correction_messages",
+    _big("number", primary_key=True),
+    Column("bank", Text, nullable=False),
+    _big("citizen"),
+    _big("item"),
+)
+
 APPEND_ONLY = (
     batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, documents, accounts, trie_tiles,
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
-WORKING = (log_edge, links, sessions, audits, challenger_scores, recalled_keys)
+WORKING = (log_edge, links, sessions, audits, challenger_scores, recalled_keys, correction_messages)

@@ -9,6 +9,7 @@ The way of a batch, a rung each; the first that fails refuses the whole batch an
     5. events       closed schema, R1-R3, R5, R7; types that the key's role may report
     6. history      targets of repairs exist; first delinquency cannot move (R8)
     7. store        seal, COPY, one transaction; an event id twice is R6
+    8. tell         banks that got what is repaired now (R27)               services.recipients
 
 Any number of processes do this at once; `db.admission` says how they are ordered.
 """
@@ -28,10 +29,11 @@ from app.core.errors import ConflictError, LineProblem, NotFoundError, RuleError
 from app.core.event_columns import event_id_bytes
 from app.core.note import open_note
 from app.core.receipt import Receipt
+from app.core.repairs import REPAIRS
 from app.core.sealing import NONCE_SIZE, seal
 from app.db import admission
 from app.db.session import Deadlock, UniqueViolation
-from app.services import history
+from app.services import history, recipients
 from app.services.bureau import UNPLACED
 
 if TYPE_CHECKING:
@@ -45,8 +47,12 @@ if TYPE_CHECKING:
 BLOCK_WITHIN_S = 3600
 """What a receipt promises: the batch is in a block by then. The sequencer needs a second or two."""
 
-ACCESS_ENDS = (event_formats.ConsentWithdrawn, event_formats.DisputeOpened, event_formats.Freeze)
-"""What counts from its receipt on (R17, R18, R23): no answer is being made meanwhile."""
+ANSWERS_CHANGE: tuple[type[event_formats.Event], ...] = (
+    event_formats.ConsentWithdrawn,
+    event_formats.Freeze,
+    *REPAIRS,
+)
+"""What counts from its receipt on (R17, R18, R23, R27): no answer is being made meanwhile."""
 PROBLEMS_MAX = 10
 NAMES_PER_BATCH_MAX = 200
 NOTE_LINE, FIRST_EVENT_LINE = 1, 2
@@ -96,13 +102,14 @@ def _admit(bureau: Bureau, file: batches.BatchFile) -> Admission:
             return Admission(known, fresh=False)
         checked = check(bureau, bureau.register(connection), file)
         _refuse_online_types(checked.events)
-        ends = [event.citizen for event in checked.events if isinstance(event, ACCESS_ENDS)]
+        ends = [event.citizen for event in checked.events if isinstance(event, ANSWERS_CHANGE)]
         if ends:
             admission.lock_access(connection, ends)
         problems = history.check(bureau, connection, checked.file.header.furnisher, checked.events)
         if problems:
             raise refusal(problems)
         (receipt,) = store(bureau, connection, [checked])
+        recipients.tell(bureau, connection, checked.events)
         return Admission(receipt, fresh=True)
 
 

@@ -3,6 +3,7 @@
     POST /v1/batches                          a .batch in, a signed receipt out: 201, or 200 the next time
     GET  /v1/receipts/<furnisher>/<batch id>  the same receipt again
     POST /v1/inquiries                        a .batch of one inquiry in; answer, receipts, proof out
+    GET  /v1/corrections                      for a bank: whose items were repaired since it was told their score
     GET  /v1/figures                          what the ledger holds
 
 There are no accounts, keys or cookies here: what comes in is signed by a registered key, and that signature
@@ -12,16 +13,19 @@ the services as bytes.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import TYPE_CHECKING
 
 import orjson
 from flask import Response, request
 from flask_smorest import Api as SmorestApi
 from flask_smorest import Blueprint
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import RequestEntityTooLarge, Unauthorized, UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 
-from app.services import figures, inquiries, intake
+from app.core.errors import FormatError
+from app.services import figures, inquiries, intake, recipients
 from app.web import schemas
 from app.web.described import endpoint
 from app.web.limits import BATCHES_A_MINUTE, limiter
@@ -34,6 +38,7 @@ BATCH_BYTES_MAX = 128 * 1024 * 1024
 INQUIRY_BYTES_MAX = 64 * 1024
 PLAIN = "text/plain; charset=utf-8"
 NDJSON = "application/x-ndjson"
+NOTE_SCHEME = "credence-note"
 UNAVAILABLE = "The ledger refuses to go on, or the database does not answer."
 
 blueprint = Blueprint(
@@ -149,6 +154,38 @@ def post_inquiry() -> Response:
         }
     )
     response = Response(body, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/corrections",
+    summary="What was repaired since this bank was answered",
+    good={200: (schemas.Corrections, "Up to 1,000 items, the oldest first. Ask again with `after`.")},
+    problems={
+        400: "The note is not that of a bank.",
+        401: "No `Authorization: Credence-Note <base64 of the signed note>`.",
+        403: "Not signed by a valid bank's key, or not within the last five minutes.",
+        503: UNAVAILABLE,
+    },
+)
+def get_corrections() -> Response:
+    """A signed GET: the note is short, and in a header, so that addresses and their logs hold nothing."""
+    granted = request.authorization
+    token = granted.token if granted is not None and granted.type == NOTE_SCHEME else None
+    if not token:
+        challenge = WWWAuthenticate(NOTE_SCHEME, {"realm": "corrections"})
+        raise Unauthorized("Sign a note (docs/formats.md, section 14).", www_authenticate=challenge)
+    try:
+        note = b64decode(token, validate=True)
+    except ValueError:
+        raise FormatError("the note in `Authorization` is not base64") from None
+    told = recipients.messages(bureau(), note)
+    items = [{"citizen": message.citizen.hex(), "index": message.index} for message in told]
+    after = {"after": told[-1].number} if told else {}
+    response = Response(orjson.dumps({"corrections": items, **after}), content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -59,6 +59,20 @@ class Answer(Schema):
     )
 
 
+class CorrectedItem(Schema):
+    """An item of a citizen's file that was repaired. What it is and was is not said."""
+
+    citizen = fields.String(required=True, metadata={"description": "The citizen key, as in a proof."})
+    index = fields.Integer(required=True, metadata={"description": "The log index of the item."})
+
+
+class Corrections(Schema):
+    """Repairs behind answers that this bank got within six months before (R27)."""
+
+    corrections = fields.List(fields.Nested(CorrectedItem), required=True)
+    after = fields.Integer(metadata={"description": "For the next note; left out when there is nothing."})
+
+
 class Figures(Schema):
     """The public figures of the ledger."""
 

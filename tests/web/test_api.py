@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from base64 import b64encode
 
-from tests.web.conftest import CITIZEN, LENDER, UTILITY
+from app.core.request_note import CorrectionsNote
+from app.db import corrections
+from tests.web.conftest import BANK, CITIZEN, LENDER, UTILITY
 
 
 def test_a_batch_is_admitted_once_and_its_receipt_stays(client, world):
@@ -48,6 +51,36 @@ def test_figures_are_the_ledgers(client, world):
     assert dt.datetime.fromisoformat(figures["last_block_time"]).tzinfo is not None
 
 
+def test_r27_a_bank_reads_its_corrections_with_a_signed_note_in_a_header(client, world):
+    def read(note, scheme="Credence-Note"):
+        given = {} if note is None else {"Authorization": f"{scheme} {b64encode(note).decode()}"}
+        return client.get("/v1/corrections", headers=given)
+
+    bank, origin = world.signers[BANK], world.bureau.origin
+    note = CorrectionsNote(origin, BANK, 0, dt.datetime.now(dt.UTC).replace(microsecond=0)).sign(bank)
+    key = world.bureau.people.key_of(CITIZEN)
+    with world.bureau.transaction() as connection:
+        person = world.bureau.people.find(connection, [CITIZEN])[CITIZEN]
+        corrections.add(connection, [(BANK, person.id, 7), ("other.example", person.id, 8)])
+    answer = read(note)
+    assert answer.headers["Cache-Control"] == "no-store"
+    told = answer.get_json()
+    assert told["corrections"] == [{"citizen": key.hex(), "index": 7}]
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    later = read(CorrectionsNote(origin, BANK, told["after"], now).sign(bank))
+    assert later.get_json() == {"corrections": []}
+    missing = read(None)
+    assert (missing.status_code, missing.headers["WWW-Authenticate"]) == (
+        401,
+        "Credence-Note realm=corrections",
+    )
+    assert read(note, "Bearer").status_code == 401
+    assert client.get("/v1/corrections", headers={"Authorization": "Credence-Note %%%"}).status_code == 400
+    assert read(b"not a note").status_code == 400
+    lender = CorrectionsNote(origin, LENDER, 0, now).sign(world.signers[LENDER])
+    assert read(lender).status_code == 403
+
+
 def test_the_description_names_every_endpoint_and_status(client):
     spec = client.get("/v1/openapi.json").get_json()
     assert spec["openapi"].startswith("3.1")
@@ -55,6 +88,7 @@ def test_the_description_names_every_endpoint_and_status(client):
         "/v1/batches",
         "/v1/inquiries",
         "/v1/figures",
+        "/v1/corrections",
         "/checkpoint",
         "/tile/{rest}",
         "/policy",

@@ -18,18 +18,15 @@ from typing import TYPE_CHECKING
 
 from app.core import notices
 from app.core.audit_note import AuditNote
-from app.core.errors import ConflictError, SignatureError
-from app.core.note import open_note
+from app.core.errors import ConflictError
 from app.db import admission, auditing, ledger
 from app.db.session import UniqueViolation
-from app.services.bureau import UNPLACED
+from app.services import requests
 
 if TYPE_CHECKING:
-    from app.core.note import Verifier
     from app.services.bureau import Bureau
 
 ROLE = "regulator"
-NOTE_AGE_S_MAX = 300
 TOKEN_S = 3_600
 
 
@@ -47,20 +44,14 @@ class OpenedAudit:
 def open_audit(bureau: Bureau, note: bytes) -> OpenedAudit:
     """Open an audit of everything. Raises FormatError, SignatureError, ConflictError."""
     request = AuditNote.parse(note)
-    if request.origin != bureau.origin:
-        message = f"this is the ledger {bureau.origin!r}; the note is signed for {request.origin!r}"
-        raise SignatureError(message, code="other-ledger")
+    requests.check_origin(bureau, request.origin)
     now = bureau.now()
     token = secrets.token_bytes(32)
     expires_at = now + dt.timedelta(seconds=TOKEN_S)
     try:
         with bureau.transaction() as connection:
             admission.lock_out_admissions(connection)  # a revocation that is under way comes first
-            known = bureau.register(connection).verifiers(request.regulator, UNPLACED)
-            _check_signature(request, note, [verifier for verifier, roles in known if ROLE in roles])
-            if abs((now - request.time).total_seconds()) > NOTE_AGE_S_MAX:
-                message = "the note was not signed within the last five minutes: sign a new one, and check the clock"
-                raise SignatureError(message, code="stale")
+            requests.check_signature(bureau, connection, ROLE, request.regulator, request.time, note)
             newest = ledger.newest_block(connection)
             last_index = newest.tree_size - 1 if newest else 0
             auditing.add_audit(connection, _hash(token), sha256(note).digest(), request.regulator, expires_at)
@@ -71,12 +62,6 @@ def open_audit(bureau: Bureau, note: bytes) -> OpenedAudit:
             "this note has opened an audit already: sign a new one", code="note-used"
         ) from None
     return OpenedAudit(_text(token), request.case, 0, last_index, expires_at)
-
-
-def _check_signature(request: AuditNote, note: bytes, keys: list[Verifier]) -> None:
-    if not keys or not open_note(note, keys).verified:
-        message = f"the note is not signed by a valid regulator's key of {request.regulator!r}"
-        raise SignatureError(message, code="unknown-key")
 
 
 def is_open(bureau: Bureau, token: str) -> bool:

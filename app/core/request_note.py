@@ -1,0 +1,72 @@
+"""Signed requests: a note of five lines by which an organisation asks the service for something in its own name.
+
+    credence/corrections@v1          what is asked for
+    credence.example/ledger          origin
+    bank.example                     the organisation's name, which is the key's
+    17                               the subject: of an audit its case, of corrections the last number known
+    2026-11-22T15:24:00Z             when it was signed
+
+Source: formats.md sections 13 and 14; C2SP signed-note.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from app.core.batch import check_name, text_lines
+from app.core.errors import FormatError
+from app.core.fields import decimal, format_instant, parse_instant
+from app.core.note import split
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from app.core.note import Signer
+
+REQUEST_BYTES_MAX: Final = 4_096
+CORRECTIONS_MAGIC: Final = "credence/corrections@v1"
+NUMBER_MAX: Final = 2**53 - 1
+
+
+def request_text(magic: str, origin: str, name: str, subject: str, time: dt.datetime) -> bytes:
+    """The note text, five lines; FormatError when a name is none."""
+    check_name(origin, "the origin of a request")
+    check_name(name, "the name of who requests")
+    return "".join(line + "\n" for line in (magic, origin, name, subject, format_instant(time))).encode()
+
+
+def parse_request(note: bytes, magic: str, what: str) -> tuple[str, str, str, dt.datetime]:
+    """(origin, name, subject, time) of a note with one signature line, by that name; the signature is not checked."""
+    if len(note) > REQUEST_BYTES_MAX:
+        raise FormatError(f"{what} is over {REQUEST_BYTES_MAX} bytes")
+    text, signatures = split(note)
+    found, origin, name, subject, time = text_lines(text, 5, what)
+    if found != magic:
+        raise FormatError(f"{what} does not start with {magic}")
+    if len(signatures) != 1 or signatures[0].name != name:
+        raise FormatError(f"{what} has exactly one signature line, by the name on its third line")
+    return check_name(origin, f"the origin of {what}"), check_name(name, what), subject, parse_instant(time)
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionsNote:
+    """What a bank signs to be told of corrections with numbers above `after` (R27)."""
+
+    origin: str
+    bank: str
+    after: int
+    time: dt.datetime
+
+    def sign(self, signer: Signer) -> bytes:
+        """The request as a signed note; the key's name is the bank's."""
+        assert signer.name == self.bank, (signer.name, self.bank)
+        return signer.sign(
+            request_text(CORRECTIONS_MAGIC, self.origin, self.bank, str(self.after), self.time)
+        )
+
+    @classmethod
+    def parse(cls, note: bytes) -> CorrectionsNote:
+        """The fields of a note; FormatError for any other bytes. Its signature is not checked."""
+        origin, bank, after, time = parse_request(note, CORRECTIONS_MAGIC, "the note of a bank")
+        return cls(origin, bank, decimal(after, maximum=NUMBER_MAX), time)
