@@ -19,12 +19,15 @@ Source: docs/formats.md, section 11; libsodium's crypto_secretbox_easy.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nacl._sodium import ffi, lib  # type: ignore[import-not-found]
 from nacl.bindings import sodium_init
 
 from app.core.errors import FormatError, SignatureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 KEY_SIZE: Final = 32
 NONCE_SIZE: Final = 24
@@ -61,6 +64,21 @@ def seal(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
     failed = lib.crypto_secretbox_easy(box, plaintext, size, nonce, key)
     assert not failed, "libsodium seals whatever fits into memory"
     return nonce + bytes(_content(box))
+
+
+def seal_each(keys: Iterable[bytes], nonces: bytes, plaintexts: Sequence[bytes]) -> list[bytes]:
+    """`seal` for many, in less time each; `nonces` are theirs behind each other."""
+    assert len(nonces) == NONCE_SIZE * len(plaintexts), "each has a nonce of its own"
+    buffer = bytearray(max(map(len, plaintexts), default=0) + _MAC_SIZE)
+    box, written, easy = ffi.from_buffer(buffer), memoryview(buffer), lib.crypto_secretbox_easy
+    sealed = []
+    for start, key, plaintext in zip(range(0, len(nonces), NONCE_SIZE), keys, plaintexts, strict=True):
+        assert len(key) == KEY_SIZE, "a sealing key has 32 bytes"
+        nonce, size = nonces[start : start + NONCE_SIZE], len(plaintext)
+        failed = easy(box, plaintext, size, nonce, key)
+        assert not failed, "libsodium seals whatever fits into memory"
+        sealed.append(nonce + written[: size + _MAC_SIZE])
+    return sealed
 
 
 def unseal(key: bytes, sealed: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain, repeat
 from struct import Struct
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
@@ -130,20 +131,19 @@ def _insert_few(connection: Connection, ids: Sequence[int], batches: Sequence[Ne
 
 
 def _event_rows(admission_id: int, batch: NewBatch) -> Iterable[bytes]:
-    pack = _EVENT_ROW.pack
-    number = batch.furnisher_no
-    for position, (citizen, event_id, commitment) in enumerate(
-        zip(batch.citizens, batch.event_ids, batch.commitments, strict=True)
-    ):
-        yield pack(
-            6, 8, admission_id, 4, position, 8, citizen, 4, number, 16, event_id, 32, commitment
-        )  # fmt: skip
+    """Rows of `events`, packed without a line of Python for each: a column a field, or its length, in the row's order."""
+    assert len(batch.citizens) == len(batch.event_ids) == len(batch.commitments), "the columns run in step"
+    batches = (repeat(6), repeat(8), repeat(admission_id))
+    places = (repeat(4), range(len(batch.commitments)))
+    people = (repeat(8), batch.citizens, repeat(4), repeat(batch.furnisher_no))
+    hashes = (repeat(16), batch.event_ids, repeat(32), batch.commitments)
+    return map(_EVENT_ROW.pack, *batches, *places, *people, *hashes)
 
 
 def _body_rows(admission_id: int, sealed: Sequence[bytes]) -> Iterable[bytes]:
-    pack = _BODY_ROW.pack
-    for position, body in enumerate(sealed):
-        yield pack(3, 8, admission_id, 4, position, len(body)) + body
+    """Rows of `event_bodies`, each in two pieces."""
+    front = (repeat(3), repeat(8), repeat(admission_id), repeat(4), range(len(sealed)), map(len, sealed))
+    return chain.from_iterable(zip(map(_BODY_ROW.pack, *front), sealed, strict=True))
 
 
 def taken_event_ids(connection: Connection, furnisher_no: int, event_ids: Sequence[bytes]) -> set[bytes]:

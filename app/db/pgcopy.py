@@ -7,6 +7,7 @@ are joined behind it.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,17 +21,13 @@ _CHUNK_ROWS = 4096
 
 
 def copy_rows(connection: psycopg.Connection[Any], table_and_columns: str, rows: Iterable[bytes]) -> None:
-    """COPY packed `rows` into e.g. `events (batch, position)`; all or nothing, like any statement."""
+    """COPY packed `rows`, or pieces of rows, into e.g. `events (batch, position)`; all or nothing, like any statement."""
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY {table_and_columns} FROM STDIN (FORMAT BINARY)") as copy,
     ):
         copy.write(HEADER)
-        chunk: list[bytes] = []
-        for row in rows:
-            chunk.append(row)
-            if len(chunk) == _CHUNK_ROWS:
-                copy.write(b"".join(chunk))
-                chunk.clear()
-        chunk.append(TRAILER)
-        copy.write(b"".join(chunk))
+        remaining = iter(rows)
+        while chunk := list(islice(remaining, _CHUNK_ROWS)):
+            copy.write(b"".join(chunk))
+        copy.write(TRAILER)

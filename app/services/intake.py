@@ -30,7 +30,7 @@ from app.core.event_columns import event_id_bytes
 from app.core.note import open_note
 from app.core.receipt import Receipt
 from app.core.repairs import REPAIRS
-from app.core.sealing import NONCE_SIZE, seal
+from app.core.sealing import NONCE_SIZE, seal_each
 from app.db import admission
 from app.db.session import Deadlock, UniqueViolation
 from app.services import history, recipients
@@ -310,16 +310,11 @@ def _check_roles_again(register: Register, checked: CheckedBatch) -> None:
 
 
 def _seal(checked: CheckedBatch, people: dict[str, Person]) -> list[bytes]:
-    nonces = os.urandom(NONCE_SIZE * len(checked.events))
-    sealed = []
-    for position, (event, line) in enumerate(zip(checked.events, checked.file.lines, strict=True)):
-        data_key = people[event.citizen].data_key
-        if not data_key:
-            detail = "this citizen's file was erased; a new enrolment has to come first"
-            raise refusal([LineProblem(FIRST_EVENT_LINE + position, "R40", detail)])
-        start = NONCE_SIZE * position
-        sealed.append(seal(data_key, nonces[start : start + NONCE_SIZE], line))
-    return sealed
+    data_keys = [people[event.citizen].data_key for event in checked.events]
+    if not all(data_keys):
+        detail = "this citizen's file was erased; a new enrolment has to come first"
+        raise refusal([LineProblem(FIRST_EVENT_LINE + data_keys.index(b""), "R40", detail)])
+    return seal_each(data_keys, os.urandom(NONCE_SIZE * len(data_keys)), checked.file.lines)
 
 
 def _receipt(bureau: Bureau, file: batches.BatchFile, admitted_at: dt.datetime) -> bytes:

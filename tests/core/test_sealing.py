@@ -22,6 +22,17 @@ def test_sealed_bytes_are_a_nacl_secretbox(plaintext, nonce, key):
     assert sealing.unseal(key, sealed) == plaintext
 
 
+@given(st.lists(st.tuples(st.binary(min_size=32, max_size=32), st.binary(max_size=60)), max_size=5))
+def test_many_at_once_are_sealed_like_each_alone(items):
+    nonces = bytes(range(24 * len(items)))
+    sealed = sealing.seal_each([key for key, _ in items], nonces, [plaintext for _, plaintext in items])
+    alone = [
+        sealing.seal(key, nonces[24 * n : 24 * (n + 1)], plaintext)
+        for n, (key, plaintext) in enumerate(items)
+    ]
+    assert sealed == alone
+
+
 def test_every_changed_byte_and_every_cut_is_noticed():
     sealed = sealing.seal(KEY, NONCE, b"some body")
     for index in range(len(sealed)):
