@@ -31,6 +31,7 @@ COMMANDS = {
     "verify": "Check a score proof, offline.",
     "audit": "Replay everything and compare.",
     "scorecard": "Publish scorecards, and run one beside the one in use.",
+    "retention": "Destroy the plaintext of what is past its retention.",
     "link": "Print a one-time link to a citizen's record.",
     "checkpoint": "Show the newest signed head of the ledger.",
 }

@@ -157,6 +157,13 @@ def say(report: Report) -> None:
         click.echo(f"The tree has {report.size:,} entries and the root {report.root.hex()}.")
     if report.waiting:
         click.echo(f"Batches that are checked and in no block yet: {report.waiting:,}.")
+    if report.opaque:
+        gone = report.opaque
+        click.echo(
+            f"The plaintext of {gone.events:,} events of {gone.citizens:,} citizens was destroyed, as notices say, since"
+            f" block {gone.since_block:,} of {gone.since_day}; for {gone.versions:,} account versions from before, the"
+            " stored hashes stand in."
+        )
     for finding in report.findings[:FINDINGS_SHOWN]:
         click.echo(f"FOUND  {plain(str(finding))}")
     if len(report.findings) > FINDINGS_SHOWN:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from app.core.profiles import Profile
     from app.core.scorecard import Card
 
+REASON: Final = "retention"
 _RECORDS: Final = tuple(RECORD_GROUPS)
 _Placed = tuple[int, "Event"]  # (log index, event)
 

@@ -33,6 +33,31 @@ class NewCitizen:
     wrapped: bytes
 
 
+_KEYS_LOCK = 4871170004
+_KEYS_PATIENCE = "60s"  # the largest batch is stored within it
+
+
+def hold_keys(connection: Connection) -> int:
+    """Until this transaction ends no citizen gets another key. A number that was another one when one last did.
+
+    Keys change in blocks that take in a notice; the newest notice that a block holds is that number.
+    """
+    with connection.pipeline():  # one journey, two moments: the second statement sees what was waited for
+        connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_KEYS_LOCK,))
+        newest = connection.execute(
+            "SELECT n.id FROM notices n JOIN LATERAL (SELECT FROM placements WHERE admission = n.id OFFSET 0) AS p ON true"
+            " ORDER BY n.id DESC LIMIT 1"
+        )
+    row = newest.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def lock_keys(connection: Connection) -> None:
+    """Wait until nobody holds the keys, and keep them until this transaction ends: it will change some."""
+    connection.execute(f"SET LOCAL lock_timeout = '{_KEYS_PATIENCE}'")
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_KEYS_LOCK,))
+
+
 _SELECT = (
     "SELECT c.id, c.key, c.vrf_proof, k.wrapped FROM citizens c LEFT JOIN citizen_keys k ON k.citizen = c.id "
 )
@@ -64,8 +89,8 @@ def citizens_after(connection: Connection, after: int, limit: int) -> list[Citiz
     return [_citizen(row) for row in rows]
 
 
-CitizenWithAccount: TypeAlias = tuple[Citizen, int, tuple[int, bytes] | None]
-"""One citizen, the number of the newest published block (-1 for none), and (block that wrote it, sealed body) of the
+CitizenWithAccount: TypeAlias = tuple[Citizen, int, tuple[int, bytes | None] | None]
+"""One citizen, the number of the newest published block (-1 for none), and (block that wrote it, sealed body or None) of the
 account as it stands there, if it does.
 """
 
@@ -82,7 +107,7 @@ _OF_SESSION = f"{_WITH_ACCOUNT} (SELECT citizen FROM sessions WHERE token_hash =
 
 
 def _with_account(row: tuple[Any, ...]) -> CitizenWithAccount:
-    return _citizen(row[:4]), row[4], None if row[6] is None else (row[5], bytes(row[6]))
+    return _citizen(row[:4]), row[4], None if row[5] is None else (row[5], row[6] and bytes(row[6]))
 
 
 def accounts_of(connection: Connection, citizens: Sequence[int]) -> tuple[int, dict[int, tuple[int, bytes]]]:
@@ -117,12 +142,19 @@ def session_with_account(
     citizen, key, vrf_proof, wrapped, newest, block, sealed = row
     assert citizen is not None and key is not None, "never null"  # noqa: PT018 - for the type checker
     assert vrf_proof is not None and newest is not None, "never null"  # noqa: PT018
-    version = None if block is None or sealed is None else (_int8(block), sealed)
+    version = None if block is None else (_int8(block), sealed)
     return Citizen(_int8(citizen), key, vrf_proof, wrapped), _int8(newest), version
 
 
 def _int8(value: bytes) -> int:
     return int.from_bytes(value, "big", signed=True)
+
+
+def count_citizens(connection: Connection) -> int:
+    """How many have a file."""
+    row = connection.execute("SELECT count(*) FROM citizens").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def enrol(connection: Connection, citizens: Iterable[NewCitizen]) -> dict[bytes, Citizen]:

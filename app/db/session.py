@@ -42,6 +42,14 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         connection.commit()
 
 
+@contextmanager
+def moment(engine: Engine) -> Iterator[Connection]:
+    """One transaction that only reads, and sees the database of one moment: keys and what is sealed under them agree."""
+    with transaction(engine) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield connection
+
+
 class Readers:
     """Connections outside transactions: each statement sees what is committed when it begins. For reads of rows that
     never change.

@@ -113,6 +113,15 @@ class Bureau:
     def transaction(self) -> Iterator[Connection]:
         """One database transaction: commits at the end, rolls back on any error."""
         with session.transaction(self.engine) as connection:
+            try:
+                yield connection
+            finally:
+                self.people.let_go(connection)
+
+    @contextmanager
+    def moment(self) -> Iterator[Connection]:
+        """A transaction that only reads, and sees the database of one moment."""
+        with session.moment(self.engine) as connection:
             yield connection
 
     def reading(self) -> AbstractContextManager[Connection]:

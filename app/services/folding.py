@@ -40,7 +40,10 @@ IN_PROCESS_EVENTS_MAX = 256
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A share of a block; `first_indices` gives the log index of position 0 of each batch."""
+    """A share of a block; `first_indices` gives the log index of position 0 of each batch.
+
+    The citizens `apart` are in nobody's share: what is left of their events is folded by `services.destruction`.
+    """
 
     block: int
     day: str
@@ -50,6 +53,7 @@ class Task:
     aged: Sequence[int]
     share: int
     shares: int
+    apart: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,13 @@ class Share:
 def fold_share(connection: Connection, wrap_key: bytes, task: Task) -> Share:
     """Fold the events of a share into their accounts, and score them again for the block's day."""
     rows = state.events_of_batches(connection, list(task.first_indices), task.share, task.shares)
-    by_citizen = {citizen: list(group) for citizen, group in groupby(rows, key=lambda row: row.citizen)}
+    by_citizen = {
+        citizen: list(group)
+        for citizen, group in groupby(rows, key=lambda row: row.citizen)
+        if citizen not in task.apart
+    }
     for citizen in task.aged:
-        if citizen % task.shares == task.share:
+        if citizen % task.shares == task.share and citizen not in task.apart:
             by_citizen.setdefault(citizen, [])
     rules = Rules(task.day, parse_card(task.card), PROFILES[task.profile])
     share = Share([], [], {})
@@ -101,6 +109,18 @@ def _fold_account(  # noqa: PLR0917 - one account's share of a task
         return history.whole_history(connection, person) + [(p.log_index, p.event) for p in new]
 
     written = account_state.advance(previous, new, rules, keys.salt_key, whole_history)
+    keep(share, task, loaded, keys, written, nonce)
+
+
+def keep(  # noqa: PLR0917 - one account's share of a task
+    share: Share,
+    task: Task,
+    loaded: state.LoadedAccount,
+    keys: sealing.CitizenKeys,
+    written: account_state.Written,
+    nonce: bytes,
+) -> None:
+    """Put a new version of an account into the share."""
     value = written.state.account_value(keys.salt_key, task.block)
     until = date.fromisoformat(written.until).toordinal()
     share.accounts.append(state.account_row(loaded.citizen, task.block, value, until))

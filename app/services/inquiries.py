@@ -89,7 +89,8 @@ class _Asked:
 def inquire(bureau: Bureau, body: bytes) -> Answer:
     """Answer a signed batch of exactly one `inquiry`.
 
-    Raises what `intake.admit` raises, ConsentError when the look is refused, NotYetError while the citizen is in no block.
+    Raises what `intake.admit` raises, ConsentError when the look is refused, NotYetError while the citizen, or a
+    repair of their file, is in no block.
     """
     answer: Answer = bureau.inquiries.ask(batches.parse_batch(body), partial(_serve, bureau))
     return answer
@@ -130,6 +131,7 @@ def _together(bureau: Bureau, files: Sequence[batches.BatchFile]) -> list[Answer
     """Inquiries in one transaction: the outcome of each, None for one that has to wait for another about its citizen."""
     outcomes: list[Answer | Exception | None] = [None] * len(files)
     with bureau.transaction() as connection:
+        bureau.people.hold(connection)
         names = [(file.header.furnisher, file.header.batch_id) for file in files]
         admitted, register = admission.admitted(connection, names), bureau.register(connection)
         asked: dict[str, _Asked] = {}

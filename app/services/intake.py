@@ -97,6 +97,7 @@ def admit(bureau: Bureau, body: bytes) -> Admission:
 
 def _admit(bureau: Bureau, file: batches.BatchFile) -> Admission:
     with bureau.transaction() as connection:
+        bureau.people.hold(connection)
         known = known_receipt(bureau, connection, file)
         if known is not None:
             return Admission(known, fresh=False)

@@ -44,6 +44,7 @@ def open_link(bureau: Bureau, token: str) -> str:
     """Use a link up and start a session: the session's token. Raises NotFoundError when the link does not work."""
     session_token = secrets.token_urlsafe(32)
     with bureau.transaction() as connection:
+        bureau.people.hold(connection)
         citizen_id = rows.use_link(connection, _hash(token), bureau.now())
         if citizen_id is None:
             raise NotFoundError("this link was used before, has expired, or never was", code="link-used")

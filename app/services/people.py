@@ -3,6 +3,9 @@
 The identifier itself is never stored outside sealed bodies. A VRF output costs a few scalar multiplications, so the
 database remembers it, sealed (`app.core.recall`), and each process the ones it met; secrets are remembered too, and the
 caches are simply emptied when full.
+
+Secrets change when plaintext is destroyed (`services.destruction`). So whoever uses remembered ones holds them first: until
+the transaction ends nobody gets others, and what was remembered from before a change is forgotten.
 """
 
 from __future__ import annotations
@@ -47,6 +50,8 @@ class People:
     _begun: dict[str, vrf.Evaluation] = field(
         default_factory=dict
     )  # evaluated here, and not in the database yet
+    _persons_of: int = -1  # the number of `rows.hold_keys` for which `_persons` are right
+    _holding: set[int] = field(default_factory=set)  # connections whose transaction holds the keys
 
     def key_of(self, identifier: str) -> bytes:
         """The citizen key of an identifier."""
@@ -65,6 +70,21 @@ class People:
             self._keys.clear()
         self._keys[identifier] = key
 
+    def hold(self, connection: Connection) -> None:
+        """Keep everybody's secrets as they are until this transaction of the bureau ends. `find` and `enrol` do it too;
+        do it first where other locks are taken before them, and where secrets are read past them.
+        """
+        if id(connection) not in self._holding:
+            number = rows.hold_keys(connection)
+            if number != self._persons_of:
+                self._persons.clear()
+                self._persons_of = number
+            self._holding.add(id(connection))
+
+    def let_go(self, connection: Connection) -> None:
+        """The transaction ends."""
+        self._holding.discard(id(connection))
+
     def _recall(self, connection: Connection, identifiers: Collection[str]) -> None:
         """Learn from the database the keys of identifiers that this process has not met."""
         unknown = [identifier for identifier in identifiers if identifier not in self._keys]
@@ -79,6 +99,7 @@ class People:
 
     def find(self, connection: Connection, identifiers: Collection[str]) -> dict[str, Person]:
         """Those of these citizens that have a file."""
+        self.hold(connection)
         self._recall(connection, identifiers)
         keys = {identifier: self.key_of(identifier) for identifier in identifiers}
         known = {key: person for key in keys.values() if (person := self._persons.get(key)) is not None}

@@ -94,17 +94,25 @@ def _newest(
 ) -> bytes:
     citizen, number, version = found
     person, at = bureau.people.unwrap(citizen), snapshot(bureau, connection, number)
-    return build(connection, person, at, _open(person, version), shown)
+    return build(connection, person, at, _open(person, version, at), shown)
 
 
 def account_at(connection: Connection, person: Person, at: Snapshot) -> tuple[int, AccountState]:
-    """(block that wrote it, state) of a citizen's account at a block. Raises NotFoundError when there is none."""
-    return _open(person, state.account_at(connection, person.id, at.block.number))
+    """(block that wrote it, state) of a citizen's account at a block. Raises NotFoundError when there is none, or when its
+    plaintext was destroyed since (code `destroyed`): its hash is in that block for ever, and nobody can open it.
+    """
+    return _open(person, state.account_at(connection, person.id, at.block.number), at)
 
 
-def _open(person: Person, version: tuple[int, bytes | None] | None) -> tuple[int, AccountState]:
-    if version is None or version[1] is None:
+def _open(person: Person, version: tuple[int, bytes | None] | None, at: Snapshot) -> tuple[int, AccountState]:
+    if version is None:
         raise NotFoundError("this citizen's file is in no published block yet", code="not-yet")
+    if version[1] is None:
+        message = (
+            f"the plaintext of this citizen's file as of block {at.block.number} was destroyed when the retention of"
+            " something in it was over (R11); proofs that were given out before still verify, and a newer block has the file"
+        )
+        raise NotFoundError(message, code="destroyed")
     return version[0], account_state.decode(sealing.unseal(person.data_key, version[1]))
 
 
@@ -112,11 +120,15 @@ def newest_versions(
     connection: Connection, persons: Iterable[Person]
 ) -> tuple[int, dict[int, tuple[int, AccountState]]]:
     """The number of the newest published block (-1 for none), and these citizens' accounts there, as far as there are any,
-    by the citizen's number.
+    by the citizen's number. There is none either while a block that destroyed something is committed and not yet published:
+    a moment.
     """
     by_id = {person.id: person for person in persons}
     number, found = people.accounts_of(connection, list(by_id))
-    return number, {citizen: _open(by_id[citizen], version) for citizen, version in found.items()}
+    return number, {
+        citizen: (block, account_state.decode(sealing.unseal(by_id[citizen].data_key, sealed)))
+        for citizen, (block, sealed) in found.items()
+    }
 
 
 def build(

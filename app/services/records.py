@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from app.core import card_texts, sealing
+from app.core import card_texts, folded, retention, sealing
 from app.core import events as event_formats
 from app.core.block import Block
 from app.core.event_base import COMMON_FIELDS
+from app.core.profiles import PROFILES
 from app.db import ledger, state
-from app.services import cards, proofs
+from app.services import cards, history, proofs
 from app.services.links import person_by_id
 
 if TYPE_CHECKING:
-    from app.core.scorecard import CardCriterion, Row
+    from collections.abc import Sequence
+
+    from app.core.account_state import AccountState, Opaque
+    from app.core.scorecard import Card, CardCriterion, Row
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.people import Person
@@ -52,8 +56,17 @@ class EventView:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovedView:
+    """An event whose time is over: its plaintext was destroyed on `day`, or (None) will be within a day."""
+
+    log_index: int
+    reason: str
+    day: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """Everything that a citizen's page shows. `events` and `looks` are newest first."""
+    """Everything that a citizen's page shows. `events` and `looks` are newest first, `removed` is in the order of the log."""
 
     identifier: str
     score: int | None
@@ -67,6 +80,7 @@ class Record:
     reasons: list[str]
     events: list[EventView]
     looks: list[EventView]
+    removed: list[RemovedView]
     flags: dict[str, Any]
 
     @property
@@ -77,13 +91,14 @@ class Record:
 
 def record(bureau: Bureau, citizen_id: int, language: str = "en") -> Record:
     """The record as of the newest published block. Raises NotFoundError while the citizen is in no block."""
-    with bureau.transaction() as connection:
+    with bureau.moment() as connection:
         person = person_by_id(bureau, connection, citizen_id)
         at = proofs.snapshot(bureau, connection)
         _, opened = proofs.account_at(connection, person, at)
-        views, identifier = _views(connection, person, at.block.number)
         score, receipt = orjson.loads(bytes(opened.score)), orjson.loads(bytes(opened.receipt))
         card = cards.card(connection, score["scorecard"])
+        over = _over(bureau, connection, person, opened, card)
+        views, removed, identifier = _views(connection, person, at.block.number, opened.opaque, over)
     block = Block.parse(at.block.entry)
     return Record(
         identifier=identifier,
@@ -103,6 +118,7 @@ def record(bureau: Bureau, citizen_id: int, language: str = "en") -> Record:
         reasons=receipt["reasons"],
         events=[view for view in views if view.type not in LOOKS],
         looks=[view for view in views if view.type in LOOKS],
+        removed=removed,
         flags=orjson.loads(bytes(opened.flags)),
     )
 
@@ -121,14 +137,32 @@ def _criterion(criterion: CardCriterion, row: Row, language: str) -> CriterionVi
     )
 
 
-def _views(connection: Connection, person: Person, newest_block: int) -> tuple[list[EventView], str]:
-    views, identifier = [], ""
-    for row, log_index, block in state.events_of_citizens(connection, [person.id]):
+def _over(
+    bureau: Bureau, connection: Connection, person: Person, opened: AccountState, card: Card
+) -> set[int]:
+    """What is past its retention today and not destroyed yet: it is shown no more (R10)."""
+    if not retention.may_hold(folded.reopen_file(bytes(opened.file))):
+        return set()
+    profile = PROFILES[bureau.genesis.profile]
+    return set(retention.due(history.whole_history(connection, person), bureau.today(), card, profile))
+
+
+def _views(
+    connection: Connection, person: Person, newest_block: int, opaque: Sequence[Opaque], over: set[int]
+) -> tuple[list[EventView], list[RemovedView], str]:
+    views, removed, identifier = [], [], ""
+    gone = {part.position: part for part in opaque}
+    for position, (row, log_index, block) in enumerate(state.events_of_citizens(connection, [person.id])):
         if row.sealed is None:
+            if log_index is not None and position in gone:
+                removed.append(RemovedView(log_index, gone[position].reason, gone[position].day))
             continue
         line = sealing.unseal(person.data_key, row.sealed)
         event = event_formats.decode_stored(line)
         identifier = event.citizen
+        if log_index is not None and log_index in over:
+            removed.append(RemovedView(log_index, retention.REASON, None))
+            continue
         published = block is not None and block <= newest_block
         views.append(
             EventView(
@@ -145,7 +179,7 @@ def _views(connection: Connection, person: Person, newest_block: int) -> tuple[l
         )
     views.reverse()
     views.sort(key=lambda view: view.day, reverse=True)
-    return views, identifier
+    return views, removed, identifier
 
 
 def block_times(bureau: Bureau, numbers: set[int]) -> dict[int, dt.datetime]:

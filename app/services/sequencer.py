@@ -6,7 +6,7 @@
   then, for every block:
     4. take      admitted batches and notices in admission order, up to 65,536 events
     5. append    their entries; judge each batch's key at the index of its entry
-    6. fold      the events into the accounts; score again what has aged
+    6. fold      the events into the accounts; score again what has aged; destroy what a notice says
     7. trie      the changed leaves, a new root
     8. block     its entry ends the run
     9. store     tiles, placements, account versions, trie tiles
@@ -39,7 +39,7 @@ from app.core.trie_store import Trie
 from app.db import admission, ledger, state
 from app.db.ledger import StoredBlock
 from app.db.session import DatabaseError
-from app.services import publishing
+from app.services import destruction, publishing
 from app.services.cards import card_in_force
 from app.services.folding import IN_PROCESS_EVENTS_MAX, FoldingPool, Share, Task, fold_share
 
@@ -218,6 +218,8 @@ class Sequencer:
                 break
             taken.append(pending)
             events += pending.event_count
+            if _destroys(pending):  # one notice a block: nobody can seal or open while it is at work
+                break
         return taken
 
     def _due(self, taken: Sequence[Pending], memory: Memory, *, now: bool) -> bool:
@@ -285,7 +287,8 @@ class Sequencer:
     def _fold(
         self, connection: Connection, memory: Memory, draft: Draft, card_hash: bytes, card: bytes
     ) -> list[Share]:
-        """Step 6: in this process for a small block, else one share a process of the pool."""
+        """Step 6: in this process for a small block, else one share a process of the pool; what is destroyed always here."""
+        going = destruction.doomed(connection, [notice for _, notice in draft.notices])
         aged = self._aged(connection, memory, draft, card_hash)
         pool = None if draft.event_count + len(aged) <= IN_PROCESS_EVENTS_MAX else self.pool
         shares = 1 if pool is None else len(pool)
@@ -299,12 +302,15 @@ class Sequencer:
                 aged=aged,
                 share=share,
                 shares=shares,
+                apart=frozenset(going),
             )
             for share in range(shares)
         ]
-        if pool is not None:
-            return pool.fold(tasks)
-        return [fold_share(connection, self.bureau.people.wrap_key, task) for task in tasks]
+        wrap_key = self.bureau.people.wrap_key
+        folded = pool.fold(tasks) if pool else [fold_share(connection, wrap_key, task) for task in tasks]
+        if going:
+            folded.append(destruction.destroy(connection, wrap_key, tasks[0], going))
+        return folded
 
     def _aged(self, connection: Connection, memory: Memory, draft: Draft, card_hash: bytes) -> list[int]:
         """Whom this block scores again without news: who is due on a new day; everybody under a new scorecard."""
@@ -389,6 +395,10 @@ def _opened(newest: StoredBlock | None, edge: log_edge.Edge) -> tuple[merkle.Fro
     if width and tiles.decode_bundle(edge[tiles.ENTRIES][1], width)[-1] != block.entry():
         raise RefusedError("the newest block is not the last entry of the log: run `credence audit`")
     return frontier, block
+
+
+def _destroys(pending: Pending) -> bool:
+    return not pending.furnisher and isinstance(notices.decode(pending.payload), notices.Destroyed)
 
 
 def _check_signature(pending: Pending, known: list[Verifier], index: int) -> None:

@@ -25,7 +25,7 @@ def accounts(bureau: Bureau) -> Iterator[AccountState]:
     """Every citizen's newest account."""
     after = 0
     while True:
-        with bureau.transaction() as connection:
+        with bureau.moment() as connection:
             citizens = rows.citizens_after(connection, after, _CITIZENS_AT_ONCE)
             loaded = state.load_accounts(connection, [citizen.id for citizen in citizens])
         if not citizens:

@@ -6,7 +6,8 @@
   (so each is consistent with the next), ends with its block entry, and chains to the one before;
 - the placements: each index of the log belongs to exactly one batch, event, notice or block, and holds its bytes;
 - the state: the accounts' versions up to each block give the root and the number in that block;
-- the files: each citizen's newest state, folded anew from all of its events, gives the stored leaf;
+- the files: each citizen's newest state, folded anew from all of its events, gives the stored leaf; a body is missing
+  exactly where a notice that a block took in says so;
 - the publication: every block was published, and the copy of the head is the newest.
 
 It shares the formats (`core`) with the product and nothing of its services, so it can disagree with the sequencer.
@@ -149,9 +150,12 @@ def _check_blocks(rows: Rows, entries: list[bytes], verifier: Verifier) -> list[
 def _check_placements(rows: Rows, entries: list[bytes], blocks: list[Block]) -> None:
     expected: dict[int, bytes] = {row[1] - 1: entries[row[1] - 1] for row in rows.blocks}
     commitments = defaultdict(list)
+    gone = _destroyed(rows)
+    first = {p[0]: p[1] for p in rows.placements}
     for batch, position, _, commitment, sealed in rows.events:
         assert position == len(commitments[batch]), "positions without gaps"
-        assert sealed is not None
+        index = first.get(batch, -(2**53)) + 1 + position
+        assert (sealed is None) == (index in gone), f"log index {index}"
         commitments[batch].append(commitment)
     starts = [0] + [row[1] for row in rows.blocks]
     for admission, first_index, block in rows.placements:
@@ -165,6 +169,18 @@ def _check_placements(rows: Rows, entries: list[bytes], blocks: list[Block]) -> 
             assert expected.setdefault(index, entry) is entry, f"two things are placed at {index}"
     assert [expected[index] for index in range(len(entries))] == entries
     assert len(rows.placements) == len({p[0] for p in rows.placements}), "placed once"
+
+
+def _destroyed(rows: Rows) -> dict[int, tuple[str, int]]:
+    """Log index -> (reason, block) of what the notices in blocks name."""
+    block_of = {p[0]: p[2] for p in rows.placements}
+    taken = [(notices.decode(payload), block_of.get(number)) for number, payload in rows.notices.items()]
+    return {
+        index: (notice.reason, block)
+        for notice, block in taken
+        if isinstance(notice, notices.Destroyed) and block is not None
+        for index in notice.entries
+    }
 
 
 def _check_state(rows: Rows, blocks: list[Block]) -> None:
@@ -183,6 +199,7 @@ def _check_state(rows: Rows, blocks: list[Block]) -> None:
 
 def _check_files(rows: Rows, blocks: list[Block], genesis: notices.Genesis, wrap_key: bytes) -> None:
     """Fold every citizen once from the start: the newest version must say the same, to the byte of its value."""
+    gone = _destroyed(rows)
     first = {p[0]: p[1] for p in rows.placements}
     histories = defaultdict(list)
     for batch, position, citizen, commitment, sealed in rows.events:
@@ -193,11 +210,17 @@ def _check_files(rows: Rows, blocks: list[Block], genesis: notices.Genesis, wrap
     for citizen, history in histories.items():
         key, wrapped = rows.citizens[citizen]
         keys = sealing.unwrap(wrap_key, key, wrapped)
-        placed = [
-            PlacedEvent(
-                i, merkle.leaf_hash(event_entry(c)), decode_stored(sealing.unseal(keys.data_key, sealed))
-            )
-            for i, c, sealed in sorted(history)
+        history.sort()
+        leaves = [(i, merkle.leaf_hash(event_entry(c))) for i, c, _ in history]
+        left = [
+            (i, decode_stored(sealing.unseal(keys.data_key, sealed)))
+            for i, _, sealed in history
+            if sealed is not None
+        ]
+        opaque = [
+            account_state.Opaque(position, gone[i][0], blocks[gone[i][1]].as_of.isoformat())
+            for position, (i, _, _) in enumerate(history)
+            if i in gone
         ]
         number, value, until = newest[citizen]
         rules = Rules(
@@ -205,8 +228,11 @@ def _check_files(rows: Rows, blocks: list[Block], genesis: notices.Genesis, wrap
             parse_card(rows.documents[blocks[number].scorecard]),
             PROFILES[genesis.profile],
         )
-        pairs = [(p.log_index, p.event) for p in placed]
-        written = account_state.advance(None, placed, rules, keys.salt_key, lambda pairs=pairs: pairs)
+        if opaque:
+            written = account_state.rebuild(leaves, left, opaque, rules, keys.salt_key)
+        else:
+            placed = [PlacedEvent(i, leaf, event) for (i, leaf), (_, event) in zip(leaves, left, strict=True)]
+            written = account_state.advance(None, placed, rules, keys.salt_key, lambda left=left: left)
         assert (written.state.account_value(keys.salt_key, number), written.until) == (
             value,
             until.isoformat(),

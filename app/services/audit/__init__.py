@@ -21,7 +21,8 @@ from msgspec import Struct
 from app.core import notices
 from app.core.errors import CredenceError
 from app.core.note import Verifier
-from app.services.audit.citizen_audit import CitizenReplay, Facts, Replayed
+from app.services.audit.citizen_audit import CitizenReplay, Facts, Replayed, Unexplained
+from app.services.audit.destroyed import destroyed_since
 from app.services.audit.findings import Finding, in_order
 from app.services.audit.log_audit import LogReplay
 from app.services.audit.trie_audit import replay_trie
@@ -36,6 +37,16 @@ __all__ = ["Finding", "Report", "audit"]
 CITIZENS_PER_PAGE = 250
 
 
+class Opaque(Struct, frozen=True):
+    """What could not be replayed because its plaintext was destroyed, as notices say: stored hashes stand in for it."""
+
+    events: int
+    versions: int
+    citizens: int
+    since_block: int
+    since_day: str
+
+
 class Report(Struct):
     """What was replayed, and what was found; clean when `findings` is empty. `size`, `root`: of the tree replayed."""
 
@@ -48,6 +59,7 @@ class Report(Struct):
     size: int = 0
     root: bytes = b""
     waiting: int = 0
+    opaque: Opaque | None = None
 
 
 def audit(
@@ -71,17 +83,22 @@ def audit(
     log = LogReplay(source, genesis, witnesses)
     log.run(lambda events: advance("log", events))
     findings = log.findings + [Finding(*orphan) for orphan in source.orphans()]
-    facts = Facts(genesis, log.batches, log.blocks, log.documents)
+    destroyed = log.destroyed
+    facts = Facts(genesis, log.batches, log.blocks, log.documents, destroyed.done, destroyed.announced)
     leaves: list[tuple[int, bytes, bytes]] = []
     seen: Counter[int] = Counter()
     keys: Counter[bytes] = Counter()
     citizens = versions = 0
+    opaque = Counter[str]()
+    unexplained: list[Unexplained] = []
     for page in _replay_citizens(source, open_source, facts, processes):
         findings += page.findings
         leaves += page.leaves
         seen.update(page.events_by_batch)
         keys.update(page.keys)
         citizens, versions = citizens + page.citizens, versions + page.versions
+        opaque.update(events=page.opaque_events, versions=page.opaque_versions, citizens=page.opaque_citizens)
+        unexplained += page.unexplained
         advance("citizens", page.citizens)
     findings += [
         Finding(
@@ -91,6 +108,10 @@ def audit(
         if files > 1
     ]
     findings += _check_batches_whole(log, seen)
+    if unexplained:
+        later = destroyed_since(source, len(log.blocks))
+        for each in unexplained:
+            findings += [] if later.issuperset(each.log_indices) else each.findings
     findings += replay_trie(source, log.blocks, leaves)
     placed = log.placed
     return Report(
@@ -103,7 +124,15 @@ def audit(
         size=log.size,
         root=log.root,
         waiting=len(log.batches) - len(placed),
+        opaque=_opaque(log, opaque),
     )
+
+
+def _opaque(log: LogReplay, counted: Counter[str]) -> Opaque | None:
+    if not counted["events"]:
+        return None
+    first = min(destruction.block for destruction in log.destroyed.done.values())
+    return Opaque(counted["events"], counted["versions"], counted["citizens"], first, log.blocks[first].day)
 
 
 def _genesis(source: Source, ledger_key: Verifier | None) -> notices.Genesis | None:

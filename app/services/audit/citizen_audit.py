@@ -19,11 +19,14 @@ from app.core.account_state import PlacedEvent, Rules
 from app.core.errors import CredenceError
 from app.core.profiles import PROFILES
 from app.core.scorecard import parse_card
+from app.services.audit.destroyed import Announced, Destruction, check_announced, opaque_parts
 from app.services.audit.findings import Finding
+from app.services.audit.records import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from app.core.event_base import Event
     from app.core.notices import Genesis
     from app.core.scorecard import Card
     from app.services.audit.batch_audit import BatchFacts
@@ -41,6 +44,25 @@ class Facts(Struct, frozen=True):
     batches: dict[int, BatchFacts]
     blocks: list[BlockFacts]
     documents: dict[bytes, bytes]
+    destroyed: dict[int, Destruction] = {}
+    announced: dict[int, Announced] = {}
+
+
+class Unexplained(Struct, frozen=True):
+    """Bodies that no notice of the replayed log explains, of a citizen who has a version from after it."""
+
+    log_indices: list[int]
+    findings: list[Finding]
+
+
+class Opened(Struct, frozen=True):
+    """An event at its place; `event` is None when its plaintext was destroyed, as a notice says."""
+
+    admission: int
+    block: int
+    log_index: int
+    leaf_hash: bytes
+    event: Event | None
 
 
 class Replayed(Struct, frozen=True):
@@ -52,6 +74,10 @@ class Replayed(Struct, frozen=True):
     keys: list[bytes]
     citizens: int
     versions: int
+    opaque_events: int
+    opaque_versions: int
+    opaque_citizens: int
+    unexplained: list[Unexplained]
 
 
 class CitizenReplay:
@@ -67,6 +93,9 @@ class CitizenReplay:
         self.findings: list[Finding] = []
         self.leaves: list[tuple[int, bytes, bytes]] = []
         self.events_by_batch: dict[int, int] = {}
+        self.opaque_events = self.opaque_versions = self.opaque_citizens = 0
+        self.unexplained: list[Unexplained] = []
+        self._missing: dict[int, Finding] = {}  # of one citizen, by log index
 
     def page(self, records: Sequence[CitizenRecord]) -> Replayed:
         """Replay a page."""
@@ -85,6 +114,10 @@ class CitizenReplay:
             [record.key for record in records],
             len(records),
             versions,
+            self.opaque_events,
+            self.opaque_versions,
+            self.opaque_citizens,
+            self.unexplained,
         )
 
     def _found(self, table: str, place: str, what: str) -> None:
@@ -97,11 +130,15 @@ class CitizenReplay:
             self._found("citizens", f"citizen {record.id}", "has a file, and nothing in the ledger makes one")
         # batches that came after the log was replayed are left to the next audit
         known = [event for event in record.events if event.batch in self.facts.batches]
+        self._missing = {}
         placed = [self._event(event) for event in known]
         readable = [event for event in placed if event is not None]
-        readable.sort(key=lambda pair: pair[1].log_index)
+        readable.sort(key=lambda opened: opened.log_index)
+        if self._missing:
+            self._say_missing(record)
         if len(readable) == len(placed) and record.salt_key is not None:
             self._check_key(record, readable)
+            self._check_announced(readable)
             if self._replay(record, record.salt_key, readable):
                 return
         # what cannot be read was found elsewhere; the stored values stand in, so that the trie is still checked
@@ -109,13 +146,29 @@ class CitizenReplay:
             if version.block < len(self.days) and len(version.value) == len(record.key) == HASH_SIZE:
                 self.leaves.append((version.block, record.key, account.leaf(record.key, version.value)))
 
-    def _event(self, event: EventRecord) -> tuple[int, PlacedEvent] | None:
-        """(block, placed event), or None when it cannot be read."""
+    def _say_missing(self, record: CitizenRecord) -> None:
+        """Bodies that nothing explains; if the citizen has a version from after the replayed log, a later notice may."""
+        findings = list(self._missing.values())
+        if any(version.block >= len(self.days) for version in record.versions):
+            self.unexplained.append(Unexplained(sorted(self._missing), findings))
+        else:
+            self.findings += findings
+
+    def _event(self, event: EventRecord) -> Opened | None:
+        """The event, or None when it cannot be read."""
         place = f"batch {event.batch} position {event.position}"
         self.events_by_batch[event.batch] = self.events_by_batch.get(event.batch, 0) + 1
         batch = self.facts.batches[event.batch]
+        index = batch.first_event_index + event.position
+        leaf = merkle.leaf_hash(entries.event_entry(event.commitment))
+        destruction = self.facts.destroyed.get(index)
+        if destruction is not None:
+            if event.why != MISSING:
+                what = f"block {destruction.block} was to destroy it, and it is still there"
+                self._found("event_bodies", place, what)
+            return Opened(event.batch, batch.block, index, leaf, None)
         if event.line is None:
-            self._found("event_bodies", place, event.why)
+            self._missing[index] = Finding("event_bodies", place, event.why)
             return None
         if sha256(event.line).digest() != event.commitment:
             self._found("events", place, "commitment is not the hash of the event's bytes")
@@ -142,13 +195,18 @@ class CitizenReplay:
             self._found("events", place, f"event_id is {event.event_id}, the event says {decoded.id}")
         if batch.furnisher not in (event.furnisher, None):
             self._found("events", place, f"furnisher is {event.furnisher}, the batch says {batch.furnisher}")
-        index = batch.first_event_index + event.position
-        leaf = merkle.leaf_hash(entries.event_entry(event.commitment))
-        return batch.block, PlacedEvent(index, leaf, decoded)
+        return Opened(event.batch, batch.block, index, leaf, decoded)
 
-    def _check_key(self, record: CitizenRecord, placed: Sequence[tuple[int, PlacedEvent]]) -> None:
+    def _check_announced(self, placed: Sequence[Opened]) -> None:
+        """What a notice will destroy is past its retention."""
+        rules = self._rules(len(self.days) - 1) if self.facts.announced and self.days else None
+        if rules is not None:
+            history = [(e.admission, e.log_index, e.event) for e in placed if e.event is not None]
+            self.findings += check_announced(history, self.facts.announced, rules.card, self.facts.genesis)
+
+    def _check_key(self, record: CitizenRecord, placed: Sequence[Opened]) -> None:
         """All events speak of one citizen, and the key is the VRF's output for that citizen: no second file."""
-        identifiers = {event.event.citizen for _, event in placed}
+        identifiers = {opened.event.citizen for opened in placed if opened.event is not None}
         if len(identifiers) > 1:
             self._found(
                 "events", f"citizen {record.id}", "events of several citizens are filed under one key"
@@ -167,18 +225,14 @@ class CitizenReplay:
                     "key is not the VRF output of the citizen's identifier",
                 )
 
-    def _replay(
-        self, record: CitizenRecord, salt_key: bytes, placed: Sequence[tuple[int, PlacedEvent]]
-    ) -> bool:
+    def _replay(self, record: CitizenRecord, salt_key: bytes, placed: Sequence[Opened]) -> bool:
         """Every block that has to write this account, in order, against the versions that are stored.
 
         False when a scorecard is missing, so that nothing can be replayed.
         """
         stored = {version.block: version for version in record.versions if version.block < len(self.days)}
-        by_block: dict[int, list[PlacedEvent]] = {}
-        for block, event in placed:
-            by_block.setdefault(block, []).append(event)
-        waiting = sorted(by_block)
+        last = max((self.facts.destroyed[e.log_index].block for e in placed if e.event is None), default=-1)
+        waiting = sorted({opened.block for opened in placed} | self._destroying(placed))
         state: account_state.AccountState | None = None
         number, until = -1, ""
         found, leaves = len(self.findings), len(self.leaves)
@@ -188,21 +242,60 @@ class CitizenReplay:
                 break
             if waiting and waiting[0] == number:
                 waiting.pop(0)
+            version = stored.pop(number, None)
+            if number < last:
+                until = self._stand_in(record, number, version)
+                continue
             rules = self._rules(number)
             if rules is None:
                 del self.findings[found:], self.leaves[leaves:]
                 return False
-            upto = partial(_history, placed, number)
-            written = account_state.advance(state, by_block.get(number, []), rules, salt_key, upto)
+            if number == last:
+                written = self._rebuilt(placed, number, rules, salt_key)
+            else:
+                upto = partial(_history, placed, number)
+                written = account_state.advance(state, _new(placed, number), rules, salt_key, upto)
             state, until = written.state, written.until
             value = state.account_value(salt_key, number)
             self.leaves.append((number, record.key, account.leaf(record.key, value)))
-            self._compare(record, number, value, written, stored.pop(number, None))
+            self._compare(record, number, value, written, version)
         for block in stored:
             self._found(
                 "accounts", f"citizen {record.id} block {block}", "nothing in the ledger makes this version"
             )
+        self.opaque_events += sum(opened.event is None for opened in placed)
+        self.opaque_citizens += last >= 0
         return True
+
+    def _destroying(self, placed: Sequence[Opened]) -> set[int]:
+        """The blocks that destroyed something of this citizen's."""
+        return {self.facts.destroyed[opened.log_index].block for opened in placed if opened.event is None}
+
+    def _stand_in(self, record: CitizenRecord, number: int, version: VersionRecord | None) -> str:
+        """A version whose plaintext a later block destroyed: its value stands in. The day until which it says it stands."""
+        place = f"citizen {record.id} block {number}"
+        if version is None:
+            self._found("accounts", place, "this version is missing")
+            return ""
+        if version.why != MISSING:
+            self._found(
+                "account_bodies", place, "was to be destroyed with what was in it, and is still there"
+            )
+        self.opaque_versions += 1
+        if len(version.value) == len(record.key) == HASH_SIZE:
+            self.leaves.append((number, record.key, account.leaf(record.key, version.value)))
+        else:
+            self._found("accounts", place, "value is no hash")
+        return version.until
+
+    def _rebuilt(
+        self, placed: Sequence[Opened], number: int, rules: Rules, salt_key: bytes
+    ) -> account_state.Written:
+        """The account at the last block that destroyed something: of what is left."""
+        upto = [opened for opened in placed if opened.block <= number]
+        opaque = opaque_parts([opened.log_index for opened in upto], self.facts.destroyed, self.days)
+        leaves = [(opened.log_index, opened.leaf_hash) for opened in upto]
+        return account_state.rebuild(leaves, _history(placed, number), opaque, rules, salt_key)
 
     def _again(self, written: int, until: str) -> int:
         """The block that has to score an account again without news: its `until` has come, or the scorecard changed."""
@@ -245,9 +338,18 @@ class CitizenReplay:
         return None if card is None else Rules(facts.day, card, PROFILES[self.facts.genesis.profile])
 
 
-def _history(placed: Sequence[tuple[int, PlacedEvent]], block: int) -> list[tuple[int, events.Event]]:
-    """All events up to a block, with their log indices."""
-    return [(event.log_index, event.event) for at, event in placed if at <= block]
+def _new(placed: Sequence[Opened], block: int) -> list[PlacedEvent]:
+    """The events that a block takes in. None is opaque: an event is destroyed by a later block, and then rebuilt."""
+    return [
+        PlacedEvent(opened.log_index, opened.leaf_hash, opened.event)
+        for opened in placed
+        if opened.block == block and opened.event is not None
+    ]
+
+
+def _history(placed: Sequence[Opened], block: int) -> list[tuple[int, Event]]:
+    """All events up to a block that can be read, with their log indices."""
+    return [(e.log_index, e.event) for e in placed if e.block <= block and e.event is not None]
 
 
 def _difference(stored: bytes, replayed: account_state.AccountState) -> str:

@@ -35,7 +35,9 @@ class Declared:
         self._read_documents()
 
     def take(self, payload: bytes, index: int, place: str) -> tuple[str, str, str] | None:
-        """Take a notice at its log index, whose row is at `place`; the problem with it, if there is one."""
+        """Take a notice at its log index, whose row is at `place`; the problem with it, if there is one. What it destroys is
+        not judged here.
+        """
         try:
             notice = notices.decode(payload)
             self.register = Register.fold([(index, notice)], after=self.register)

@@ -21,6 +21,7 @@ from app.services.audit import batch_audit, block_audit, layout
 from app.services.audit.batch_audit import WAITING, BatchFacts
 from app.services.audit.block_audit import BlockFacts, Expected
 from app.services.audit.declared import Declared
+from app.services.audit.destroyed import Destroyed
 from app.services.audit.findings import Finding
 from app.services.audit.records import BlockRecord
 
@@ -41,7 +42,7 @@ _ADMITTED = (bytes([entries.BATCH]), bytes([entries.NOTICE]))
 
 
 class LogReplay:
-    """Replays the log of a source. `findings`, `batches`, `blocks` and `documents` are what comes out."""
+    """Replays the log of a source. `findings`, `batches`, `blocks`, `documents` and `destroyed` are what comes out."""
 
     def __init__(self, source: Source, genesis: notices.Genesis, witnesses: Iterable[Verifier] = ()) -> None:
         self.source = source
@@ -49,6 +50,7 @@ class LogReplay:
         self.findings: list[Finding] = []
         self.batches: dict[int, BatchFacts] = {}
         self.blocks: list[BlockFacts] = []
+        self.destroyed = Destroyed(genesis)
         self._ledger_key = Verifier.parse(genesis.vkey)
         self._declared = Declared(source, genesis, witnesses)
         self._frontier = merkle.Frontier()
@@ -68,6 +70,7 @@ class LogReplay:
         for number, signed, wanted in self._unpublished:
             self._check_late_publication(number, signed, wanted, until)
         self._take_waiting()
+        self.findings += self.destroyed.check(self.batches.values())
         for digest in sorted(self._declared.damaged):
             self._found("documents", digest.hex(), "the body has another hash")
 
@@ -224,7 +227,9 @@ class LogReplay:
             if entry[0:1] in _ADMITTED and (index not in at or at[index].first_entry() != entry):
                 self._unaccounted[entry] = index
             if entry[:1] == bytes([entries.NOTICE]):
-                self._take_notice(entry[1:], index, at[index].row[1] if index in at else f"log index {index}")
+                place = at[index].row[1] if index in at else f"log index {index}"
+                self._take_notice(entry[1:], index, place)
+                self._take_destroyed(entry[1:], size, place, block=number)
             elif entry[:1] == bytes([entries.BATCH]) and index in at and at[index].record.note is not None:
                 self._judge(at[index], index, number, block.time if block else None)
 
@@ -249,6 +254,22 @@ class LogReplay:
         problem = self._declared.take(payload, index, place)
         if problem is not None:
             self._found(*problem)
+
+    def _take_destroyed(
+        self, payload: bytes, below: int, place: str, *, block: int = WAITING, admission: int = 0
+    ) -> None:
+        """What a notice destroys, if it does: with a block whose first entry is at `below`, or once one takes it in."""
+        try:
+            notice = notices.decode(payload)
+        except CredenceError:
+            return  # found already
+        if isinstance(notice, notices.Destroyed):
+            if block == WAITING:
+                problem = self.destroyed.announce(notice, below, admission)
+            else:
+                problem = self.destroyed.take(notice, below, block, place)
+            if problem:
+                self._found("notices", place, problem)
 
     def _judge(self, run: Run, index: int, block: int, block_time: dt.datetime | None) -> None:
         """The batch's note and receipt at its index (R4)."""
@@ -381,6 +402,7 @@ class LogReplay:
                 if record.hash is not None:
                     self._found("batches", f"batch {record.admission}", "a notice has the same id")
                 self._take_notice(record.payload, index, place)
+                self._take_destroyed(record.payload, self._frontier.size, place, admission=record.admission)
                 index += 1
                 continue
             run = layout.Run(record, index, self.source.commitments(record.admission))

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+MISSING = "the sealed body is missing"
+"""Why nothing could be opened where there is no row at all."""
+
 
 class BlockRecord(Struct, frozen=True):
     """A block as stored; `published` is the checkpoint that readers get, None while unpublished."""

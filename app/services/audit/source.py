@@ -15,6 +15,7 @@ from app.core.vrf import VrfKey
 from app.db import auditing, ledger, session
 from app.db.engine import database_url, make_engine
 from app.services.audit.records import (
+    MISSING,
     AdmissionRecord,
     BlockRecord,
     CitizenRecord,
@@ -186,7 +187,7 @@ class DatabaseSource:
             return auditing.citizen_pages(connection, size)
 
     def citizens(self, first: int, last: int) -> list[CitizenRecord]:
-        with session.transaction(self.engine) as connection:
+        with session.moment(self.engine) as connection:
             people = auditing.citizens(connection, first, last, CITIZENS_MAX + 1)
             if len(people) > CITIZENS_MAX:
                 raise RuleError(f"at most {CITIZENS_MAX:,} citizens are read at a time", code="too-many")
@@ -233,7 +234,7 @@ def _unwrap(wrap_key: bytes, key: bytes, wrapped: bytes | None) -> tuple[sealing
 
 def _unseal(keys: sealing.CitizenKeys | None, sealed: bytes | None) -> tuple[bytes | None, str]:
     if sealed is None:
-        return None, "the sealed body is missing"
+        return None, MISSING
     if keys is None:
         return None, "its citizen's keys do not open"
     try:

@@ -1,0 +1,44 @@
+"""`credence retention`: what is past its retention loses its plaintext; to be run every day."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from app.services import retention as service
+from app.services.bureau import Bureau
+from app.services.home import Home
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only count what is due.")
+@click.option(
+    "--thorough", is_flag=True, help="Open every event of everybody, not only where the file gives a reason."
+)
+def retention(*, dry_run: bool, thorough: bool) -> None:
+    """Destroy the plaintext of negative events whose retention is over; run it every day.
+
+    Works on the bureau's own database. It looks through all files and admits notices that name what is due; the sequencer,
+    which may be at work or started later, destroys it with the blocks that take them in. Nothing in the log changes, proofs
+    that were given out still verify, and no score changes. What was destroyed cannot be brought back.
+
+    The database's user has to be a member of the role credence_retention (docs/operations.md, "Retention").
+
+    \b
+        credence retention --dry-run
+        credence retention
+    """
+    bureau = Bureau.open(Home.from_environment())
+    console = Console(stderr=True)
+    columns = (TextColumn("Citizens"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+            bar = progress.add_task("", total=service.count_citizens(bureau))
+            done = service.run(bureau, lambda n: progress.advance(bar, n), dry=dry_run, thorough=thorough)
+    finally:
+        bureau.close()
+    due = f"{done.events:,} events of {done.concerned:,} citizens are past their retention"
+    click.echo(f"Looked at {done.citizens:,} citizens: {due}.")
+    if done.notices:
+        click.echo(f"The next blocks destroy their plaintext, as {done.notices:,} notices in the ledger say.")

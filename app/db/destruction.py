@@ -1,0 +1,94 @@
+"""Plaintext that is destroyed: a citizen's sealed rows make room for what is left, sealed under a new key.
+
+Only the retention role may delete sealed rows; it deletes, and the application stores again, in one transaction. The user
+that connects must be a member of `credence_retention` for that (docs/operations.md).
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from struct import Struct
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from app.core.errors import RefusedError
+from app.db.engine import APP_ROLE
+from app.db.pgcopy import copy_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from app.db.session import Connection
+
+RETENTION_ROLE = "credence_retention"
+_BODY_ROW = Struct("!hiqiii")
+
+Place = tuple[int, int]  # (batch, position) of an event
+
+
+def may_destroy(connection: Connection) -> bool:
+    """Whether this connection's user is a member of the retention role."""
+    query = "SELECT pg_has_role(session_user, %s, 'MEMBER')"
+    row = connection.execute(query, (RETENTION_ROLE,)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def owners(connection: Connection, log_indices: Sequence[int]) -> list[tuple[int, int]]:
+    """(log index, citizen) of those of these entries that are events in a block and still have their bodies."""
+    query = """
+        SELECT i.log_index, e.citizen FROM unnest(%s::bigint[]) AS i (log_index)
+        CROSS JOIN LATERAL (SELECT admission, first_index FROM placements WHERE first_index < i.log_index
+            ORDER BY first_index DESC LIMIT 1) AS p
+        JOIN LATERAL (SELECT citizen, batch, position FROM events
+            WHERE batch = p.admission AND position = i.log_index - p.first_index - 1 OFFSET 0) AS e ON true
+        WHERE EXISTS (SELECT FROM event_bodies b WHERE b.batch = e.batch AND b.position = e.position)"""
+    rows = connection.execute(query, (list(log_indices),), binary=True).fetchall()
+    return [(row[0], row[1]) for row in rows]
+
+
+def seal_anew(
+    connection: Connection,
+    old_bodies: Sequence[Place],
+    new_bodies: Mapping[Place, bytes],
+    wrapped: Mapping[int, bytes],
+) -> None:
+    """For the citizens in `wrapped`: their old keys, event bodies and account bodies go, new keys and event bodies come.
+
+    `old_bodies` are all event bodies that they have. Raises RefusedError when the user may not.
+    """
+    citizens = list(wrapped)
+    batches, positions = [place[0] for place in old_bodies], [place[1] for place in old_bodies]
+    with _as_retention(connection):
+        gone = connection.execute(
+            "DELETE FROM event_bodies b USING unnest(%s::bigint[], %s::integer[]) AS old (batch, position)"
+            " WHERE b.batch = old.batch AND b.position = old.position",
+            (batches, positions),
+        ).rowcount
+        assert gone == len(old_bodies), f"{gone} bodies of {len(old_bodies)} were there"
+        connection.execute("DELETE FROM account_bodies WHERE citizen = ANY(%s)", (citizens,))
+        connection.execute("DELETE FROM citizen_keys WHERE citizen = ANY(%s)", (citizens,))
+    connection.execute("DELETE FROM challenger_scores WHERE citizen = ANY(%s)", (citizens,))
+    pack = _BODY_ROW.pack
+    rows = (pack(3, 8, b, 4, p, len(sealed)) + sealed for (b, p), sealed in new_bodies.items())
+    copy_rows(connection, "event_bodies (batch, position, sealed)", rows)
+    connection.execute(
+        "INSERT INTO citizen_keys (citizen, wrapped) SELECT * FROM unnest(%b::bigint[], %b::bytea[])",
+        (citizens, list(wrapped.values())),
+    )
+
+
+@contextmanager
+def _as_retention(connection: Connection) -> Iterator[None]:
+    """Act as the retention role for some statements of this transaction."""
+    try:
+        connection.execute(f"SET LOCAL ROLE {RETENTION_ROLE}")
+    except psycopg.errors.InsufficientPrivilege as error:
+        user = connection.info.user
+        message = (
+            f"the ledger has to destroy plaintext whose time is over, and the database's user {user!r} may not:"
+            f" GRANT {RETENTION_ROLE} TO {user} (docs/operations.md, 'Retention'); until then no block is made"
+        )
+        raise RefusedError(message, code="may-not-destroy") from error
+    yield
+    connection.execute(f"SET LOCAL ROLE {APP_ROLE}")

@@ -1,0 +1,132 @@
+"""A block destroys plaintext: what a `destroyed` notice names goes, and what is left of those citizens is sealed anew (R11).
+
+For each citizen concerned, within the transaction of the block that takes the notice in:
+
+    1. open       everything that is left of the citizen's events, with the old data key
+    2. rebuild    the account from what survives; `history.opaque` names what went      core.account_state
+    3. new key    a fresh data key; the salt key stays, for it ties no hash to a guess and old entries need it
+    4. seal       surviving events and the new account version under the new key
+    5. replace    old wrapped keys, event bodies and account bodies are deleted, the new ones stored
+
+So whoever has an old backup of the bodies and all keys that there are now can open nothing of these citizens that is older
+than the block; and a crash leaves all of it or nothing. Until the commit nobody else opens or seals anything under a
+citizen's key (`db.people.lock_keys`). Leaf values, commitments and the log stay as they are: old proofs still verify.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from app.core import account_state, entries, merkle, notices, sealing
+from app.core.account_state import Opaque, Rules
+from app.core.events import decode_stored
+from app.core.profiles import PROFILES
+from app.core.scorecard import parse_card
+from app.db import destruction, people, state
+from app.services.folding import Share, keep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from app.db.session import Connection
+    from app.services.folding import Task
+
+    Doomed = Mapping[int, Mapping[int, str]]  # citizen -> log index -> reason
+    Row = tuple[int | None, state.LoadedEvent]  # log index, or None while no block holds it
+
+
+def doomed(connection: Connection, taken: Iterable[notices.Notice]) -> dict[int, dict[int, str]]:
+    """Citizen -> log index -> reason of what these notices destroy. When there is any, nobody's keys change but here.
+
+    What a notice names counts once: an entry that is no event of an earlier block, or has no body left, is passed over.
+    """
+    reasons = {
+        index: notice.reason
+        for notice in taken
+        if isinstance(notice, notices.Destroyed)
+        for index in notice.entries
+    }
+    if not reasons:
+        return {}
+    people.lock_keys(connection)
+    found: dict[int, dict[int, str]] = defaultdict(dict)
+    for index, citizen in destruction.owners(connection, list(reasons)):
+        found[citizen][index] = reasons[index]
+    return dict(found)
+
+
+def destroy(connection: Connection, wrap_key: bytes, task: Task, going: Doomed) -> Share:
+    """Destroy, and write the accounts of what is left as `task` says; their leaves are in the share."""
+    rules = Rules(task.day, parse_card(task.card), PROFILES[task.profile])
+    share = Share([], [], {})
+    old: list[destruction.Place] = []
+    new: dict[destruction.Place, bytes] = {}
+    wrapped: dict[int, bytes] = {}
+    rows = _events(connection, task, going)
+    for loaded in state.load_accounts(connection, list(going)):
+        assert loaded.wrapped is not None, f"citizen {loaded.citizen} has no keys"
+        before = sealing.unwrap(wrap_key, loaded.key, loaded.wrapped)
+        after = sealing.CitizenKeys(os.urandom(sealing.KEY_SIZE), before.salt_key)
+        lines = {
+            (row.batch, row.position): sealing.unseal(before.data_key, row.sealed)
+            for _, row in rows[loaded.citizen]
+            if row.sealed is not None
+        }
+        old += lines
+        gone = going[loaded.citizen]
+        for index, row in rows[loaded.citizen]:
+            if index in gone:
+                del lines[row.batch, row.position]
+        written = _rebuilt(rows[loaded.citizen], lines, _opaque(loaded, before), gone, rules, after.salt_key)
+        keep(share, task, loaded, after, written, os.urandom(sealing.NONCE_SIZE))
+        for place, line in lines.items():
+            new[place] = sealing.seal(after.data_key, os.urandom(sealing.NONCE_SIZE), line)
+        wrapped[loaded.citizen] = sealing.wrap(wrap_key, os.urandom(sealing.NONCE_SIZE), loaded.key, after)
+    destruction.seal_anew(connection, old, new, wrapped)
+    return share
+
+
+def _events(connection: Connection, task: Task, going: Doomed) -> dict[int, list[Row]]:
+    """All events of these citizens with their log indices, those of this block too, in the order of the log."""
+    found: dict[int, list[Row]] = {}
+    every = state.events_of_citizens(connection, list(going))
+    for citizen, rows in groupby(every, key=lambda each: each[0].citizen):
+        found[citizen] = []
+        for row, placed, _ in rows:
+            index = placed
+            if row.batch in task.first_indices:
+                index = task.first_indices[row.batch] + row.position
+            found[citizen].append((index, row))
+    return found
+
+
+def _opaque(loaded: state.LoadedAccount, keys: sealing.CitizenKeys) -> list[Opaque]:
+    """What was destroyed before."""
+    assert loaded.sealed is not None, f"citizen {loaded.citizen} has events in a block and no account"
+    return account_state.decode(sealing.unseal(keys.data_key, loaded.sealed)).opaque
+
+
+def _rebuilt(  # noqa: PLR0917 - one account's share
+    rows: Sequence[Row],
+    lines: Mapping[destruction.Place, bytes],
+    before: Sequence[Opaque],
+    gone: Mapping[int, str],
+    rules: Rules,
+    salt_key: bytes,
+) -> account_state.Written:
+    placed = [(index, row) for index, row in rows if index is not None]
+    opaque = [
+        Opaque(position, gone[index], rules.day)
+        for position, (index, _) in enumerate(placed)
+        if index in gone
+    ]
+    leaves = [(index, merkle.leaf_hash(entries.event_entry(row.commitment))) for index, row in placed]
+    surviving = [
+        (index, decode_stored(lines[row.batch, row.position]))
+        for index, row in placed
+        if (row.batch, row.position) in lines
+    ]
+    return account_state.rebuild(leaves, surviving, sorted([*before, *opaque]), rules, salt_key)
