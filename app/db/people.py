@@ -33,7 +33,7 @@ class NewCitizen:
     wrapped: bytes
 
 
-_KEYS_LOCK = 4871170004
+_KEYS_LOCK = 4871170005
 _KEYS_PATIENCE = "60s"  # the largest batch is stored within it
 
 
