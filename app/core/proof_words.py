@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 LANGUAGES: Final = ("en", "zh-Hans")
 
 _WHY_EN: Final = {
-    "too_young": "its accounts are too young",
-    "nothing_reported": "nothing was reported on it lately",
+    "too_young": "no account is six months old and fewer than six months of bills were reported on time",
+    "nothing_reported": "nothing was reported in the last six months",
 }
-_WHY_ZH: Final = {"too_young": "账户开立时间太短", "nothing_reported": "近期没有任何上报记录"}
+_WHY_ZH: Final = {
+    "too_young": "没有任何账户满六个月，按时缴费记录也不足六个月",
+    "nothing_reported": "最近六个月没有任何上报记录",
+}
 _HIDDEN_EN: Final = {
     "history": "the list of events (history)",
     "receipt": "the points per criterion (receipt)",
@@ -61,7 +64,7 @@ def _proved_en(v: Verified) -> list[str]:
     what = f"gives this file the score {v.score} for the day {v.day}, on the scale from 300 to 850"
     if v.score is None:
         why = " and ".join(_WHY_EN[reason] for reason in v.insufficient)
-        what = f"gives this file no score for the day {v.day}, because {why}"
+        what = f"gives this file no score for the day {v.day}: insufficient history, because {why}"
     said = [
         (
             f"Proved: block {v.block_number} of the ledger {v.origin}, made on {_moment_en(v.block_time)}, "
@@ -142,7 +145,7 @@ def _proved_zh(v: Verified) -> list[str]:
     what = f"该档案在 {v.day} 的信用分为 {v.score} 分（范围 300 至 850 分）"
     if v.score is None:
         why = "、".join(_WHY_ZH[reason] for reason in v.insufficient)
-        what = f"该档案在 {v.day} 没有信用分，原因是：{why}"
+        what = f"该档案在 {v.day} 历史不足，没有信用分，原因是：{why}"
     said = [
         (
             f"已证明：根据账本 {v.origin} 的第 {v.block_number} 号区块"

@@ -329,4 +329,7 @@ def test_both_reasons_for_no_score_are_said():
     reasons = make.SCORE_NONE | {"insufficient": ["too_young", "nothing_reported"]}
     world = replace(make.WORLD, values=make.VALUES_NONE | {"score": reasons})
     answer = verified(world.proof(("score",)))
-    assert "its accounts are too young and nothing was reported" in answer.sentences("en")[0]
+    said, in_chinese = answer.sentences("en")[0], answer.sentences("zh-Hans")[0]
+    assert "insufficient history, because no account is six months old" in said  # R35: and what is missing
+    assert "reported on time and nothing was reported in the last six months" in said
+    assert "历史不足" in in_chinese

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core import event_types as et
+from app.core.account_state import PlacedEvent, Rules, advance
+from app.core.events import encode_event
 from app.core.fold import fold
 from app.core.folded import File, encode_file
 from app.core.months import add_months
@@ -24,6 +26,7 @@ from tests.core.fold_samples import (
     community,
     days,
     file_of,
+    freeze,
     histories,
     inquiry,
     next_day,
@@ -35,6 +38,7 @@ from tests.core.fold_samples import (
     status,
     statuses,
 )
+from tests.soak import examples
 
 OLD = opened("2010-01-01", account="old", class_="mortgage", opened_on="2010-01-01")
 
@@ -194,6 +198,40 @@ def test_r32_the_same_file_gives_the_same_bytes_in_another_process():
     assert there == {(score_json(here, file, TODAY, CARD) + receipt_json(here)).hex() + "\n"}
 
 
+def test_r32_events_give_the_same_account_under_another_seed_locale_zone_and_order():
+    """From the events' bytes on: folded, scored, salted and hashed by a process that shares nothing with this one."""
+    events = [OLD, opened(), *(status(ago(months), STATUSES[months % 7]) for months in range(20))]
+    events += [inquiry(TODAY), rent(TODAY), placed(et.CourtDebt, ago(9)), freeze(TODAY)]
+    program = """
+import sys
+from app.core.account_state import PlacedEvent, Rules, advance
+from app.core.events import decode_stored
+from app.core.profiles import PROFILES
+from app.core.scorecard import parse_card
+card, day, *lines = sys.argv[1:]
+placed = [PlacedEvent(i, bytes(32), decode_stored(bytes.fromhex(line))) for i, line in enumerate(lines)]
+rules = Rules(day, parse_card(bytes.fromhex(card)), PROFILES["cn"])
+written = advance(None, placed, rules, bytes(32), lambda: [])
+print(b"|".join(written.state.values()).hex(), written.state.account_value(bytes(32), 7).hex())
+"""
+    lines = [encode_event(event).hex() for event in events]
+    for card in CARDS:
+        command = [sys.executable, "-c", program, card.document.hex(), TODAY, *lines]
+        there = {
+            subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+            for environ in (
+                {"PYTHONHASHSEED": "1"},
+                {"PYTHONHASHSEED": "2", "LC_ALL": "C", "TZ": "Pacific/Kiritimati"},
+                {"PYTHONHASHSEED": "3", "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8", "PYTHONUTF8": "1"},
+                {"PYTHONHASHSEED": "4", "PYTHONOPTIMIZE": "2", "TZ": "America/St_Johns"},
+            )
+        }
+        numbered = [PlacedEvent(index, bytes(32), event) for index, event in enumerate(events)]
+        here = advance(None, numbered, Rules(TODAY, card, CN), bytes(32), list)
+        values = b"|".join(here.state.values()).hex()
+        assert there == {f"{values} {here.state.account_value(bytes(32), 7).hex()}\n"}
+
+
 # ---- R33
 
 thick = histories("2015-01-01", TODAY, max_size=25).map(
@@ -217,7 +255,7 @@ def points(history, day, profile, card):
     return score_file(file, day, card, profile)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     thick,
     st.lists(late, min_size=1, max_size=4),
@@ -232,7 +270,7 @@ def test_r33_a_late_mark_never_raises_on_any_day_and_in_any_criterion(history, m
     assert all(left[2] <= right[2] for left, right in zip(after.criteria, before.criteria, strict=True))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     thick,
     st.lists(on_time, min_size=1, max_size=4),
@@ -265,6 +303,45 @@ def test_r33_a_late_mark_that_drives_an_old_charge_off_out_of_the_file_does_not_
             scored([OLD, rent(day), *run, status(newest, "late_30")]).score
             <= scored([OLD, rent(day), *run]).score
         )
+
+
+negatives = st.builds(
+    placed,
+    st.sampled_from([et.CourtDebt, et.Insolvency, et.CollectionPlaced]),
+    days("2015-01-01", TODAY),
+    st.sampled_from(["c-1", "c-2", "c-3"]),
+)
+settlements = st.builds(
+    settled,
+    st.sampled_from([et.CourtDebtSettled, et.InsolvencyDischarged, et.CollectionSettled]),
+    days("2015-01-01", TODAY),
+    st.sampled_from(["c-1", "c-2", "c-3"]),
+)
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(
+    thick, st.tuples(negatives, settlements), later, st.sampled_from(sorted(PROFILES)), st.sampled_from(CARDS)
+)
+def test_r33_a_debt_never_raises_and_its_settlement_never_lowers(history, case, day, name, card):
+    debt, end = case
+    plain, owing, over = (
+        points([*history, *enumerate(more, 1000)], day, PROFILES[name], card)
+        for more in ((), (debt,), (debt, end))
+    )
+    assert owing.score <= plain.score
+    assert over.score >= owing.score
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(
+    thick,
+    st.lists(community(days("2015-01-01", TODAY), ("late", "settled")), max_size=3),
+    st.sampled_from(CARDS),
+)
+def test_r33_a_late_rent_never_raises(history, late_rents, card):
+    before = points(history, TODAY, CN, card)
+    assert points([*history, *enumerate(late_rents, 1000)], TODAY, CN, card).score <= before.score
 
 
 # ---- R35
@@ -307,3 +384,6 @@ def test_r35_a_thin_file_has_no_number_and_says_what_is_missing(history):
     found = score_file(fold(File(), history), TODAY, CARD, CN)
     assert (found.score is None) == bool(found.insufficient)
     assert set(found.insufficient) <= {"too_young", "nothing_reported"}
+    if found.insufficient:
+        assert b'"score"' not in score_json(found, fold(File(), history), TODAY, CARD)
+        assert (found.criteria, found.reasons) == ((), ())

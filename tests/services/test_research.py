@@ -5,11 +5,16 @@ Without a database: what intake would ask of each batch is asked here of every l
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import itertools
 import json
+import lzma
+import random
 from collections import Counter, defaultdict
 from hashlib import sha256
+from importlib import resources
 
 import pytest
 
@@ -157,3 +162,40 @@ def test_the_ledger_takes_it_and_knows_it_again(ledger):
     again = [admit(ledger.bureau, body) for body in bodies(second, 2)]
     assert [each.fresh for each in receipts + again] == [True, True, False, False]
     assert [each.receipt for each in receipts] == [each.receipt for each in again]
+
+
+# ---- R34
+# --------------------------------------------------------------------------------------------------
+
+PROTECTED = ("SEX", "AGE", "EDUCATION", "MARRIAGE")
+
+
+def test_r34_who_somebody_is_changes_no_event(made, monkeypatch):
+    """Sex, education, marriage and age dealt out anew among all people: the same batches, to the byte."""
+    packed = resources.files("app").joinpath("data", research._FILE).read_bytes()
+    rows = list(csv.DictReader(io.StringIO(lzma.decompress(packed).decode())))
+    columns = [name for name in rows[0] if name.startswith(PROTECTED)]
+    assert {name.partition("_")[0] for name in columns} == set(PROTECTED)
+    before = [sha256(body).digest() for body in bodies(made)]
+    people = [[row[name] for name in columns] for row in rows]
+    random.Random(34).shuffle(people)
+    moved = sum(person != [row[name] for name in columns] for row, person in zip(rows, people, strict=True))
+    assert moved > 0.9 * len(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys())
+    writer.writeheader()
+    for row, person in zip(rows, people, strict=True):
+        writer.writerow(row | dict(zip(columns, person, strict=True)))
+    monkeypatch.setattr(research.lzma, "decompress", lambda _: text.getvalue().encode())
+    assert [sha256(body).digest() for body in bodies(made)] == before
+
+
+def test_r34_no_event_has_room_for_who_somebody_is():
+    """Neither the closed set of types nor the folded file has a field of theirs; an event that brings one is refused (R2)."""
+    fields = set().union(*event_types.FIELDS_BY_TYPE.values())
+    assert not {name.lower() for name in PROTECTED} & fields
+    for name in ("sex", "age", "education", "marriage", "marital_status", "gender"):
+        line = canon.encode({"type": "payment", name: 1})
+        header = Header(ORIGIN, LENDER, "uci", "2026-11-22", 480)
+        _, problems = decode_events([line], header)
+        assert problems[0].rule in {"R1", "R2"}, name
