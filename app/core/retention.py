@@ -58,6 +58,13 @@ class Unit(NamedTuple):
     indices: list[int]
 
 
+def past(history: Iterable[_Placed], day: str, profile: Profile) -> set[int]:
+    """The log indices of what is in no report any more on a day (R10), whether or not its plaintext may go by then."""
+    events = sorted(history, key=itemgetter(0))
+    over = [unit.indices for unit in units(events, profile) if unit.leaves_on <= day]
+    return _with_followers(events, chain.from_iterable(over))
+
+
 def due(history: Iterable[_Placed], day: str, card: Card, profile: Profile) -> list[int]:
     """The log indices of the events of a whole history whose plaintext is to be destroyed on `day` or later.
 

@@ -12,6 +12,7 @@ from app.core import card_texts, folded, retention, sealing
 from app.core import events as event_formats
 from app.core.block import Block
 from app.core.event_base import COMMON_FIELDS
+from app.core.months import add_months
 from app.core.profiles import PROFILES
 from app.db import ledger, state
 from app.services import cards, history, proofs
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.core.account_state import AccountState, Opaque
-    from app.core.scorecard import Card, CardCriterion, Row
+    from app.core.scorecard import CardCriterion, Row
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.people import Person
@@ -97,9 +98,10 @@ def record(bureau: Bureau, citizen_id: int, language: str = "en") -> Record:
         _, opened = proofs.account_at(connection, person, at)
         score, receipt = orjson.loads(bytes(opened.score)), orjson.loads(bytes(opened.receipt))
         card = cards.card(connection, score["scorecard"])
-        over = _over(bureau, connection, person, opened, card)
+        over = _over(bureau, connection, person, opened)
         views, removed, identifier = _views(connection, person, at.block.number, opened.opaque, over)
     block = Block.parse(at.block.entry)
+    today, shown_months = bureau.today(), PROFILES[bureau.genesis.profile].inquiry_shown_months
     return Record(
         identifier=identifier,
         score=score.get("score"),
@@ -117,7 +119,7 @@ def record(bureau: Bureau, citizen_id: int, language: str = "en") -> Record:
         ],
         reasons=receipt["reasons"],
         events=[view for view in views if view.type not in LOOKS],
-        looks=[view for view in views if view.type in LOOKS],
+        looks=[view for view in views if view.type in LOOKS and add_months(view.day, shown_months) > today],
         removed=removed,
         flags=orjson.loads(bytes(opened.flags)),
     )
@@ -137,14 +139,12 @@ def _criterion(criterion: CardCriterion, row: Row, language: str) -> CriterionVi
     )
 
 
-def _over(
-    bureau: Bureau, connection: Connection, person: Person, opened: AccountState, card: Card
-) -> set[int]:
+def _over(bureau: Bureau, connection: Connection, person: Person, opened: AccountState) -> set[int]:
     """What is past its retention today and not destroyed yet: it is shown no more (R10)."""
     if not retention.may_hold(folded.reopen_file(bytes(opened.file))):
         return set()
     profile = PROFILES[bureau.genesis.profile]
-    return set(retention.due(history.whole_history(connection, person), bureau.today(), card, profile))
+    return retention.past(history.whole_history(connection, person), bureau.today(), profile)
 
 
 def _views(

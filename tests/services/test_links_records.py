@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -183,3 +184,39 @@ def test_labels_are_there_in_both_languages(card):
         for one, other in zip(english.criteria, chinese.criteria, strict=True)
         if not one.bin_label.replace(" ", "").isdigit()
     )
+
+
+# ---- R10, R12: what a record shows no more
+# --------------------------------------------------------------------------------------------------------
+
+
+def at(ledger, day):
+    """The record on a day, as a block of that day or before has it."""
+    while ledger.clock.day() < day:
+        ledger.clock.move(days=(dt.date.fromisoformat(day) - dt.date.fromisoformat(ledger.clock.day())).days)
+    with ledger.sequencer() as sequencer:
+        sequencer.step(now=True)
+    with ledger.bureau.transaction() as connection:
+        person = ledger.bureau.people.find(connection, [CITIZEN])[CITIZEN]
+    return record(ledger.bureau, person.id)
+
+
+def test_r10_a_late_month_leaves_the_record_to_the_day(ledger):
+    """Five years (cn) behind its day, also when a score could tell that its plaintext is gone, which is kept for that."""
+    ledger.admit(ledger.lender.batch(ledger.lender.card_history(CITIZEN, months=6, late_ago=3)))
+    (late,) = [view for view in at(ledger, ledger.clock.day()).events if view.negative]
+    gone = dt.date(int(late.day[:4]) + 5, *map(int, late.day[5:].split("-")))
+    for days, shown in ((-1, True), (0, False), (1, False)):
+        views = at(ledger, (gone + dt.timedelta(days=days)).isoformat()).events
+        assert any(view.negative for view in views) is shown
+        assert len(views) == 18 + shown
+
+
+def test_r12_looks_are_shown_for_24_months(card):
+    opened(card)
+    card.settle()
+    day = card.clock.day()
+    two_years_later = f"{int(day[:4]) + 2}{day[4:]}"
+    last = (dt.date.fromisoformat(two_years_later) - dt.timedelta(days=1)).isoformat()
+    assert [view.day for view in at(card, last).looks] == [day]
+    assert at(card, two_years_later).looks == []
