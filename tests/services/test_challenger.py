@@ -16,7 +16,7 @@ from app.core.folded import reopen_file
 from app.core.profiles import CN
 from app.core.scorecard import expert_card, parse_card
 from app.db import challenging
-from app.services import challenger, comparison
+from app.services import challenger, comparison, retention
 from app.services.challenger import Pair, Result
 from app.services.comparison import Frame, Subject
 from app.services.comparison_page import page
@@ -300,3 +300,37 @@ def test_the_page_stands_alone_and_escapes_what_others_wrote():
     assert not re.search(r"(src|href)=|url\(|@import", text)
     assert text.startswith("<!DOCTYPE html>")
     assert text.count("<table") == text.count("</table>") == 7
+
+
+# ---- when plaintext is destroyed (R11)
+
+
+def test_destruction_in_the_block_of_a_switch_with_a_challenger_beside_it(ledger):
+    """The citizen has another key afterwards: the old result opens nothing and is made anew, and the audit is clean."""
+    lender = ledger.lender
+    ledger.admit(
+        lender.batch(
+            [*lender.card_history("uci:1", months=8, late_ago=6), *lender.card_history("uci:2", months=8)]
+        )
+    )
+    ledger.step()
+    ledger.clock.move(days=5 * 366)
+    fresh = [line for who in ("uci:1", "uci:2") for line in lender.card_history(who, months=8)[1:]]
+    ledger.publish(OTHER, role="challenger")
+    ledger.admit(lender.batch(fresh))
+    ledger.step()
+    _, beside = challenger.cards_in_force(ledger.bureau)
+    assert run(ledger, beside) == 2
+    before = {row[0]: row[2] for row in rows(ledger)}
+    switched = ledger.publish(card("Switched", 5))
+    assert retention.run(ledger.bureau, lambda _: None).notices == 1
+    ledger.step()
+    states = newest_states(ledger)
+    assert {orjson.loads(bytes(state.score))["scorecard"] for _, state in states.values()} == {switched}
+    assert {block for block, _ in states.values()} == {2}
+    assert list(challenger.pairs(ledger.bureau, beside)) == [None, None]
+    assert run(ledger, beside) == 2
+    assert all(pair is not None for pair in challenger.pairs(ledger.bureau, beside))
+    assert all(before[row[0]] != row[2] for row in rows(ledger))
+    assert ledger.waiting() == 0, "one block took both notices in"
+    assert findings(ledger) == []
