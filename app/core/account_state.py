@@ -6,9 +6,9 @@ At rest it is one canonical JSON object, sealed under the citizen's data key:
 
 and, once plaintext of this citizen was destroyed, `"opaque":[[position in the citizen tree,reason,day], ...]`, ascending.
 The values are kept as the canonical bytes that go into the digests, so that reading an account never re-encodes it.
-`advance` makes the next state out of the last one and new events; `rebuild` makes it out of what is left when a block
-destroys some. The sequencer and the audit both use them; they are pure, so that the same ledger gives the same leaves on
-any machine (R32).
+`advance` makes the next state out of the last one and new events, `rescore` when there are none; `rebuild` makes it out of
+what is left when a block destroys some. The sequencer and the audit both use them; they are pure, so that the same ledger
+gives the same leaves on any machine (R32).
 
 Source: docs/formats.md, sections 7 and 8.
 """
@@ -134,6 +134,17 @@ def advance(
     elif new:
         file = fold.fold_owned(file, ((placed.log_index, placed.event) for placed in new))
     return _write(file, frontier, opaque, rules)
+
+
+def rescore(previous: AccountState, scored: Scored, flags: score.Flags, rules: Rules) -> Written:
+    """`advance` without new events, for whoever has scored the file already: what is not a score stays, to the byte."""
+    state = msgspec.structs.replace(
+        previous,
+        flags=msgspec.Raw(score.flags_json(flags)),
+        receipt=msgspec.Raw(score.receipt_json(scored)),
+        score=msgspec.Raw(score.score_json(scored, flags, rules.day, rules.card)),
+    )
+    return Written(state, scored.until, scored)
 
 
 def rebuild(

@@ -123,8 +123,11 @@ def frozen_for(file: File, day: str, bank: str) -> tuple[bool, str]:
 # --------------------------------------------------------------------------------------------------
 
 
-def score_json(scored: Scored, file: File, day: str, card: Card) -> bytes:
-    """The canonical value of the disclosure `score` in a leaf that is written on `day`."""
+def score_json(scored: Scored, file: File | Flags, day: str, card: Card) -> bytes:
+    """The canonical value of the disclosure `score` in a leaf that is written on `day`.
+
+    A file and its flags say alike how many disputes are open.
+    """
     value: dict[str, Any] = {
         "as_of": day,
         "disputed": file.disputed,

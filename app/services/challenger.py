@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from app.core import account_state, fields, folded, score, sealing
+from app.core import account_state, fields, folded, sealing
+from app.core.account_state import Rules
 from app.core.block import Block
 from app.core.errors import NotFoundError
 from app.core.governance import challenger_in_force, in_force
@@ -25,9 +27,10 @@ from app.core.profiles import PROFILES
 from app.db import challenging, ledger
 from app.services import cards
 from app.services.comparison import Frame, Subject, compare
+from app.services.population import rescore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from app.core.account_state import AccountState
     from app.core.profiles import Profile
@@ -106,7 +109,7 @@ def score_all(bureau: Bureau, card: Card, advance: Callable[[int], None]) -> int
     while True:
         with bureau.transaction() as connection:
             versions = challenging.stale(connection, card.hash, after, ACCOUNTS_AT_ONCE)
-            rows = [(each.citizen, each.block, _score(bureau, each, card, profile)) for each in versions]
+            rows = _score(bureau, versions, card, profile)
             challenging.store(connection, card.hash, rows)
         if not versions:
             return scored
@@ -114,16 +117,26 @@ def score_all(bureau: Bureau, card: Card, advance: Callable[[int], None]) -> int
         advance(len(versions))
 
 
-def _score(bureau: Bureau, version: Version, card: Card, profile: Profile) -> bytes:
-    data_key, state = _open(bureau, version)
-    day = _scores.decode(state.score).as_of
-    file = folded.reopen_file(bytes(state.file))
-    scored = score.score_file(file, day, card, profile)
-    sealed = _Sealed(
-        receipt=msgspec.Raw(score.receipt_json(scored)),
-        score=msgspec.Raw(score.score_json(scored, file, day, card)),
-    )
-    return sealing.seal(data_key, os.urandom(sealing.NONCE_SIZE), msgspec.json.encode(sealed))
+def _score(
+    bureau: Bureau, versions: Sequence[Version], card: Card, profile: Profile
+) -> list[tuple[int, int, bytes]]:
+    """(citizen, block, sealed score) of versions; those that the champion scored on one day are scored together."""
+    opened = [(version, *_open(bureau, version)) for version in versions]
+    opened.sort(key=_day)
+    rows = []
+    for day, group in groupby(opened, key=_day):
+        same_day = list(group)
+        written = rescore([state for _, _, state in same_day], Rules(day, card, profile))
+        for (version, data_key, _), new in zip(same_day, written, strict=True):
+            plaintext = msgspec.json.encode(_Sealed(new.state.receipt, new.state.score))
+            sealed = sealing.seal(data_key, os.urandom(sealing.NONCE_SIZE), plaintext)
+            rows.append((version.citizen, version.block, sealed))
+    return rows
+
+
+def _day(opened: tuple[Version, bytes, AccountState]) -> str:
+    """The day on which the champion scored the state."""
+    return _scores.decode(opened[2].score).as_of
 
 
 def _open(bureau: Bureau, version: Version) -> tuple[bytes, AccountState]:

@@ -13,7 +13,7 @@ import signal
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.core import account, account_state, entries, merkle, sealing
 from app.core.account_state import PlacedEvent, Rules
@@ -24,6 +24,7 @@ from app.core.scorecard import parse_card
 from app.db import session, state
 from app.services import history
 from app.services.people import Person
+from app.services.population import rescore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,11 +32,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from app.core.account_state import AccountState, Written
     from app.core.event_base import Event
     from app.db.session import Connection
 
 IN_PROCESS_EVENTS_MAX = 256
 """Blocks this small are folded by the sequencer itself: quicker than telling others."""
+RESCORED_AT_ONCE = 2_048
+"""Accounts without news that are scored together: more would only take more memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +83,33 @@ def fold_share(connection: Connection, wrap_key: bytes, task: Task) -> Share:
     rules = Rules(task.day, parse_card(task.card), PROFILES[task.profile])
     share = Share([], [], {})
     nonces = os.urandom(sealing.NONCE_SIZE * len(by_citizen))
+    aging: list[_Opened] = []
     for number, loaded in enumerate(state.load_accounts(connection, list(by_citizen))):
         nonce = nonces[sealing.NONCE_SIZE * number : sealing.NONCE_SIZE * (number + 1)]
-        _fold_account(connection, wrap_key, task, rules, loaded, by_citizen[loaded.citizen], nonce, share)
+        opened = _open(wrap_key, loaded, nonce)
+        rows = by_citizen[loaded.citizen]
+        if opened.previous is None or rows:
+            written = _fold_account(connection, task, rules, opened, rows)
+            keep(share, task, loaded, opened.keys, written, opened.nonce)
+            continue
+        aging.append(opened)
+        if len(aging) == RESCORED_AT_ONCE:
+            _rescore(task, rules, aging, share)
+            aging.clear()
+    _rescore(task, rules, aging, share)
     return share
 
 
-def _fold_account(  # noqa: PLR0917 - one account's share of a task
-    connection: Connection,
-    wrap_key: bytes,
-    task: Task,
-    rules: Rules,
-    loaded: state.LoadedAccount,
-    rows: list[state.LoadedEvent],
-    nonce: bytes,
-    share: Share,
-) -> None:
+class _Opened(NamedTuple):
+    """An account with its keys and its state, None before the first version; `nonce` is for the next one."""
+
+    loaded: state.LoadedAccount
+    keys: sealing.CitizenKeys
+    previous: AccountState | None
+    nonce: bytes
+
+
+def _open(wrap_key: bytes, loaded: state.LoadedAccount, nonce: bytes) -> _Opened:
     assert loaded.wrapped is not None, (
         f"citizen {loaded.citizen} has no keys: an erased file is not folded again"
     )
@@ -102,14 +117,27 @@ def _fold_account(  # noqa: PLR0917 - one account's share of a task
     previous = None
     if loaded.sealed is not None:
         previous = account_state.decode(sealing.unseal(keys.data_key, loaded.sealed))
+    return _Opened(loaded, keys, previous, nonce)
+
+
+def _fold_account(
+    connection: Connection, task: Task, rules: Rules, opened: _Opened, rows: list[state.LoadedEvent]
+) -> Written:
+    loaded, keys = opened.loaded, opened.keys
     new = [_placed(task, keys.data_key, row) for row in rows]
 
     def whole_history() -> list[tuple[int, Event]]:
         person = Person(loaded.citizen, loaded.key, b"", keys.data_key, keys.salt_key)
         return history.whole_history(connection, person) + [(p.log_index, p.event) for p in new]
 
-    written = account_state.advance(previous, new, rules, keys.salt_key, whole_history)
-    keep(share, task, loaded, keys, written, nonce)
+    return account_state.advance(opened.previous, new, rules, keys.salt_key, whole_history)
+
+
+def _rescore(task: Task, rules: Rules, aging: Sequence[_Opened], share: Share) -> None:
+    """Accounts without news: all at once."""
+    states = [opened.previous for opened in aging if opened.previous is not None]
+    for opened, written in zip(aging, rescore(states, rules), strict=True):
+        keep(share, task, opened.loaded, opened.keys, written, opened.nonce)
 
 
 def keep(  # noqa: PLR0917 - one account's share of a task
@@ -117,7 +145,7 @@ def keep(  # noqa: PLR0917 - one account's share of a task
     task: Task,
     loaded: state.LoadedAccount,
     keys: sealing.CitizenKeys,
-    written: account_state.Written,
+    written: Written,
     nonce: bytes,
 ) -> None:
     """Put a new version of an account into the share."""
