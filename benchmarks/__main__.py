@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from app.web import logs
-from benchmarks import floors, importing, intake, proving, sequencing, serving
+from benchmarks import floors, importing, intake, population, proving, sequencing, serving
 from benchmarks.places import Places, clear
 from benchmarks.report import DOCUMENT, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PARTS = ("serving", "intake", "sequencing")
+PARTS = ("population", "serving", "intake", "sequencing")
 
 
 class Stopped(KeyboardInterrupt):
@@ -48,10 +48,12 @@ class Size:
     groups_per_slice: int
     ledgers: tuple[int, ...]
     blocks: int
+    scored_citizens: int
+    switched_citizens: int
 
 
-FULL = Size(720, 30_000, 3, 6, 500, 3, 10, (30_000, 1_000_000), 5)
-QUICK = Size(180, 5_000, 2, 2, 100, 2, 4, (30_000,), 3)
+FULL = Size(720, 30_000, 3, 6, 500, 3, 10, (30_000, 1_000_000), 5, 10_000, 30_000)
+QUICK = Size(180, 5_000, 2, 2, 100, 2, 4, (30_000,), 3, 4_000, 5_000)
 
 
 def main() -> int:
@@ -91,6 +93,9 @@ def main() -> int:
 def _run(report: Report, size: Size, parts: list[str], console: Console) -> None:
     with _stage(report, console, "floors"):
         floors.measure(report)
+    if "population" in parts:
+        with _stage(report, console, f"scores of {size.scored_citizens:,} citizens in columns"):
+            population.measure(report, size.scored_citizens)
     if "serving" in parts:
         with importing.running_bureau() as running:
             with _stage(report, console, f"import of {size.imported_citizens:,} citizens over HTTP"):
@@ -100,6 +105,9 @@ def _run(report: Report, size: Size, parts: list[str], console: Console) -> None
             with _stage(report, console, "proofs in one process"):
                 proving.measure_running(report, running, research, size.proofs)
     with Places() as places:
+        if "population" in parts:
+            with _stage(report, console, f"a switch of cards at {size.switched_citizens:,} citizens"):
+                population.measure_switch(report, places, size.switched_citizens)
         if "intake" in parts:
             with _stage(report, console, "intake against COPY, and blocks of it"):
                 intake.measure(report, places, size.slices, size.groups_per_slice)
