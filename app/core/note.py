@@ -28,6 +28,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -91,6 +92,7 @@ class Verifier:
         object.__setattr__(self, "key_id", int.from_bytes(digest[:4], "big"))
 
     @classmethod
+    @lru_cache(maxsize=512)  # the same few keys are read for every batch and inquiry
     def parse(cls, vkey: str) -> Verifier:
         """The verifier of a vkey; FormatError when the key id or the spelling differs from our own."""
         if len(vkey) > VKEY_CHARS_MAX:
