@@ -16,19 +16,23 @@ from app.services.home import Home
 @click.option(
     "--thorough", is_flag=True, help="Open every event of everybody, not only where the file gives a reason."
 )
-def retention(*, dry_run: bool, thorough: bool) -> None:
+@click.option("--scrub", is_flag=True, help="Then leave no destroyed key in the database's own files either.")
+def retention(*, dry_run: bool, thorough: bool, scrub: bool) -> None:
     """Destroy the plaintext of negative events whose retention is over; run it every day.
 
     Works on the bureau's own database. It looks through all files and admits notices that name what is due; the sequencer,
     which may be at work or started later, destroys it with the blocks that take them in. Nothing in the log changes, proofs
     that were given out still verify, and no score changes. What was destroyed cannot be brought back.
 
-    The database's user has to be a member of the role credence_retention (docs/operations.md, "Retention").
+    The database's user has to be a member of the role credence_retention, and for --scrub the owner of the tables
+    (docs/operations.md, "Retention").
 
     \b
         credence retention --dry-run
-        credence retention
+        credence retention --scrub
     """
+    if dry_run and scrub:
+        raise click.UsageError("--dry-run changes nothing, so it goes without --scrub")
     bureau = Bureau.open(Home.from_environment())
     console = Console(stderr=True)
     columns = (TextColumn("Citizens"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -36,9 +40,24 @@ def retention(*, dry_run: bool, thorough: bool) -> None:
         with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
             bar = progress.add_task("", total=service.count_citizens(bureau))
             done = service.run(bureau, lambda n: progress.advance(bar, n), dry=dry_run, thorough=thorough)
+        _say(done)
+        if scrub:
+            _scrub(bureau)
     finally:
         bureau.close()
+
+
+def _say(done: service.Run) -> None:
     due = f"{done.events:,} events of {done.concerned:,} citizens are past their retention"
     click.echo(f"Looked at {done.citizens:,} citizens: {due}.")
     if done.notices:
         click.echo(f"The next blocks destroy their plaintext, as {done.notices:,} notices in the ledger say.")
+
+
+def _scrub(bureau: Bureau) -> None:
+    click.echo("Waiting for the sequencer ...", err=True)
+    if service.scrub(bureau):
+        click.echo("No destroyed key is left in the database's files.")
+    else:
+        message = "The table of keys is rewritten. The server writes over used WAL files (wal_recycle): until then they hold"
+        click.echo(f"{message} destroyed keys.")

@@ -6,14 +6,14 @@ that connects must be a member of `credence_retention` for that (docs/operations
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import psycopg
 
 from app.core.errors import RefusedError
-from app.db.engine import APP_ROLE
+from app.db.engine import APP_ROLE, make_engine
 from app.db.pgcopy import copy_rows
 
 if TYPE_CHECKING:
@@ -76,6 +76,30 @@ def seal_anew(
         "INSERT INTO citizen_keys (citizen, wrapped) SELECT * FROM unnest(%b::bigint[], %b::bytea[])",
         (citizens, list(wrapped.values())),
     )
+
+
+def scrub(url: str) -> bool:
+    """Rewrite the table of keys without the deleted ones, which PostgreSQL leaves in its files, and let used WAL go.
+
+    As the URL's own user, who has to own the table and may checkpoint: RefusedError otherwise. The table is locked
+    meanwhile. False when the server keeps used WAL files to write over them (`wal_recycle`).
+    """
+    engine = make_engine(url, role=None, pool_size=1, application_name="credence-scrub")
+    try:
+        with closing(engine.raw_connection()) as pooled:
+            connection = cast("Connection", pooled.driver_connection)
+            connection.autocommit = True
+            connection.execute("VACUUM (FULL) citizen_keys")
+            connection.execute("SELECT pg_switch_wal()")
+            connection.execute("CHECKPOINT")
+            row = connection.execute("SHOW wal_recycle").fetchone()
+            connection.autocommit = False
+            return row == ("off",)
+    except psycopg.errors.InsufficientPrivilege as error:
+        message = "the table of keys can only be rewritten by its owner (docs/operations.md, 'Retention')"
+        raise RefusedError(message, code="may-not-scrub") from error
+    finally:
+        engine.dispose()
 
 
 @contextmanager

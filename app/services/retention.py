@@ -11,6 +11,7 @@ notice names log indices alone: who it is about, only the bureau can tell.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from app.services.people import Person
 
 CITIZENS_AT_ONCE = 1_000
+POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,24 @@ def run(bureau: Bureau, advance: Callable[[int], None], *, dry: bool = False, th
     return Run(citizens, concerned, events, admitted)
 
 
+def scrub(bureau: Bureau, patience_s: float = 300.0) -> bool:
+    """Wait until the sequencer has destroyed what is announced, then leave no deleted key in the database's files.
+
+    False when the server may still hold some in WAL that it writes over later. Raises RefusedError when no sequencer does it,
+    or the database's user does not own the tables.
+    """
+    deadline_s = time.monotonic() + patience_s
+    while True:
+        with bureau.transaction() as connection:
+            if not _announced(connection):
+                break
+        if time.monotonic() > deadline_s:
+            message = "what is announced is not destroyed yet: is the sequencer at work? Then run this again"
+            raise RefusedError(message, code="not-destroyed-yet")
+        time.sleep(POLL_S)
+    return destruction.scrub(bureau.engine.url.render_as_string(hide_password=False))
+
+
 def count_citizens(bureau: Bureau) -> int:
     """How many a run looks at."""
     with bureau.transaction() as connection:
@@ -127,7 +147,9 @@ def _due(
 def _announced(connection: Connection) -> set[int]:
     """What notices name that no block holds yet."""
     waiting = [
-        notices.decode(payload) for _, payload, index in admission.all_notices(connection) if index is None
+        notices.decode(payload)
+        for _, payload, index in admission.notices_with(connection, b'"notice":"destroyed"')
+        if index is None
     ]
     return {index for notice in waiting if isinstance(notice, notices.Destroyed) for index in notice.entries}
 

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 
 import msgspec
 import orjson
@@ -145,6 +147,40 @@ def test_r14_no_key_that_survives_opens_anything_destroyed_in_an_old_backup_or_h
         opened_by_any(secrets, row[2]) for row in table(aged, "account_bodies", SEALED["account_bodies"])
     ]
     assert not any(b"loan-of-1" in plain or b'"late"' in plain for plain in states)
+
+
+def test_r14_scrubbed_the_newest_data_directory_holds_no_destroyed_key(aged):
+    """PostgreSQL leaves deleted rows in its files; whoever carves out the old wrapped key could open an old backup."""
+    person = person_of(aged.bureau, CITIZEN)
+    old = dict(table(aged, "citizen_keys", "citizen, wrapped"))[person.id]
+    with psycopg.connect(owner_dsn(aged.url), autocommit=True) as connection:
+        folder = Path(connection.execute("SHOW data_directory").fetchone()[0])
+        if not folder.is_dir():
+            pytest.skip("the database is not on this machine")
+        destroy(aged)
+        connection.execute("CHECKPOINT")
+        assert files_with(folder, old), "it is a deleted row"
+    assert retention.scrub(aged.bureau)
+    assert files_with(folder, old) == []
+    new = dict(table(aged, "citizen_keys", "citizen, wrapped"))[person.id]
+    assert files_with(folder, new), "that is how one looks for a key"
+    assert findings(aged) == []
+
+
+def files_with(folder, wrapped):
+    """The files under a folder that hold the first half of these bytes: a page may end there."""
+    found = []
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            if path.is_file() and wrapped[:68] in path.read_bytes():
+                found.append(path)
+    return found
+
+
+def test_what_is_announced_has_to_be_destroyed_before_the_files_are_scrubbed(aged):
+    assert run(aged).notices == 1
+    with pytest.raises(RefusedError, match="is the sequencer at work"):
+        retention.scrub(aged.bureau, patience_s=0)
 
 
 def test_r14_nothing_of_it_is_in_any_other_table(aged):
@@ -642,5 +678,6 @@ def test_the_command_counts_then_announces(database_url, tmp_path):
     assert command() == [counted, "The next blocks destroy their plaintext, as 1 notices in the ledger say."]
     old.clock.moment = utc_now()
     assert old.settle() == 1
-    assert command() == ["Looked at 2 citizens: 0 events of 0 citizens are past their retention."]
+    none = "Looked at 2 citizens: 0 events of 0 citizens are past their retention."
+    assert command("--scrub")[0] == none
     old.close()

@@ -313,6 +313,21 @@ def account_value(digests):
     return H(b"credence/account@v1\0" + b"".join(digests[name] for name in ORDER))
 
 
+def opaque_parts(events, blocks):
+    """Section 7, "What was destroyed": for a citizen with events at these log indices, the parts and their hash.
+
+    `blocks`: (first log index, as_of, the notice that it takes in), in the order of the log.
+    """
+    gone = {}
+    for first_index, as_of, notice in blocks:
+        need(notice["notice"] == "destroyed", 0, "another notice")
+        for index in notice["entries"]:
+            if index < first_index and index in events and index not in gone:
+                gone[index] = [events.index(index), notice["reason"], as_of]
+    parts = sorted(gone.values())
+    return parts, H(canonical(parts)).hex()
+
+
 def citizen_tree_root(entries):
     """entries: [(salt, log index, leaf hash)]"""
     return tree_root([s + index.to_bytes(8, "big") + leaf for s, index, leaf in entries])

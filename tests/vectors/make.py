@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.core import account, canon, merkle, notices, trie
+from app.core.account_state import Opaque, opaque_hash
 from app.core.batch import make_batch, parse_batch
 from app.core.block import NO_PREVIOUS, Block
 from app.core.checkpoint import Checkpoint, cosign, sign_checkpoint
@@ -822,6 +823,32 @@ def log_file():
     }  # fmt: skip
 
 
+# -- what was destroyed -----------------------------------------------------------------------------------------
+
+DESTROYING = [  # (the block's first log index, its as_of, what its notice names, why)
+    (20, "2031-11-03", [3, 9, 12], "retention"),  # 3 is somebody else's
+    (30, "2032-02-29", [12, 17], "retention"),  # 12 is gone already
+    (40, "2032-03-01", [44, 9], "retention"),  # 44 is not there yet
+    (50, "2033-01-01", [7, 44], "erasure"),
+]
+
+
+def destroyed_file():
+    events = [7, 9, 12, 17, 25, 44]
+    parts, rows = {}, []
+    for first_index, as_of, entries, reason in DESTROYING:
+        notice = notices.destroyed(entries, reason, NOW)
+        for index in entries:
+            if index in events and index < first_index and events.index(index) not in parts:
+                parts[events.index(index)] = Opaque(events.index(index), reason, as_of)
+        opaque = sorted(parts.values())
+        rows.append({
+            "first_index": first_index, "as_of": as_of, "entry_hex": notice_entry(notices.encode(notice)).hex(),
+            "opaque": [list(part) for part in opaque], "history_opaque": opaque_hash(opaque),
+        })  # fmt: skip
+    return {"events": events, "blocks": rows}
+
+
 FILES = {
     "canonical-json.json": canonical_json,
     "citizen-key.json": citizen_file,
@@ -829,6 +856,7 @@ FILES = {
     "notices.json": notices_file,
     "scorecards.json": scorecards_file,
     "account.json": account_file,
+    "destroyed.json": destroyed_file,
     "trie.json": trie_file,
     "log.json": log_file,
     "score-proof-valid.json": lambda: {"cases": valid_cases()},

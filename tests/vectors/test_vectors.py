@@ -160,6 +160,18 @@ def test_scorecards_in_force():
         assert found == (case["champion"], case["challenger"]), case
 
 
+def test_what_was_destroyed():
+    data = vectors("destroyed.json")
+    blocks = []
+    for row in data["blocks"]:
+        entry = bytes.fromhex(row["entry_hex"])
+        notice = independent.read_canonical(entry[1:])
+        assert (entry[0], notices.decode(entry[1:]).entries) == (4, tuple(notice["entries"]))
+        blocks.append((row["first_index"], row["as_of"], notice))
+        assert independent.opaque_parts(data["events"], blocks) == (row["opaque"], row["history_opaque"])
+    assert [len(row["opaque"]) for row in data["blocks"]] == [2, 3, 3, 5]
+
+
 def test_possession_and_rotation_are_signed():
     rows = [json.loads(bytes.fromhex(row["entry_hex"])[1:]) for row in vectors("notices.json")["notices"]]
     origin, keys = rows[0]["origin"], {}

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from app.core.note import Signer
-from tests.web.conftest import CITIZEN, THIN
+from tests.web.conftest import CITIZEN, LENDER, THIN
 from tests.web.test_errors import csrf_of
 
 LANGUAGES = ["en", "zh"]
@@ -218,3 +218,34 @@ def test_chinese_pages_have_no_english_left(client, path):
     text = re.sub(skipped, " ", client.get(path).text, flags=re.DOTALL)
     allowed = r"Credence|OpenAPI|RFC|C2SP|tlog|policy|KiB|proof|cn|UTC|application|problem|json|type|code|docs|formats|md|Retry|After|ledger\S*|[a-z]+-[a-z-]+|failed|malformed|rule|conflict|refused|error|[0-9a-f]{32,}|quot"
     assert not [word for word in re.findall(r"[A-Za-z]{4,}", re.sub(allowed, " ", text)) if word]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_was_removed_after_retention_is_named_by_its_entry_alone(client, world, language):
+    from app.services import retention
+    from app.services.intake import admit
+    from app.services.links import create_link
+
+    citizen, then = f"uci:{990 + LANGUAGES.index(language)}", world.day(6 * 366)
+    told = {"first_delinquent_on": then, "notified_on": then, "notified_by": "letter"}
+    late = world.line(LENDER, "status", citizen, day=then, account="gone-card", status="late_90", **told)
+    kept = world.line(LENDER, "status", citizen, account="kept-card", status="on_time")
+    admit(world.bureau, world.batch(LENDER, [late, kept]))
+    world.step()
+    client.set_cookie("lang", language)
+    sign_in(client, create_link(world.bureau, citizen))
+    soon, removed = (
+        ("will be destroyed", "removed after retention on")
+        if language == "en"
+        else ("将在一天之内销毁", "已于")
+    )
+    page = client.get("/record").text
+    assert soon in page
+    assert "gone-card" not in page
+    world.step()  # the look is news, and whoever has news is left to the next run
+    assert retention.run(world.bureau, lambda _: None).notices == 1
+    world.step()
+    page = client.get("/record").text
+    assert removed in page
+    assert soon not in page
+    assert "kept-card" in page
