@@ -42,13 +42,11 @@ def hold_keys(connection: Connection) -> int:
 
     Keys change in blocks that take in a notice; the newest notice that a block holds is that number.
     """
-    with connection.pipeline():  # one journey, two moments: the second statement sees what was waited for
-        connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_KEYS_LOCK,))
-        newest = connection.execute(
-            "SELECT n.id FROM notices n JOIN LATERAL (SELECT FROM placements WHERE admission = n.id OFFSET 0) AS p ON true"
-            " ORDER BY n.id DESC LIMIT 1"
-        )
-    row = newest.fetchone()
+    connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_KEYS_LOCK,))
+    row = connection.execute(  # a statement of its own, which sees what was waited for
+        "SELECT n.id FROM notices n JOIN LATERAL (SELECT FROM placements WHERE admission = n.id OFFSET 0) AS p ON true"
+        " ORDER BY n.id DESC LIMIT 1"
+    ).fetchone()
     return 0 if row is None else int(row[0])
 
 

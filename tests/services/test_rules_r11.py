@@ -306,6 +306,38 @@ def test_a_service_that_remembers_the_old_key_never_uses_it_again(aged):
     assert findings(aged) == []
 
 
+def test_an_inquiry_that_is_repeated_gets_its_answer_until_that_file_is_gone(aged):
+    bank = aged.bank
+    asked = bank.batch([bank.inquiry(CITIZEN)])
+    first = inquire(aged.bureau, asked)
+    assert inquire(aged.bureau, asked) == first
+    aged.step()
+    destroy(aged)
+    with pytest.raises(NotFoundError, match="as of block 1 was destroyed") as gone:
+        inquire(aged.bureau, asked)
+    assert gone.value.code == "destroyed"
+    assert verify(aged, first.proof, CITIZEN).score == first.answer["score"]
+    assert inquire(aged.bureau, bank.batch([bank.inquiry(CITIZEN)])).answer["block"] > first.answer["block"]
+
+
+def test_a_citizen_of_whom_nothing_can_be_read_keeps_a_leaf_and_comes_back(aged):
+    lender = aged.lender
+    aged.admit(lender.batch([lender.status("uci:9", late=True, ago=1900)]))
+    aged.step()
+    assert run(aged).concerned == 2
+    aged.settle()
+    assert findings(aged) == []
+    proof = verify(aged, proofs.score_proof(aged.bureau, person_of(aged.bureau, "uci:9").id), "uci:9")
+    assert proof.insufficient == ("too_young", "nothing_reported")
+    assert (proof.shown["history"]["size"], proof.shown["file"]) == (1, {})
+    aged.admit(lender.batch([lender.opened("uci:9")]))
+    aged.step()
+    proof = verify(aged, proofs.score_proof(aged.bureau, person_of(aged.bureau, "uci:9").id), "uci:9")
+    assert proof.shown["history"]["size"] == 2
+    assert findings(aged) == []
+    replay.check(aged.url, aged.home)
+
+
 def test_what_waits_for_the_next_block_is_sealed_anew_too(aged):
     assert run(aged).notices == 1
     lender = aged.lender

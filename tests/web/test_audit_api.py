@@ -19,6 +19,7 @@ from app.core.errors import CredenceError, FormatError, RefusedError, SignatureE
 from app.core.note import Signer
 from app.core.policy import LogKey, Policy
 from app.db import admission
+from app.services import retention
 from app.services.audit import audit
 from app.services.audit.remote import RemoteSource, open_remote
 from app.services.audit.wire import CALLS
@@ -289,3 +290,20 @@ def test_usage(files):
     for args in (("--url", "http://127.0.0.1:1"), ("--case", "1"), ("--key", files / "regulator.key")):
         code, output = command(*args)
         assert code == 2, output
+
+
+def test_what_was_destroyed_is_opaque_over_the_network_too(ledger, address, files, token):
+    late = ledger.lender.status("uci:70", late=True, ago=2200)
+    ledger.admit(ledger.lender.batch([late, ledger.lender.opened("uci:70", account="other")]))
+    ledger.settle()
+    assert retention.run(ledger.bureau, lambda _: None).events == 1
+    ledger.settle()
+    remote = RemoteSource(address, token)
+    report = audit(lambda: remote, lambda *_: None, ledger_key=ledger.bureau.verifier, processes=0)
+    assert report.findings == []
+    assert (report.opaque.events, report.opaque.citizens) == (1, 1)
+    arguments = ("--url", address, "--key", files / "regulator.key", "--case", "2026-70")
+    code, output = command(*arguments, "--policy", files / "policy")
+    assert code == 0, output
+    assert "The plaintext of 1 events of 1 citizens was destroyed, as notices say, since block" in output
+    assert "for 1 account versions from before, the stored hashes stand in." in output
