@@ -1,14 +1,21 @@
 """What if: events that have not happened, folded into a copy of a file, and the score that the real scorer gives then.
 
 A scenario is events and the day on which they have all happened; nothing else is known of scores here, so what it says is
-what the same events would do if furnishers reported them.
+what the same events would do if furnishers reported them. A step names one thing that a citizen could do, or fail to do:
 
-    pay(file, day, account, 50_000)     a payment today, and a statement today that is lower by as much
-    miss(file, day, account)            the account is reported 30 days late at the end of this month
-    open_card(file, day, limit_minor)   an application today, and a card opened today
-    settle(file, day, record)           an open collection, court debt, insolvency or arrears is settled today
-    keep_on_time(file, day, months)     at the end of each month every open account is reported on time, with the
-                                        payment and balance of its newest months, and so is rent, utility and telecom
+    Step("pay", account="bank.example:c-1", amount_minor=50_000)
+        a payment today, and a statement today that is lower by as much
+    Step("miss", account="bank.example:c-1")
+        the account is reported 30 days late at the end of this month
+    Step("open_card", currency="CNY", amount_minor=1_000_000)
+        an application today, and a card with this limit opened today, with a first statement that owes nothing
+    Step("settle", account="court.example:court_debt:k-9")
+        an open collection, court debt, insolvency or arrears is settled today
+    Step("on_time", months=6)
+        at the end of each month every open account is reported on time, and so is rent, utility and telecom; cards have
+        the balance of their newest statement and the payment of their newest month
+
+`plan` makes the scenario of several steps, each on top of those before it.
 
 Source: rules R31; docs/scorecard.md.
 """
@@ -16,7 +23,9 @@ Source: rules R31; docs/scorecard.md.
 from __future__ import annotations
 
 from calendar import monthrange
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from msgspec import Struct
 
 from app.core import event_types as et
 from app.core.errors import RuleError
@@ -26,6 +35,8 @@ from app.core.months import first_day, month_of
 from app.core.score import score_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from app.core.event_base import Event
     from app.core.folded import Account, File
     from app.core.profiles import Profile
@@ -33,7 +44,7 @@ if TYPE_CHECKING:
     from app.core.scorecard import Card
 
 MONTHS_MAX: Final = 60
-_FIRST_INDEX: Final = 1 << 50  # behind every event of a real log: of two on one day the supposed one stands
+FIRST_INDEX: Final = 1 << 50  # behind every event of a real log: of two on one day the supposed one stands
 _SETTLEMENTS: Final[dict[str, type[Event]]] = {
     "arrears": et.ArrearsPaid,
     "collection": et.CollectionSettled,
@@ -45,6 +56,16 @@ _COMMUNITY: Final[dict[str, type[et.Community]]] = {
     "utility": et.Utility,
     "telecom": et.Telecom,
 }
+
+
+class Step(Struct, frozen=True, omit_defaults=True):
+    """One thing to suppose. `account` is an account's or a record's key in the file, `amount_minor` a payment or a limit."""
+
+    action: Literal["pay", "miss", "open_card", "settle", "on_time"]
+    account: str = ""
+    currency: str = ""
+    amount_minor: int = 0
+    months: int = 0
 
 
 class Scenario(NamedTuple):
@@ -60,7 +81,7 @@ class Scenario(NamedTuple):
 
 def supposed(file: File, scenario: Scenario) -> File:
     """The file as it would be; `file` stays as it was."""
-    return fold(file, list(enumerate(scenario.events, _FIRST_INDEX)))
+    return fold(file, list(enumerate(scenario.events, FIRST_INDEX)))
 
 
 def outcome(file: File, scenario: Scenario, card: Card, profile: Profile) -> Scored:
@@ -73,25 +94,56 @@ def nothing(day: str) -> Scenario:
     return Scenario((), day)
 
 
+def suppose(file: File, day: str, step: Step) -> Scenario:
+    """The scenario of one step. Raises RuleError when the file does not allow it."""
+    match step.action:
+        case "pay":
+            return pay(file, day, step.account, step.amount_minor)
+        case "miss":
+            return miss(file, day, step.account)
+        case "open_card":
+            return open_card(day, step.amount_minor, step.currency)
+        case "settle":
+            return settle(file, day, step.account)
+        case "on_time":
+            return keep_on_time(file, day, step.months)
+
+
+def plan(file: File, day: str, steps: Iterable[Step]) -> Scenario:
+    """The scenario of all steps, each on top of those before it. Raises RuleError as `suppose` does."""
+    made = nothing(day)
+    for step in steps:
+        made = made.then(suppose(supposed(file, made), day, step))
+    return made
+
+
 # ---- what a citizen can do, or fail to do
 # --------------------------------------------------------------------------------------------------
 
 
 def pay(file: File, day: str, account: str, amount_minor: int) -> Scenario:
-    """Pay off an account, at most what is owed. Raises RuleError when there is no such debt."""
-    found = _account(file, account)
-    owed = found.statements[-1].balance_minor if found.statements else 0
-    if found.closed_on is not None or owed <= 0 or amount_minor <= 0:
+    """Pay off an account. Raises RuleError when there is no such debt, or not so much."""
+    owed = owed_minor(_account(file, account))
+    if owed <= 0:
         raise RuleError(f"nothing is owed on the account {account}", code="nothing-owed")
-    paid = min(amount_minor, owed)
-    currency = found.currency or "XXX"
+    if not 0 < amount_minor <= owed:
+        message = f"an amount to pay on {account} is from 1 to {owed} minor units, what is owed there"
+        raise RuleError(message, code="not-owed")
+    currency = file.accounts[account].currency or "XXX"
     return Scenario(
         (
-            _event(et.Payment, account, day, currency=currency, amount_minor=paid),
-            _event(et.Statement, account, day, currency=currency, balance_minor=owed - paid),
+            _event(et.Payment, account, day, currency=currency, amount_minor=amount_minor),
+            _event(et.Statement, account, day, currency=currency, balance_minor=owed - amount_minor),
         ),
         day,
     )
+
+
+def owed_minor(account: Account) -> int:
+    """What the newest statement says is owed; 0 for a closed account and one without statements."""
+    if account.closed_on is not None or not account.statements:
+        return 0
+    return max(account.statements[-1].balance_minor, 0)
 
 
 def miss(file: File, day: str, account: str) -> Scenario:
@@ -106,7 +158,7 @@ def miss(file: File, day: str, account: str) -> Scenario:
 
 
 def open_card(day: str, limit_minor: int, currency: str) -> Scenario:
-    """Apply for a card and get it."""
+    """Apply for a card and get it; its first statement says that nothing is owed, and that is when a limit counts."""
     account = "example:new-card"
     inquiry = {"inquiry": "0" * 64, "recipient": "example", "purpose": "credit_application", "class_": "card"}
     return Scenario(
@@ -121,6 +173,7 @@ def open_card(day: str, limit_minor: int, currency: str) -> Scenario:
                 opened_on=day,
                 limit_minor=limit_minor,
             ),
+            _event(et.Statement, account, day, currency=currency, balance_minor=0),
         ),
         day,
     )
@@ -135,33 +188,56 @@ def settle(file: File, day: str, record: str) -> Scenario:
     return Scenario((_event(_SETTLEMENTS[group], f"{furnisher}:", day, case=case),), day)
 
 
+def open_records(file: File) -> list[str]:
+    """The keys of what can be settled."""
+    return sorted(
+        key for key, record in file.records.items() if record.placed is not None and record.settled is None
+    )
+
+
 def keep_on_time(file: File, day: str, months: int) -> Scenario:
     """Go on as now for 1 to 60 months, and be on time with everything."""
     assert 1 <= months <= MONTHS_MAX
+    made = nothing(day)
+    for month, _ in zip(months_on_time(file, day), range(months), strict=False):
+        made = made.then(month)
+    return made
+
+
+def months_on_time(file: File, day: str) -> Iterator[Scenario]:
+    """What `keep_on_time` adds, month by month, the running month first; there are 60."""
     now = month_of(day)
-    events: list[Event] = []
-    for month in range(now, now + months):
+    for month in range(now, now + MONTHS_MAX):
         end = _last_day(month)
+        events: list[Event] = []
         for key, account in file.accounts.items():
             if account.closed_on is None:
-                events += _month_on_time(key, account, end)
+                events += _month_on_time(key, account, now, end)
         for key, (first, codes) in file.community.items():
             if now - (first + len(codes) - 1) < FRESH_MONTHS:
                 furnisher, kind, name = key.split(":", 2)
                 events.append(_event(_COMMUNITY[kind], f"{furnisher}:{name}", end, status="on_time"))
-    return Scenario(tuple(events), _last_day(now + months - 1))
+        yield Scenario(tuple(events), end)
 
 
-def _month_on_time(key: str, account: Account, end: str) -> list[Event]:
-    """A month like the newest one: the same balance and limit, the payment last made and no less than the minimum."""
+def _month_on_time(key: str, account: Account, now: int, end: str) -> list[Event]:
+    """On time; and a card as in its newest month: the same balance, the payment last made and no less than the minimum.
+
+    What was paid in the running month is paid already, and a large payment of it is not taken for a habit.
+    """
     events = [_event(et.Status, key, end, status="on_time")]
-    if account.class_ in REVOLVING and account.statements:
-        newest, currency = account.statements[-1], account.currency or "XXX"
-        events.append(_event(et.Statement, key, end, currency=currency, balance_minor=newest.balance_minor))
-        least = min(max(newest.minimum_minor, 1), max(newest.balance_minor, 0))
-        paid = max(least, account.paid[-1].sum_minor if account.paid and newest.balance_minor > 0 else 0)
-        if paid > 0:
-            events.append(_event(et.Payment, key, end, currency=currency, amount_minor=paid))
+    if account.class_ not in REVOLVING or not account.statements:
+        return events
+    newest, currency = account.statements[-1], account.currency or "XXX"
+    if now - newest.month >= FRESH_MONTHS:
+        return events
+    events.append(_event(et.Statement, key, end, currency=currency, balance_minor=newest.balance_minor))
+    habit = [row.sum_minor for row in account.paid if row.month < now]
+    least = min(max(newest.minimum_minor, 1), max(newest.balance_minor, 0))
+    paid = max(least, habit[-1] if habit and newest.balance_minor > 0 else 0)
+    paid_already = month_of(end) == now and bool(account.paid) and account.paid[-1].month == now
+    if paid > 0 and not paid_already:
+        events.append(_event(et.Payment, key, end, currency=currency, amount_minor=paid))
     return events
 
 

@@ -12,6 +12,7 @@ holds the .po files and, committed, the compiled .mo files; a test compares the 
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -19,9 +20,11 @@ from typing import TYPE_CHECKING
 from babel import Locale
 from babel.dates import format_date as babel_format_date
 from babel.dates import format_datetime
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.numbers import format_decimal
 from flask import g, has_request_context, request
 from flask_babel import Babel
+
+from app.core.money import decimals_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -88,10 +91,15 @@ def format_instant(moment: datetime, utc_offset_minutes: int) -> str:
 
 
 def format_money(amount_minor: int, currency: str) -> str:
-    """Integer minor units as money; the currency's code stands for its own number of decimals."""
-    digits = get_currency_precision(currency)
-    amount = Decimal(amount_minor).scaleb(-digits)
-    return format_currency(amount, currency, locale=locale())
+    """Integer minor units as money. Decimals are those of ISO 4217: Babel's tell how much people write of an amount."""
+    digits = decimals_of(currency)
+    pattern = copy(locale().currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    return str(
+        pattern.apply(
+            Decimal(amount_minor).scaleb(-digits), locale(), currency=currency, currency_digits=False
+        )
+    )
 
 
 def register(app: Flask) -> None:

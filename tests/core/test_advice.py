@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from app.core import event_types as et
 from app.core import scenario
-from app.core.advice import advice, advice_for
+from app.core.advice import advice, advice_for, first_score
 from app.core.errors import RuleError
 from app.core.fold import fold
 from app.core.folded import File, encode_file
 from app.core.months import month_of
 from app.core.profiles import CN, PROFILES
+from app.core.scenario import Step
 from app.core.score import score_file
 from tests.core.fold_samples import (
     CARD,
@@ -49,13 +50,13 @@ def by_criterion(events, card=CARD):
 
 def test_r31_paying_down_to_the_next_bin_and_no_further():
     found = by_criterion(FULL)["utilisation"]
-    assert (found.action, found.account, found.currency) == ("pay", "bank.example:c", "CNY")
-    assert found.amount_minor == 950_00 - 899_99  # just below 900 of 1,000.00
+    least = 950_00 - 899_99  # just below 900 of 1,000.00
+    assert found.steps == (Step("pay", "bank.example:c", "CNY", least),)
     before = scored(FULL).score
     paid = [
         *FULL,
-        payment(TODAY, found.amount_minor, "c"),
-        statement(TODAY, 950_00 - found.amount_minor, "c"),
+        payment(TODAY, least, "c"),
+        statement(TODAY, 950_00 - least, "c"),
     ]
     assert scored(paid).score - before == found.gain > 0
 
@@ -63,21 +64,58 @@ def test_r31_paying_down_to_the_next_bin_and_no_further():
 def test_r31_months_on_time_are_the_fewest_that_help():
     late = [OLD, *(status(ago(months)) for months in range(2, 9)), status(ago(1), "late_30")]
     found = by_criterion(late)["current"]
-    assert (found.action, found.months, found.day) == ("on_time", 1, "2026-11-30")
+    assert (found.steps, found.day) == ((Step("on_time", months=1),), "2026-11-30")
     assert scored([*late, status("2026-11-30")], "2026-11-30").score - scored(late).score == found.gain
 
 
 def test_r31_an_open_record_is_settled():
     debt = [OLD, rent(TODAY), placed(et.CollectionPlaced, ago(3))]
     found = by_criterion(debt)["records"]
-    assert (found.action, found.account) == ("settle", "bank.example:collection:c-1")
+    assert found.steps == (Step("settle", "bank.example:collection:c-1"),)
     assert scored([*debt, settled(et.CollectionSettled, TODAY)]).score - scored(debt).score == found.gain
+
+
+def test_r31_of_two_open_records_both_are_settled():
+    debts = [OLD, rent(TODAY), placed(et.CollectionPlaced, ago(3)), placed(et.CourtDebt, ago(9), "k-2")]
+    found = by_criterion(debts)["records"]
+    assert found.steps == (
+        Step("settle", "bank.example:collection:c-1"),
+        Step("settle", "bank.example:court_debt:k-2"),
+    )
+
+
+def test_r31_one_card_is_paid_down_as_far_as_all_cards_together_ask_for():
+    other = [
+        opened("2022-01-01", "d", opened_on="2022-01-01", limit_minor=1_000_00),
+        statement(ago(1), 980_00, "d"),
+    ]
+    found = by_criterion([*FULL, *other])["utilisation"]
+    least = 1_930_00 - 1_799_99  # just below 900 of 2,000.00
+    assert found.steps == (Step("pay", "bank.example:c", "CNY", least),)
+
+
+def test_r31_bills_are_paid_up_to_the_share_that_counts():
+    barely = [
+        OLD,
+        opened("2022-01-01", "c", opened_on="2022-01-01", limit_minor=10_000_00),
+        *(statement(ago(months), 500_00, "c") for months in range(1, 7)),
+        payment(ago(6), 100_00, "c"),
+    ]
+    file = file_of(*barely)
+    (step,) = by_criterion(barely)["paid_share"].steps
+    assert step.action == "pay"
+
+    def place(amount):
+        paid = scenario.outcome(file, scenario.pay(file, TODAY, step.account, amount), CARD, CN)
+        return next(row[1] for row in paid.criteria if row[0] == "paid_share")
+
+    assert place(step.amount_minor) < place(step.amount_minor - 1), "no cent less would do"
 
 
 def test_r31_inquiries_go_by_themselves():
     asked = [OLD, rent(TODAY), *(inquiry(ago(months)) for months in (1, 2, 11))]
     found = by_criterion(asked)["inquiries"]
-    assert (found.action, found.months) == ("on_time", 2)  # the oldest counts until 15 December
+    assert found.steps == (Step("on_time", months=2),)  # the oldest counts until 15 December
 
 
 def test_r31_what_cannot_be_helped_gets_no_advice():
@@ -109,12 +147,7 @@ def test_r31_every_gain_is_the_difference_that_the_scorer_finds(history, card, n
         reason for reason in now.reasons if reason in {each.criterion for each in given_advice}
     ]
     for each in given_advice:
-        if each.action == "pay":
-            events = scenario.pay(file, TODAY, each.account, each.amount_minor).events
-        elif each.action == "settle":
-            events = scenario.settle(file, TODAY, each.account).events
-        else:
-            events = scenario.keep_on_time(file, TODAY, each.months).events
+        events = scenario.plan(file, TODAY, each.steps).events
         then = score_file(fold(File(), [*history, *enumerate(events, 10_000)]), each.day, card, profile)
         assert then.score - now.score == each.gain > 0
         assert each.day >= TODAY
@@ -142,6 +175,30 @@ def test_opening_a_card_is_an_application_and_a_new_account():
     assert (bins["inquiries"], bins["current"]) == (0, 0)
 
 
+def test_the_limit_of_a_new_card_counts():
+    file = file_of(*FULL)
+    narrow, wide = (
+        scenario.outcome(file, scenario.open_card(TODAY, limit, "CNY"), CARD, CN).score
+        for limit in (1_00, 100_000_00)
+    )
+    assert narrow < wide
+
+
+def test_a_large_payment_is_not_taken_for_a_habit():
+    file = file_of(*FULL)
+    steps = (Step("pay", "bank.example:c", "CNY", 500_00), Step("on_time", months=3))
+    events = scenario.plan(file, TODAY, steps).events
+    paid = [event.amount_minor for event in events if isinstance(event, et.Payment)]
+    assert paid == [500_00, 30_00, 30_00]  # this month's is paid already
+    assert events[-2].balance_minor == 450_00
+
+
+def test_a_card_that_nobody_reports_stays_silent():
+    stale = [OLD, opened("2020-01-01", "c", opened_on="2020-01-01"), statement(ago(13), 950_00, "c")]
+    events = scenario.keep_on_time(file_of(*stale), TODAY, 2).events
+    assert {type(event) for event in events} == {et.Status}
+
+
 def test_going_on_as_now_keeps_the_score_from_falling_silent():
     file = file_of(*FULL)
     for months in (1, 7, 60):
@@ -157,7 +214,8 @@ def test_going_on_as_now_keeps_the_score_from_falling_silent():
     [
         (lambda file: scenario.pay(file, TODAY, "bank.example:x", 1), "no-account"),
         (lambda file: scenario.pay(file, TODAY, "bank.example:old", 1), "nothing-owed"),
-        (lambda file: scenario.pay(file, TODAY, "bank.example:c", 0), "nothing-owed"),
+        (lambda file: scenario.pay(file, TODAY, "bank.example:c", 0), "not-owed"),
+        (lambda file: scenario.pay(file, TODAY, "bank.example:c", 950_01), "not-owed"),
         (lambda file: scenario.miss(file, TODAY, "bank.example:x"), "no-account"),
         (lambda file: scenario.settle(file, TODAY, "bank.example:collection:x"), "not-open"),
     ],
@@ -166,3 +224,27 @@ def test_what_cannot_be_supposed_is_refused(make, code):
     with pytest.raises(RuleError) as refused:
         make(file_of(*FULL))
     assert refused.value.code == code
+
+
+# ---- R35: when there would be a score
+
+
+@pytest.mark.parametrize(
+    ("history", "months", "day"),
+    [
+        ([rent(ago(months)) for months in range(1, 5)], 2, "2026-12-31"),  # two reports are missing
+        ([opened(ago(3), opened_on=ago(3))], 4, "2027-02-01"),  # time alone does it
+        ([opened("2016-01-01", opened_on="2016-01-01"), status(ago(9))], 1, "2026-11-30"),  # silent
+    ],
+)
+def test_r35_when_a_number_would_come(history, months, day):
+    found = first_score(file_of(*history), TODAY, CARD, CN)
+    assert (found.months, found.day) == (months, day)
+    assert found.scored.score is not None
+    steps = scenario.keep_on_time(file_of(*history), TODAY, months).events
+    assert scored([*history, *(e for e in steps if e.day <= day)], day).score == found.scored.score
+    assert scored([*history, *(e for e in steps if e.day < day)], next_day(day, -1)).score is None
+
+
+def test_r35_an_empty_file_waits_for_its_first_account():
+    assert first_score(File(), TODAY, CARD, CN) is None

@@ -82,6 +82,8 @@ def test_identifiers_are_masked(identifier, shown):
         (5, "CNY", "CN¥0.05", "¥0.05"),
         (1234, "JPY", "¥1,234", "JP¥1,234"),
         (-50, "EUR", "-€0.50", "-€0.50"),
+        (5, "IRR", "IRR0.05", "IRR0.05"),
+        (1234, "KWD", "KWD1.234", "KWD1.234"),
     ],
 )
 def test_money_is_written_with_its_own_decimals(app, amount, currency, en, zh):
