@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from app.core import card_texts, folded, retention, sealing
+from app.core import advice, card_texts, folded, retention, sealing
 from app.core import events as event_formats
 from app.core.block import Block
 from app.core.event_base import COMMON_FIELDS
 from app.core.months import add_months
 from app.core.profiles import PROFILES
 from app.db import ledger, state
-from app.services import cards, history, proofs
+from app.services import cards, history, proofs, simulation
 from app.services.links import person_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.core.account_state import AccountState, Opaque
+    from app.core.advice import Advice, Months
     from app.core.scorecard import CardCriterion, Row
     from app.db.session import Connection
     from app.services.bureau import Bureau
@@ -67,7 +68,10 @@ class RemovedView:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Everything that a citizen's page shows. `events` and `looks` are newest first, `removed` is in the order of the log."""
+    """Everything that a citizen's page shows. `events` and `looks` are newest first, `removed` is in the order of the log.
+
+    `advice` is what would help, `first_score` when a file without a score would have one.
+    """
 
     identifier: str
     score: int | None
@@ -79,6 +83,8 @@ class Record:
     base: int
     criteria: list[CriterionView]
     reasons: list[str]
+    advice: tuple[Advice, ...]
+    first_score: Months | None
     events: list[EventView]
     looks: list[EventView]
     removed: list[RemovedView]
@@ -102,6 +108,8 @@ def record(bureau: Bureau, citizen_id: int, language: str = "en") -> Record:
         views, removed, identifier = _views(connection, person, at.block.number, opened.opaque, over)
     block = Block.parse(at.block.entry)
     today, shown_months = bureau.today(), PROFILES[bureau.genesis.profile].inquiry_shown_months
+    standing = simulation.standing_at(bureau, at, opened, card)
+    has_score = "score" in score
     return Record(
         identifier=identifier,
         score=score.get("score"),
@@ -118,6 +126,8 @@ def record(bureau: Bureau, citizen_id: int, language: str = "en") -> Record:
             )
         ],
         reasons=receipt["reasons"],
+        advice=advice.advice_for(*standing) if has_score else (),
+        first_score=None if has_score else advice.first_score(*standing),
         events=[view for view in views if view.type not in LOOKS],
         looks=[view for view in views if view.type in LOOKS and add_months(view.day, shown_months) > today],
         removed=removed,

@@ -8,7 +8,7 @@
 | audit_api | a regulator's reading room |
 | public_log | checkpoint and tiles |
 | scorecards | the published cards |
-| pages, record, check | HTML for people; words, chart and language serve them |
+| pages, record, what_if, check | HTML for people; words, chart and language serve them |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
 | application | Flask, with short ways for the hottest endpoints |
 | errors, headers, cookies, limits | one shape for every error, security headers, sessions, brakes |
@@ -43,6 +43,7 @@ from app.web import (
     public_log,
     record,
     scorecards,
+    what_if,
 )
 from app.web.application import Application
 from app.web.cookies import PeopleSessions
@@ -95,7 +96,13 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     csrf.exempt(api.blueprint)
     csrf.exempt(audit_api.blueprint)
     csrf.exempt(pages.blueprint)
-    for blueprint in (operations.blueprint, pages.blueprint, record.blueprint, check.blueprint):
+    for blueprint in (
+        operations.blueprint,
+        pages.blueprint,
+        record.blueprint,
+        what_if.blueprint,
+        check.blueprint,
+    ):
         app.register_blueprint(blueprint)
     return app
 

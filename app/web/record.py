@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, session, url_for
 
+from app.core import advice_words
 from app.core.errors import NotFoundError
 from app.services import figures, links, proofs, records
 from app.web import chart, errors, language, words
@@ -42,7 +43,7 @@ def _keep_private(response: Response) -> Response:
     return response
 
 
-def _citizen() -> int:
+def session_citizen() -> int:
     """Whose session this is; 403 when it is nobody's."""
     token = session.get(TOKEN, "")
     citizen_id: int | None = links.session_citizen(bureau(), token) if token else None
@@ -72,11 +73,9 @@ def open_record(token: str) -> AnyResponse:
 @blueprint.get("/record")
 def show() -> Response | str:
     try:
-        record = records.record(bureau(), _citizen(), _text_language())
+        record = records.record(bureau(), session_citizen(), text_language())
     except NotFoundError:
-        response = errors.page(409)
-        response.headers["Retry-After"] = "2"
-        return response
+        return not_yet()
     page_count = max(1, -(-len(record.events) // EVENTS_A_PAGE))
     page = request.args.get("page", 1, type=int)
     if not 1 <= page <= page_count:
@@ -91,6 +90,10 @@ def show() -> Response | str:
         scale=None if record.score is None else chart.scale(record.score),
         criteria=record.criteria,
         reasons=_reasons(record),
+        number=None
+        if record.score is not None
+        else advice_words.number_sentence(record.first_score, voice()),
+        caution=advice_words.caution(text_language()),
         months=_by_month(events),
         page=page,
         page_count=page_count,
@@ -124,14 +127,27 @@ def _instant(moment: datetime) -> str:
     return language.format_instant(moment, bureau().genesis.utc_offset_minutes)
 
 
-def _text_language() -> str:
+def text_language() -> str:
     return language.LANGUAGES[language.code()][1]
 
 
-def _reasons(record: Record) -> list[str]:
-    """A sentence each, the most points first."""
+def voice() -> advice_words.Voice:
+    """How advice is written on a page."""
+    return advice_words.Voice(text_language(), language.format_money, language.format_day)
+
+
+def not_yet() -> Response:
+    """The page for a citizen who is in no block yet."""
+    response = errors.page(409)
+    response.headers["Retry-After"] = "2"
+    return response
+
+
+def _reasons(record: Record) -> list[tuple[str, str]]:
+    """(why, what would help) in a sentence each, the most points first; the second is empty when nothing would."""
     said = {criterion.id: criterion.reason for criterion in record.criteria}
-    return [said[reason] for reason in record.reasons]
+    helps = {each.criterion: advice_words.advice_sentence(each, voice()) for each in record.advice}
+    return [(said[reason], helps.get(reason, "")) for reason in record.reasons]
 
 
 def _by_month(events: list[EventView]) -> list[tuple[str, list[EventView]]]:
