@@ -29,6 +29,7 @@ COMMANDS = {
     "furnish": "Send signed batches of events to the ledger.",
     "inquire": "Ask for a citizen's score, as a bank.",
     "verify": "Check a score proof, offline.",
+    "simulate": "Try what would change your own score, offline.",
     "audit": "Replay everything and compare.",
     "scorecard": "Publish scorecards, and run one beside the one in use.",
     "retention": "Destroy the plaintext of what is past its retention.",

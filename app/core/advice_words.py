@@ -1,7 +1,8 @@
 """What would help, and what was supposed, in sentences of English and Simplified Chinese, for pages, letters and terminals.
 
-    Pay CNY 50.01 on the account c-1 at bank.example: that would be 14 points more, once the next statement shows it.
-    Be on time with everything for 3 months and apply for nothing new: that would be 12 points more by 2027-01-31.
+    Pay CNY 50.01 on the account c-1 at bank.example: that would be 14 points more in all, once the next statement shows it.
+    Be on time with everything for 3 months (this one included) and apply for nothing new: that would be 12 points more in
+    all by 2027-01-31.
 
 A `Voice` says in which language, and how amounts and days are written: `plain_voice` writes them as above, the pages as
 their readers do. Every sentence says what would be; none promises, and `caution` says why not.
@@ -81,13 +82,13 @@ def advice_sentence(advice: Advice, voice: Voice) -> str:
         when = {"pay": "待下期账单体现后", "settle": "待报送后"}.get(
             kind, f"到{_spaced(voice.day(advice.day)).rstrip()}"
         )
-        return f"{'，并'.join(asks)}，{when}，将增加 {advice.gain} 分。"
+        return f"{'，并'.join(asks)}，{when}，信用分总共将增加 {advice.gain} 分。"
     points = "1 point" if advice.gain == 1 else f"{advice.gain} points"
     when = {"pay": ", once the next statement shows it", "settle": ", once it is reported"}.get(
         kind, f" by {voice.day(advice.day)}"
     )
     said = ", and ".join([asks[0], *(ask[:1].lower() + ask[1:] for ask in asks[1:])])
-    return f"{said}: that would be {points} more{when}."
+    return f"{said}: that would be {points} more in all{when}."
 
 
 def _imperative(step: Step, voice: Voice) -> str:
@@ -104,9 +105,8 @@ def _imperative(step: Step, voice: Voice) -> str:
         return (_RECORD_ZH if voice.zh else _RECORD_EN)[group].format(case=case, at=at)
     assert step.action == "on_time", "nobody is advised to miss a payment or to open a card"
     if voice.zh:
-        return f"连续 {step.months} 个月所有款项按时还清，且不新申请信贷"
-    months = "1 month" if step.months == 1 else f"{step.months} months"
-    return f"Be on time with everything for {months} and apply for nothing new"
+        return f"{_how_long(step, voice)}所有款项按时还清，且不新申请信贷"
+    return f"Be on time with everything {_how_long(step, voice)} and apply for nothing new"
 
 
 def number_sentence(first: Months | None, voice: Voice) -> str:
@@ -146,16 +146,15 @@ def supposition(step: Step, voice: Voice) -> str:
             "pay": f"当日向 {at} 的账户 {name} 还款 {amount}，并体现在账单中。",
             "miss": f"{at} 的账户 {name} 在本月底被报送为逾期 30 天。",
             "open_card": f"当日申请并开立一张额度为 {amount} 的信用卡，首期账单没有欠款。",
-            "on_time": f"{step.months} 个月内所有款项按时还清，余额不变，也不新申请信贷。",
+            "on_time": f"{_how_long(step, voice)}所有款项按时还清，余额不变，也不新申请信贷。",
         }[step.action]
-    months = "1 month" if step.months == 1 else f"{step.months} months"
     return {
         "pay": f"{amount} is paid on the account {name} at {at} today, and a statement shows it.",
         "miss": f"The account {name} at {at} is reported 30 days late at the end of this month.",
         "open_card": (
             f"A card with a limit of {amount} is applied for and opened today; its first statement owes nothing."
         ),
-        "on_time": f"Everything is paid on time for {months}, balances stay, and nothing new is applied for.",
+        "on_time": f"Everything is paid on time {_how_long(step, voice)}, balances stay, and nothing new is applied for.",
     }[step.action]
 
 
@@ -184,6 +183,13 @@ def _spaced(text: str) -> str:
     """Figures and Latin letters have a space between them and Chinese ones; `2027年1月31日` ends in one."""
     before, after = (" " if text[end].isascii() else "" for end in (0, -1))
     return f"{before}{text}{after}"
+
+
+def _how_long(step: Step, voice: Voice) -> str:
+    """The running month is the first, and ends before 30 days are over."""
+    if step.months == 1:
+        return "到本月底" if voice.zh else "to the end of this month"
+    return f"{step.months} 个月内（含本月）" if voice.zh else f"for {step.months} months (this one included)"
 
 
 def _place(step: Step) -> tuple[str, str]:

@@ -29,7 +29,7 @@ from msgspec import Meta, Struct, field
 
 from app.core.canon import INTEGER_MAX
 from app.core.errors import FormatError
-from app.core.event_base import AccountClass, is_day
+from app.core.event_base import NAME, REF, AccountClass, is_day
 from app.core.months import MONTH_MAX, MONTH_MIN, month_of
 
 FILE_BYTES_MAX: Final = 1 << 20
@@ -152,6 +152,10 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 _decode: Final = msgspec.json.Decoder(File).decode
 _STATUS: Final = re.compile(r"[0-6](?:[-0-6]{0,118}[0-6])?")
 _COMMUNITY: Final = re.compile(r"[0-2](?:[-0-2]{0,118}[0-2])?")
+_KEY: Final = f"{NAME[1:-2]}:(?:%s){REF[1:-2]}"  # whose, of which kind, called what
+_ACCOUNT_KEY: Final = re.compile(_KEY % "", re.ASCII)
+_COMMUNITY_KEY: Final = re.compile(_KEY % "rent:|utility:|telecom:", re.ASCII)
+_RECORD_KEY: Final = re.compile(_KEY % "arrears:|collection:|court_debt:|insolvency:", re.ASCII)
 _NOT_LATE: Final = str.maketrans("", "", "-0")
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
@@ -212,6 +216,13 @@ def _copy_account(account: Account) -> Account:
 
 
 def _check(file: File) -> None:
+    for names, pattern in (
+        (file.accounts, _ACCOUNT_KEY),
+        (file.community, _COMMUNITY_KEY),
+        (file.records, _RECORD_KEY),
+    ):
+        if not all(pattern.fullmatch(key) for key in names):
+            raise FormatError("a folded file has something under a name that no event gives")
     for account in file.accounts.values():
         _check_account(account)
     for codes in file.community.values():
