@@ -24,30 +24,33 @@ Source: docs/formats.md sections 7 and 10; C2SP tlog-proof, tlog-policy; RFC 938
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from app.core import account, merkle, tlogproof, trie, vrf
+from app.core import account, merkle, trie
+from app.core.claims.head import (
+    MAX_AGE_S_DEFAULT,
+    BlockPart,
+    check_age,
+    check_identity,
+    check_log,
+    step,
+)
 from app.core.entries import block_entry
-from app.core.errors import CredenceError, FormatError, ProofError
+from app.core.errors import ProofError
 from app.core.fields import format_instant
 from app.core.identifiers import check_identifier
-from app.core.policy import NONE, Policy, VerifiedCheckpoint
+from app.core.policy import NONE, Policy
 from app.core.proof_form import PROOF_BYTES_MAX, Receipt, ScoreProof, build_score_proof, parse_score_proof
-from app.core.proof_words import duration_en, sentences
+from app.core.proof_words import sentences
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from app.core.canon import JSON
-    from app.core.checkpoint import Cosignature
 
 __all__ = ["PROOF_BYTES_MAX", "Verified", "build_score_proof", "parse_score_proof", "verify_score_proof"]
-
-MAX_AGE_S_DEFAULT: Final = 48 * 3600
-FUTURE_S_MAX: Final = 300  # clocks differ; five minutes is what a witness allows too
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,20 +134,20 @@ def verify_score_proof(
     citizen that the proof should be about; without it the answer says that this was not checked.
     """
     trusted = Policy.parse(policy)
-    with _step(1, "the form of the proof"):
+    with step(1, "the form of the proof"):
         proof = parse_score_proof(data)
-    with _step(2, "the ledger's signed head"):
-        head = _check_log(proof, trusted)
-    with _step(3, "the account in the block's state"):
+    with step(2, "the ledger's signed head"):
+        head = check_log(BlockPart(proof.block, proof.block_json, proof.tlog), trusted)
+    with step(3, "the account in the block's state"):
         _check_state(proof)
-    with _step(4, "the score"):
+    with step(4, "the score"):
         _check_score(proof)
     if identifier is not None:
-        with _step(5, "whose file it is"):
+        with step(5, "whose file it is"):
             check_identifier(identifier.partition(":")[0], identifier)
-            _check_identity(proof, head.checkpoint.origin, identifier)
-    with _step(6, "how old it is"):
-        recent = _check_age(proof, trusted, head, at, max_age_s)
+            check_identity(proof.block, head.checkpoint.origin, proof.key, proof.vrf_proof, identifier)
+    with step(6, "how old it is"):
+        recent = check_age(proof.block, trusted, head, at, max_age_s)
     return Verified(
         origin=head.checkpoint.origin,
         block_number=proof.block.number,
@@ -160,8 +163,8 @@ def verify_score_proof(
         score=proof.score.score,
         insufficient=proof.score.insufficient,
         receipt=proof.receipt,
-        shown=proof.values,
-        hidden=tuple(name for name in account.NAMES if name in proof.hidden),
+        shown=proof.shown.values,
+        hidden=tuple(name for name in account.NAMES if name in proof.shown.hidden),
         cosignatures=tuple((cosignature.verifier.name, cosignature.time_s) for cosignature in recent),
         quorum_required=trusted.quorum != NONE,
         identity_checked=identifier is not None,
@@ -170,35 +173,9 @@ def verify_score_proof(
     )
 
 
-@contextmanager
-def _step(number: int, what: str) -> Iterator[None]:
-    """Say in which step an error happened; its class and code stay."""
-    try:
-        yield
-    except CredenceError as error:
-        raise type(error)(f"step {number}, {what}: {error.detail}", code=error.code) from None
-
-
-def _check_log(proof: ScoreProof, policy: Policy) -> VerifiedCheckpoint:
-    """The block is the last entry of a tree whose head the policy accepts."""
-    if proof.tlog.extra is not None:
-        raise FormatError("the proof of inclusion has extra data")
-    head = tlogproof.verify(proof.tlog, block_entry(proof.block_json), policy)
-    if proof.tlog.index != head.checkpoint.size - 1:
-        raise ProofError("the block is not the last entry of the tree, so its state is not the newest")
-    return head
-
-
 def _check_state(proof: ScoreProof) -> None:
     """The disclosures and digests make an account value that the block's state has under the key."""
-    digests = []
-    for name in account.NAMES:
-        if name in proof.hidden:
-            digests.append(proof.hidden[name])
-        else:
-            shown = account.disclosure_bytes(proof.salts[name], name, proof.values[name])
-            digests.append(account.digest(shown))
-    value = account.account_value(digests)
+    value = proof.shown.account_value()
     trie.verify_membership(proof.block.state, proof.key, value, proof.siblings)
 
 
@@ -215,36 +192,3 @@ def _check_score(proof: ScoreProof) -> None:
         total = proof.receipt.base + sum(criterion.points for criterion in proof.receipt.criteria)
         if total != score.score:
             raise ProofError(f"base and points add up to {total}, the score is {score.score}")
-
-
-def _check_identity(proof: ScoreProof, origin: str, identifier: str) -> None:
-    """The key is the VRF's output for this citizen in this ledger."""
-    alpha = vrf.citizen_alpha(origin, identifier)
-    try:
-        key = vrf.citizen_key(vrf.verify(proof.block.vrf, alpha, proof.vrf_proof))
-    except ProofError as error:
-        raise ProofError(
-            f"the file is not shown to be of the identifier that was given: {error.detail}"
-        ) from None
-    if key != proof.key:
-        raise ProofError("the file is not the one of the identifier that was given")
-
-
-def _check_age(
-    proof: ScoreProof, policy: Policy, head: VerifiedCheckpoint, at: dt.datetime, max_age_s: int
-) -> list[Cosignature]:
-    """The cosignatures that are recent: a quorum; and the block is recent. Time 0 (none) never is."""
-    now_s = int(at.timestamp())
-    oldest_s, newest_s = now_s - max_age_s, now_s + FUTURE_S_MAX
-    block_s = int(proof.block.time.timestamp())
-    if block_s > newest_s:
-        raise ProofError(f"the block is of {format_instant(proof.block.time)}, which is in the future")
-    if block_s < oldest_s:
-        raise ProofError(
-            f"the block is of {format_instant(proof.block.time)}, older than {duration_en(max_age_s)}"
-        )
-    recent = [c for c in head.cosignatures if oldest_s <= c.time_s <= newest_s]
-    keys = {cosignature.verifier for cosignature in recent}
-    if not policy.satisfied(witness.name for witness in policy.witnesses if witness.verifier in keys):
-        raise ProofError("the cosignatures of that age are below the policy's quorum", code="below-quorum")
-    return recent

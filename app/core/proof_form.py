@@ -81,14 +81,33 @@ class ScoreValue:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreProof:
-    """A proof's parts, well-formed but not verified. `values` and `hidden` together have each name once."""
+class Disclosed:
+    """An account's disclosures, shown or hidden: `values` and `hidden` (digests) together have each name once."""
 
-    key: bytes
-    vrf_proof: bytes
     salts: Mapping[str, bytes]
     values: Mapping[str, JSON]
     hidden: Mapping[str, bytes]
+
+    def account_value(self) -> bytes:
+        """The account value that these disclosures and digests make."""
+        digests = []
+        for name in account.NAMES:
+            if name in self.hidden:
+                digests.append(self.hidden[name])
+            else:
+                digests.append(
+                    account.digest(account.disclosure_bytes(self.salts[name], name, self.values[name]))
+                )
+        return account.account_value(digests)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreProof:
+    """A proof's parts, well-formed but not verified."""
+
+    key: bytes
+    vrf_proof: bytes
+    shown: Disclosed
     siblings: tuple[bytes, ...]
     block: Block
     block_json: bytes
@@ -153,26 +172,22 @@ def parse_score_proof(data: bytes) -> ScoreProof:
         raise FormatError(f"A score proof has exactly the fields {', '.join(sorted(_FIELDS))}.")
     if type(fields["v"]) is not int or (fields["v"], fields["kind"]) != (1, "score"):
         raise FormatError("This is not a score proof of version 1.")
-    salts, values = _parse_disclosures(fields["disclosures"])
-    hidden = _parse_digests(fields["digests"])
-    if values.keys() & hidden.keys() or values.keys() | hidden.keys() != set(account.NAMES):
-        raise FormatError("Each of the five disclosures is either shown or given as a digest, and only once.")
+    shown = disclosed(fields["disclosures"], fields["digests"])
+    values = shown.values
     if "score" not in values:
         raise FormatError("A score proof shows the score.")
     block_json = canon.encode(_object(fields["block"], "block"))
     tlog = fields["tlog"]
     if not isinstance(tlog, str):
         raise FormatError("The field tlog is not a text.")
-    score = _parse_score(values["score"])
+    score = parse_score(values["score"])
     receipt = _parse_receipt(values["receipt"]) if "receipt" in values else None
     if receipt is not None and score.score is None and (receipt.criteria or receipt.reasons):
         raise FormatError("A receipt without a score has neither criteria nor reasons.")
     return ScoreProof(
         key=_at("key", hex32, fields["key"]),
         vrf_proof=_parse_vrf(fields["vrf"]),
-        salts=salts,
-        values=values,
-        hidden=hidden,
+        shown=shown,
         siblings=_parse_trie(fields["trie"]),
         block=Block.parse(block_json),
         block_json=block_json,
@@ -194,6 +209,15 @@ def _object(value: JSON, field: str) -> dict[str, JSON]:
     if not isinstance(value, dict):
         raise FormatError(f"The field {field} is not an object.")
     return value
+
+
+def disclosed(items: JSON, digests: JSON) -> Disclosed:
+    """The fields `disclosures` and `digests` of a proof."""
+    salts, values = _parse_disclosures(items)
+    hidden = _parse_digests(digests)
+    if values.keys() & hidden.keys() or values.keys() | hidden.keys() != set(account.NAMES):
+        raise FormatError("Each of the five disclosures is either shown or given as a digest, and only once.")
+    return Disclosed(salts, values, hidden)
 
 
 def _parse_disclosures(items: JSON) -> tuple[dict[str, bytes], dict[str, JSON]]:
@@ -247,7 +271,7 @@ def _parse_trie(text: JSON) -> tuple[bytes, ...]:
     return siblings
 
 
-def _parse_score(value: JSON) -> ScoreValue:
+def parse_score(value: JSON) -> ScoreValue:
     fields = _object(value, "score")
     extra = fields.keys() - _SCORE_FIELDS
     if not fields.keys() >= _SCORE_FIELDS or extra not in ({"score"}, {"insufficient"}):

@@ -19,6 +19,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 from app.core.card_texts import criterion_name, is_known
+from app.core.claims.head import duration_en, largest_unit
 from app.core.errors import FormatError
 
 if TYPE_CHECKING:
@@ -131,13 +132,6 @@ def _moment_en(moment: dt.datetime) -> str:
     return f"{moment:%Y-%m-%d} at {moment:%H:%M:%S} UTC"
 
 
-def duration_en(seconds: int) -> str:
-    """`90 seconds`, `48 hours`: in the largest unit of which there are at least two, rounded down."""
-    count, unit = _largest_unit(seconds)
-    name = ("second", "minute", "hour", "day")[unit]
-    return f"{count} {name}" if count == 1 else f"{count} {name}s"
-
-
 # ---- Chinese ----------------------------------------------------------------------------------------------
 
 
@@ -193,7 +187,7 @@ def _moment_zh(moment: dt.datetime) -> str:
 
 
 def _duration_zh(seconds: int) -> str:
-    count, unit = _largest_unit(seconds)
+    count, unit = largest_unit(seconds)
     return f"{count} {('秒', '分钟', '小时', '天')[unit]}"
 
 
@@ -208,11 +202,3 @@ def _last_day(v: Verified) -> dt.date:
 def _age_s(v: Verified) -> int:
     """Seconds between the block and the moment of judging; 0 for a block of a clock that runs ahead."""
     return max(int((v.at - v.block_time).total_seconds()), 0)
-
-
-def _largest_unit(seconds: int) -> tuple[int, int]:
-    """(count, unit) with unit 0 seconds, 1 minutes, 2 hours, 3 days; counts are rounded down from two up."""
-    for unit, size in ((3, 86400), (2, 3600), (1, 60)):
-        if seconds >= 2 * size or seconds == size:
-            return seconds // size, unit
-    return seconds, 0

@@ -39,12 +39,14 @@ def verified(data=FULL, policy=make.POLICY_ALONE, at=NOW, **more):
 def rebuilt(data):
     """The proof made again from its parsed parts."""
     proof = parse_score_proof(data)
-    shown = [(proof.salts[name], name, canon.encode(value)) for name, value in proof.values.items()]
+    shown = [
+        (proof.shown.salts[name], name, canon.encode(value)) for name, value in proof.shown.values.items()
+    ]
     return build_score_proof(
         key=proof.key,
         vrf_proof=proof.vrf_proof,
         disclosures=shown,
-        hidden=proof.hidden,
+        hidden=proof.shown.hidden,
         siblings=proof.siblings,
         block_json=proof.block.encode(),
         tlog=proof.tlog.encode(),

@@ -308,5 +308,5 @@ def test_no_admitted_batch_can_stop_the_blocks(ledger):
     with ledger.bureau.transaction() as connection:
         person = ledger.bureau.people.find(connection, [CITIZEN])[CITIZEN]
     proof = proofs.score_proof(ledger.bureau, person.id)
-    kept = parse_score_proof(proof).values["file"]["community"]
+    kept = parse_score_proof(proof).shown.values["file"]["community"]
     assert len(kept) == names, "the fold keeps so many of one furnisher, and no more"

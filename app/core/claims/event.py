@@ -1,0 +1,195 @@
+"""`event`: this furnisher signed this event, and it is in the ledger at this place.
+
+The furnisher signed the root of a batch; a path leads from the event to that root. Two more lead from the event's and the
+batch's log entries to the head, which binds the place. The key is one of the register under the block's `keys`, and was
+valid there.
+
+Source: docs/formats.md sections 3, 5 and 14; RFC 6962 section 2.1.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from app.core import canon, merkle
+from app.core.batch import EVENTS_MAX, BatchNote
+from app.core.claims import head as h
+from app.core.claims.words import Claimed, claimed, say_head
+from app.core.entries import batch_entry, event_entry
+from app.core.errors import FormatError, ProofError
+from app.core.events import LINE_BYTES_MAX, decode_stored, type_of
+from app.core.note import open_note
+from app.core.register import KeyRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.core.claims.head import Asked, Head
+    from app.core.event_base import Event
+
+KIND: Final = "event"
+KEYS_MAX: Final = 1_000_000
+_FIELDS: Final = frozenset(
+    {
+        "batch_entry_path",
+        "batch_path",
+        "block",
+        "event",
+        "index",
+        "note",
+        "path",
+        "position",
+        "signer",
+        "signer_index",
+        "signer_path",
+        "signers",
+        "tlog",
+    }
+)
+_RECORD: Final = frozenset({"from", "name", "role", "to", "vkey"})
+
+
+@dataclass(frozen=True, slots=True)
+class EventPlace:
+    """Where an event is: its line, its place in a signed batch, and the paths of both to the head."""
+
+    line: bytes
+    index: int
+    note: bytes
+    position: int
+    batch_path: Sequence[bytes]
+    path: Sequence[bytes]
+    batch_entry_path: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class SignerPlace:
+    """The record of the key that signed the batch, and where it is in the register."""
+
+    record: KeyRecord
+    index: int
+    path: Sequence[bytes]
+    count: int
+
+
+def build_event(place: EventPlace, signer: SignerPlace, *, block_json: bytes, tlog: bytes) -> bytes:
+    """The file."""
+    return canon.encode(
+        h.block_fields(block_json, tlog)
+        | {
+            "batch_entry_path": h.format_hashes(place.batch_entry_path),
+            "batch_path": h.format_hashes(place.batch_path),
+            "event": place.line.decode(),
+            "index": place.index,
+            "kind": KIND,
+            "note": place.note.decode(),
+            "path": h.format_hashes(place.path),
+            "position": place.position,
+            "signer": msgspec.json.decode(signer.record.encode()),
+            "signer_index": signer.index,
+            "signer_path": h.format_hashes(signer.path),
+            "signers": signer.count,
+            "v": 1,
+        }
+    )
+
+
+def verify_event(data: bytes, asked: Asked) -> Claimed:
+    """What the file proves. FormatError, SignatureError, ProofError, RuleError."""
+    with h.step(1, "the form of the proof"):
+        claim = h.read_claim(data, KIND, _FIELDS)
+        part = h.block_part(claim)
+        place, signer = _place(claim), _signer(claim)
+        event = decode_stored(place.line)
+    with h.step(2, "the ledger's signed head"):
+        found = h.check_head(part, asked)
+    with h.step(3, "the furnisher's key"):
+        merkle.verify_inclusion(
+            merkle.leaf_hash(signer.record.encode()), signer.index, signer.count, signer.path, part.block.keys
+        )
+        batch_index = place.index - place.position - 1
+        if not signer.record.holds_at(batch_index):
+            raise ProofError("the key was not valid where the batch stands in the log")
+    with h.step(4, "the furnisher's signature"):
+        note = _signed_batch(place, signer, event, found)
+    with h.step(5, "the places in the log"):
+        entry, batch = event_entry(sha256(place.line).digest()), batch_entry(sha256(note).digest())
+        merkle.verify_inclusion(merkle.leaf_hash(entry), place.index, found.tree_size, place.path, found.root)
+        merkle.verify_inclusion(
+            merkle.leaf_hash(batch), batch_index, found.tree_size, place.batch_entry_path, found.root
+        )
+    return _said(event, place, found, asked)
+
+
+def _place(claim: dict[str, canon.JSON]) -> EventPlace:
+    index = h.integer_of(claim["index"], "index", 1)
+    position = h.integer_of(claim["position"], "position", 0, min(index - 1, EVENTS_MAX - 1))
+    return EventPlace(
+        h.text_of(claim["event"], "event", LINE_BYTES_MAX).encode(),
+        index,
+        h.text_of(claim["note"], "note").encode(),
+        position,
+        h.hashes_of(claim["batch_path"], "batch_path"),
+        h.hashes_of(claim["path"], "path"),
+        h.hashes_of(claim["batch_entry_path"], "batch_entry_path"),
+    )
+
+
+def _signer(claim: dict[str, canon.JSON]) -> SignerPlace:
+    record = claim["signer"]
+    if not isinstance(record, dict) or record.keys() != _RECORD:
+        raise FormatError(f"The field signer has exactly {', '.join(sorted(_RECORD))}.")
+    count = h.integer_of(claim["signers"], "signers", 1, KEYS_MAX)
+    return SignerPlace(
+        KeyRecord(
+            h.text_of(record["name"], "signer.name"),
+            h.text_of(record["role"], "signer.role"),
+            h.text_of(record["vkey"], "signer.vkey"),
+            h.integer_of(record["from"], "signer.from"),
+            h.integer_of(record["to"], "signer.to"),
+        ),
+        h.integer_of(claim["signer_index"], "signer_index", 0, count - 1),
+        h.hashes_of(claim["signer_path"], "signer_path"),
+        count,
+    )
+
+
+def _signed_batch(place: EventPlace, signer: SignerPlace, event: Event, found: Head) -> bytes:
+    """The note's text, signed by the key, of this ledger and furnisher, with the event at its position."""
+    opened = open_note(place.note, [signer.record.verifier])
+    batch = BatchNote.parse(opened.text)
+    if (batch.origin, batch.furnisher) != (found.origin, signer.record.name):
+        raise ProofError("the batch is of another ledger, or of another furnisher than the key's")
+    if (event.ledger, event.furnisher) != (batch.origin, batch.furnisher):
+        raise ProofError("the event is of another ledger or furnisher than its batch")
+    leaf = merkle.leaf_hash(event_entry(sha256(place.line).digest()))
+    merkle.verify_inclusion(leaf, place.position, batch.count, place.batch_path, batch.root)
+    return opened.text
+
+
+def _said(event: Event, place: EventPlace, found: Head, asked: Asked) -> Claimed:
+    kind = type_of(event)
+    said = claimed(
+        KIND,
+        found,
+        {"index": place.index, "event_day": event.day, "type": kind, "furnisher": event.furnisher},
+    )
+    said.proves(
+        f"{event.furnisher} has signed an event of type {kind} for {event.day}, with a key that was registered and valid.",
+        f"{event.furnisher} 以已登记的有效密钥签署了 {event.day} 的一个 {kind} 事件。",
+    )
+    said.proves(
+        f"The event is in the ledger at log index {place.index:,}, right where its batch stands.",
+        f"该事件位于账本第 {place.index:,} 号条目，即其批次所在之处。",
+    )
+    say_head(said, found, asked)
+    said.proves_not(
+        "Not proved: that the event still counts. A later correction, retraction or dispute may have changed what it means.",
+        "未证明：该事件仍然有效。之后的更正、撤回或异议可能已改变其效力。",
+    )
+    said.proves_not("Not proved: that what the furnisher reported is true.", "未证明：报送机构所报内容属实。")
+    return said
