@@ -11,5 +11,5 @@
 file without slack, verifies it from the outside in, and says in sentences what was proved and what was not; `verify` finds
 the module by the file's `kind`.
 
-Source: docs/formats.md section 14; RFC 6962 section 2.1; C2SP tlog-proof, tlog-policy.
+Source: docs/formats.md section 15; RFC 6962 section 2.1; C2SP tlog-proof, tlog-policy.
 """

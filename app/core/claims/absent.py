@@ -2,7 +2,7 @@
 
     build_absent(key=..., vrf_proof=..., path=trie.NonMembership(...), block_json=..., tlog=...)
 
-Source: docs/formats.md section 14; design.md, "State trie".
+Source: docs/formats.md section 15; design.md, "State trie".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`erasure`: the plaintext of these entries was announced as destroyed, in a notice of the ledger.
 
-Source: docs/formats.md sections 5 and 14; rules R11, R40.
+Source: docs/formats.md sections 5 and 15; rules R11, R40.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The furnisher signed the root of a batch; a path leads from the event to that ro
 batch's log entries to the head, which binds the place. The key is one of the register under the block's `keys`, and was
 valid there.
 
-Source: docs/formats.md sections 3, 5 and 14; RFC 6962 section 2.1.1.
+Source: docs/formats.md sections 3, 5 and 15; RFC 6962 section 2.1.1.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Both are about two signed checkpoints and need no block.
 
-Source: docs/formats.md section 14; RFC 6962 section 2.1.2; C2SP tlog-checkpoint, tlog-policy.
+Source: docs/formats.md section 15; RFC 6962 section 2.1.2; C2SP tlog-checkpoint, tlog-policy.
 """
 
 from __future__ import annotations

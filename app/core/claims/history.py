@@ -7,7 +7,7 @@ else: the tree's size and root are in the account, the account is in the block's
 
 An event whose plaintext was destroyed (R11, R40) is there as its leaf hash with reason and day; `history.opaque` binds these.
 
-Source: docs/formats.md sections 7, 8 and 14; rule R39.
+Source: docs/formats.md sections 7, 8 and 15; rule R39.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 A score proof (kind `score`) is `app.core.proof`'s; `kind_of` tells which it is.
 
-Source: docs/formats.md sections 10 and 14.
+Source: docs/formats.md sections 10 and 15.
 """
 
 from __future__ import annotations
