@@ -1,4 +1,4 @@
-"""`credence verify`: a score proof, checked on this machine alone.
+"""`credence verify`: a proof of any kind, checked on this machine alone.
 
 Exit codes: 0 it holds, 1 it does not, 2 the command was used wrongly (no such file, a policy that cannot be
 read). Nothing is fetched and nothing is sent; the clock of this machine is read unless `--at` is given.
@@ -13,15 +13,23 @@ import click
 
 from app.cli import plain
 from app.cli.params import FILE, Duration, Moment, policy_option, read_limited, utc_now
+from app.core.claims.head import Asked
+from app.core.claims.verify import PROOF_BYTES_MAX, SCORE, kind_of, verify_claim
 from app.core.errors import CredenceError, FormatError
 from app.core.identifiers import check_identifier
-from app.core.proof import PROOF_BYTES_MAX, Verified, verify_score_proof
+from app.core.policy import Policy
+from app.core.profiles import PROFILES
+from app.core.proof import verify_score_proof
 from app.core.proof_words import LANGUAGES
+from app.core.scorecard import CARD_BYTES_MAX, parse_card
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
     from pathlib import Path
+
+    from app.core.claims.words import Claimed
+    from app.core.proof import Verified
 
 WIDTH = 100
 
@@ -48,6 +56,14 @@ WIDTH = 100
 @click.option(
     "--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the sentences."
 )
+@click.option("--card", type=FILE, help="For a history: the scorecard, to work the score out again.")
+@click.option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    default="cn",
+    show_default=True,
+    help="For a history: the jurisdiction of the ledger.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON instead of sentences.")
 def verify(
     *,
@@ -57,16 +73,20 @@ def verify(
     at: dt.datetime | None,
     max_age_s: int,
     language: str,
+    card: Path | None,
+    profile: str,
     as_json: bool,
 ) -> None:
-    """Check the score proof FILE against a policy, offline.
+    """Check the proof FILE against a policy, offline.
 
-    Says in sentences what has been proved, for which day, and what has not. Exits with 0 when the proof
-    holds and with 1 when it does not.
+    A score, a citizen's whole history, one event with its furnisher's signature, the absence of a file, the
+    growth of the ledger, a destruction, or a contradiction: the file says which. Says in sentences what has been
+    proved and what has not. Exits with 0 when the proof holds and with 1 when it does not.
 
     \b
         credence verify score.proof --policy policy
         credence verify score.proof --policy policy --citizen uci:17 --max-age 7d --json
+        credence verify history.proof --policy policy --card card.json
     """
     data = read_limited(file, PROOF_BYTES_MAX)
     if citizen is not None:
@@ -74,17 +94,22 @@ def verify(
             check_identifier(citizen.partition(":")[0], citizen)
         except FormatError as error:
             raise click.BadParameter(f"{error.detail}, for example uci:17", param_hint="--citizen") from None
+    moment = at or utc_now()
     try:
-        verified = verify_score_proof(
-            data, policy, at=at or utc_now(), max_age_s=max_age_s, identifier=citizen
-        )
+        verified: Verified | Claimed
+        if kind_of(data) == SCORE:
+            verified = verify_score_proof(data, policy, at=moment, max_age_s=max_age_s, identifier=citizen)
+        else:
+            asked = Asked(Policy.parse(policy), moment, max_age_s, citizen)
+            own = None if card is None else parse_card(read_limited(card, CARD_BYTES_MAX))
+            verified = verify_claim(data, asked, card=own, profile=PROFILES[profile])
     except CredenceError as error:
         _say_failed(error, as_json=as_json)
         raise click.exceptions.Exit(1) from None
     say_verified(verified, language, as_json=as_json)
 
 
-def say_verified(verified: Verified, language: str, *, as_json: bool) -> None:
+def say_verified(verified: Verified | Claimed, language: str, *, as_json: bool) -> None:
     """Print what a proof has shown."""
     if as_json:
         _print_json(verified.as_json())

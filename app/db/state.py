@@ -213,3 +213,18 @@ def trie_tiles(
         query, ([d for d, _ in wanted], [p for _, p in wanted], block), binary=True
     ).fetchall()
     return {(row[0], bytes(row[1])): (row[2], bytes(row[3])) for row in rows}
+
+
+def batch_around(connection: Connection, log_index: int) -> tuple[int, str, list[bytes]] | None:
+    """(batch entry's log index, signed note, commitments in order) of the batch with the event at a log index."""
+    query = """
+        SELECT p.first_index, b.note, b.id FROM placements p JOIN batches b ON b.id = p.admission
+        WHERE p.first_index < %(index)s AND %(index)s <= p.first_index + b.event_count
+        ORDER BY p.first_index DESC LIMIT 1"""
+    row = connection.execute(query, {"index": log_index}).fetchone()
+    if row is None:
+        return None
+    rows = connection.execute(
+        "SELECT commitment FROM events WHERE batch = %s ORDER BY position", (row[2],), binary=True
+    ).fetchall()
+    return row[0], row[1], [bytes(each[0]) for each in rows]

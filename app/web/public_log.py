@@ -3,6 +3,7 @@
     GET /checkpoint                     text/plain; charset=utf-8, cached for a second
     GET /tile/<L>/<N>[.p/<W>]           application/octet-stream, cached for ever
     GET /tile/entries/<N>[.p/<W>]       the same; gzip when the client takes it
+    GET /v1/consistency/<size>          the newest head holds the one of that size (a `.proof` file of kind consistency)
     GET /policy                         this ledger's key and no witnesses (C2SP tlog-policy)
 
 Anybody may read it from anywhere: CORS `*`, no cookies, no key, and nothing personal is in it. What is not
@@ -18,7 +19,7 @@ from flask import Response, request
 from flask_smorest import Blueprint
 
 from app.core.errors import FormatError, NotFoundError
-from app.services import public_log
+from app.services import claims, public_log
 from app.web.described import endpoint
 from app.web.state import bureau
 
@@ -98,4 +99,23 @@ def tile(rest: str) -> Response:
             response.headers["Content-Encoding"] = "gzip"
     response.set_data(body)
     response.headers["Cache-Control"] = IMMUTABLE
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/v1/consistency/<int:old_size>",
+    summary="A proof that the log only grew",
+    good={
+        200: (
+            "application/json",
+            "A proof file of kind consistency, from a published head to the newest one.",
+        )
+    },
+    problems={404: "No published head has this size."},
+)
+def consistency(old_size: int) -> Response:
+    response = Response(claims.consistency_from(bureau(), old_size), content_type="application/json")
+    response.headers["Cache-Control"] = "public, max-age=1"
     return response

@@ -4,6 +4,8 @@
     POST /open/<token>        uses the link: a session begins, and the look is an event
     GET  /record              the record
     GET  /record/score.proof  the score with its proof, to keep or to hand on
+    GET  /record/history.proof           all events, none left out: the whole file, verified offline (R39)
+    GET  /record/events/<index>.proof    one event with its furnisher's signature
     POST /record/sign-out     the session ends
 
 The session is in PostgreSQL; the signed cookie holds nothing but its token. Addresses never carry an
@@ -19,7 +21,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 
 from app.core import advice_words
 from app.core.errors import NotFoundError
-from app.services import figures, links, proofs, records
+from app.services import claims, figures, links, proofs, records
 from app.web import chart, errors, language, words
 from app.web.limits import limiter
 from app.web.state import bureau
@@ -110,8 +112,22 @@ def score_proof() -> Response:
     proof = proofs.score_proof_of_session(bureau(), session.get(TOKEN, ""))
     if proof is None:
         abort(403)
-    name = 'attachment; filename="score.proof"'
-    return Response(proof, content_type="application/json", headers={"Content-Disposition": name})
+    return _download(proof, "score.proof")
+
+
+@blueprint.get("/record/history.proof")
+def history_proof() -> Response:
+    return _download(claims.history_of(bureau(), _citizen()), "history.proof")
+
+
+@blueprint.get("/record/events/<int:log_index>.proof")
+def event_proof(log_index: int) -> Response:
+    return _download(claims.event_of(bureau(), log_index, _citizen()), f"event-{log_index}.proof")
+
+
+def _download(proof: bytes, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(proof, content_type="application/json", headers=headers)
 
 
 @blueprint.post("/record/sign-out")

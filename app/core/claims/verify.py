@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.core import canon
 from app.core.claims import absent, erasure, event, growth, history
+from app.core.claims.head import step
 from app.core.errors import FormatError
 
 if TYPE_CHECKING:
@@ -37,10 +38,11 @@ KINDS: Final = (SCORE, history.KIND, *_BY_KIND)
 
 def kind_of(data: bytes) -> str:
     """What a proof file claims. FormatError for what is none."""
-    kind = canon.decode_object(data, bytes_max=PROOF_BYTES_MAX).get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise FormatError(f"This is not a proof of a known kind ({', '.join(KINDS)}).")
-    return kind
+    with step(1, "the form of the proof"):
+        kind = canon.decode_object(data, bytes_max=PROOF_BYTES_MAX).get("kind")
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise FormatError(f"This is not a proof of a known kind ({', '.join(KINDS)}).")
+        return kind
 
 
 def verify_claim(

@@ -1,0 +1,198 @@
+"""The further claims, made from the newest published block: see `app.core.claims` for what each of them proves.
+
+    history_of(bureau, citizen_id)          the citizen's own export, with everything shown
+    event_of(bureau, log_index)             one event with its furnisher's signature
+    absence_of(bureau, identifier)          there is no file for this citizen
+    consistency_from(bureau, old_size)      the newest head holds the one of that size
+    erasure_at(bureau, log_index)           a notice of destruction
+
+Whoever calls decides who may have it: a history and an event are the citizen's own, an absence tells that there is no file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.core import merkle, notices, sealing, tiles, trie, trie_tiles, vrf
+from app.core.account import EVENT_SALT_NAME, salt
+from app.core.claims.absent import build_absent
+from app.core.claims.erasure import build_erasure
+from app.core.claims.event import EventPlace, SignerPlace, build_event
+from app.core.claims.growth import build_consistency
+from app.core.claims.history import Part, build_history
+from app.core.entries import event_entry
+from app.core.errors import ConflictError, NotFoundError, RefusedError
+from app.core.note import open_note
+from app.core.register import Register
+from app.db import admission, ledger, people, state
+from app.services import proofs
+from app.services.public_log import read_tile
+
+if TYPE_CHECKING:
+    from app.core.account_state import AccountState, Opaque
+    from app.core.note import Verifier
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+    from app.services.people import Person
+    from app.services.proofs import Snapshot
+
+
+def history_of(bureau: Bureau, citizen_id: int) -> bytes:
+    """All events of a citizen up to the newest published block. Raises NotFoundError while they are in none."""
+    with bureau.transaction() as connection:
+        bureau.people.hold(connection)
+        citizen = people.citizen_by_id(connection, citizen_id)
+        if citizen is None:
+            raise NotFoundError("no such citizen")
+        person, at = bureau.people.unwrap(citizen), proofs.snapshot(bureau, connection)
+        opened = proofs.account_at(connection, person, at)
+        score = proofs.build(connection, person, at, opened, proofs.SHOWN_TO_CITIZENS)
+        return build_history(score, _parts(connection, person, at, opened[1]))
+
+
+def _parts(connection: Connection, person: Person, at: Snapshot, opened: AccountState) -> list[Part]:
+    opaque: dict[int, Opaque] = {part.position: part for part in opened.opaque}
+    parts: list[Part] = []
+    for row, index, block in state.events_of_citizens(connection, [person.id]):
+        if index is None or block is None or block > at.block.number:
+            continue
+        own = salt(person.salt_key, EVENT_SALT_NAME, index)
+        gone = opaque.get(len(parts))
+        if gone is None:
+            if row.sealed is None:
+                raise RefusedError("a stored event has no body: run `credence audit`")
+            parts.append(Part(own, index, sealing.unseal(person.data_key, row.sealed)))
+        else:
+            leaf = merkle.leaf_hash(event_entry(row.commitment))
+            parts.append(Part(own, index, b"", leaf, gone.reason, gone.day))
+    return parts
+
+
+def event_of(bureau: Bureau, log_index: int, citizen_id: int | None = None) -> bytes:
+    """One event with its furnisher's signature. Raises NotFoundError when no readable event of a block stands there, or
+    none of that citizen's, when one is named.
+    """
+    with bureau.transaction() as connection:
+        bureau.people.hold(connection)
+        at = proofs.snapshot(bureau, connection)
+        found, batch = state.event_at(connection, log_index), state.batch_around(connection, log_index)
+        if found is None or batch is None or log_index >= at.block.tree_size:
+            raise NotFoundError(
+                f"there is no event at log index {log_index} in a published block", code="no-event"
+            )
+        event, furnisher = found
+        if citizen_id not in (None, event.citizen):
+            raise NotFoundError(f"there is no event of yours at log index {log_index}", code="no-event")
+        citizen = people.citizen_by_id(connection, event.citizen)
+        if citizen is None or event.sealed is None:
+            raise NotFoundError(
+                f"the plaintext of the event at log index {log_index} was destroyed", code="destroyed"
+            )
+        first_index, note, commitments = batch
+        reader = _reader(connection, at.block.tree_size)
+        position = log_index - first_index - 1
+        leaves = merkle.LeafReader([merkle.leaf_hash(event_entry(commitment)) for commitment in commitments])
+        place = EventPlace(
+            line=sealing.unseal(bureau.people.unwrap(citizen).data_key, event.sealed),
+            index=log_index,
+            note=note.encode(),
+            position=position,
+            batch_path=merkle.inclusion_proof(position, len(commitments), leaves),
+            path=merkle.inclusion_proof(log_index, at.block.tree_size, reader),
+            batch_entry_path=merkle.inclusion_proof(first_index, at.block.tree_size, reader),
+        )
+        signer = _signer(_register(connection, at.block.tree_size), furnisher, first_index, note)
+        return build_event(place, signer, block_json=at.block.entry, tlog=at.tlog)
+
+
+def _register(connection: Connection, tree_size: int) -> Register:
+    """The register as a block sees it: of the notices before it."""
+    placed = [
+        (index, notices.decode(payload))
+        for _, payload, index in admission.all_notices(connection)
+        if index is not None and index < tree_size
+    ]
+    return Register.fold(sorted(placed, key=lambda pair: pair[0]))
+
+
+def _signer(register: Register, furnisher: str, batch_index: int, note: str) -> SignerPlace:
+    """The record of the key that signed a batch, with its place among all."""
+    records = sorted(register.records(), key=lambda record: record.encode())
+    leaves = merkle.LeafReader([merkle.leaf_hash(record.encode()) for record in records])
+    for place, record in enumerate(records):
+        if record.name == furnisher and record.holds_at(batch_index) and _signed_by(note, record.verifier):
+            return SignerPlace(
+                record, place, merkle.inclusion_proof(place, len(records), leaves), len(records)
+            )
+    raise RefusedError("no registered key signed this batch: run `credence audit`")
+
+
+def _signed_by(note: str, verifier: Verifier) -> bool:
+    return any(good.verifier == verifier for good in open_note(note.encode(), [verifier]).verified)
+
+
+def absence_of(bureau: Bureau, identifier: str) -> bytes:
+    """There is no file for this citizen. Raises ConflictError when there is one."""
+    evaluation = bureau.people.vrf_key.begin(vrf.citizen_alpha(bureau.origin, identifier))
+    key, vrf_proof = vrf.citizen_key(evaluation.output()), evaluation.prove()
+    with bureau.transaction() as connection:
+        at = proofs.snapshot(bureau, connection)
+        depth = 0
+        while True:
+            wanted = trie_tiles.tile_ids(key, depth)
+            stored = state.trie_tiles(connection, wanted, at.block.number)
+            if len(stored) < len(wanted):
+                break
+            depth += trie_tiles.LEVELS
+        way = trie_tiles.descend({tile: data for tile, (_, data) in stored.items()}, key)
+        values: dict[bytes, bytes] = {}
+        if not way.is_empty:
+            (rows,) = state.page_leaves(connection, [(way.first_key, way.last_key)], at.block.number)
+            values = dict(rows)
+        path = way.finish([(each, trie.leaf_hash(each, value)) for each, value in sorted(values.items())])
+    if path.reaches(key):
+        raise ConflictError("there is a file for this citizen", code="file-exists")
+    other = None if path.end is None else (path.end[0], values[path.end[0]])
+    return build_absent(
+        key=key,
+        vrf_proof=vrf_proof,
+        way=trie.NonMembership(path.siblings, other),
+        block_json=at.block.entry,
+        tlog=at.tlog,
+    )
+
+
+def consistency_from(bureau: Bureau, old_size: int) -> bytes:
+    """The newest head holds the one of `old_size`. Raises NotFoundError when no published block has that size."""
+    with bureau.transaction() as connection:
+        at = proofs.snapshot(bureau, connection)
+        old = ledger.block_by_size(connection, old_size)
+        published = None if old is None else ledger.publication(connection, old.number)
+        newest = ledger.publication(connection, at.block.number)
+        if published is None or newest is None or old_size > at.block.tree_size:
+            raise NotFoundError(f"no published head has {old_size} entries", code="no-checkpoint")
+        size = at.block.tree_size
+        hashes = (
+            merkle.consistency_proof(old_size, size, _reader(connection, size)) if old_size < size else []
+        )
+        return build_consistency(published.encode(), newest.encode(), hashes)
+
+
+def erasure_at(bureau: Bureau, log_index: int) -> bytes:
+    """The notice of destruction at a log index. Raises NotFoundError when there is none in a published block."""
+    with bureau.transaction() as connection:
+        at = proofs.snapshot(bureau, connection)
+        found = next(
+            (payload for _, payload, index in admission.all_notices(connection) if index == log_index), None
+        )
+        notice = None if found is None else notices.decode(found)
+        if not isinstance(notice, notices.Destroyed) or log_index >= at.block.tree_size:
+            raise NotFoundError(
+                f"there is no notice of destruction at log index {log_index}", code="no-notice"
+            )
+        path = merkle.inclusion_proof(log_index, at.block.tree_size, _reader(connection, at.block.tree_size))
+        return build_erasure(notice, log_index, path, block_json=at.block.entry, tlog=at.tlog)
+
+
+def _reader(connection: Connection, size: int) -> tiles.TileReader:
+    return tiles.TileReader(size, lambda wanted: read_tile(connection, wanted, size))
