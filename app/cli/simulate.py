@@ -157,7 +157,7 @@ def simulate(
 
 def standing_of(proof: ScoreProof, document: bytes) -> Standing:
     """The file that a proof shows, on its block's day, with its card. Raises FormatError, ProofError if they do not fit."""
-    if "file" not in proof.values:
+    if "file" not in proof.shown.values:
         message = "this proof does not show the file: download your own from your record"
         raise ProofError(message, code="no-file")
     card = parse_card(document)
@@ -168,7 +168,7 @@ def standing_of(proof: ScoreProof, document: bytes) -> Standing:
     if profile is None:
         raise ProofError("the block was made by rules that this program does not know", code="other-rules")
     standing = Standing(
-        decode_file(canon.encode(proof.values["file"])), format_day(proof.block.as_of), card, profile
+        decode_file(canon.encode(proof.shown.values["file"])), format_day(proof.block.as_of), card, profile
     )
     again = standing.scored()
     if (again.score, again.insufficient) != (proof.score.score, proof.score.insufficient):

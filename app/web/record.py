@@ -117,12 +117,12 @@ def score_proof() -> Response:
 
 @blueprint.get("/record/history.proof")
 def history_proof() -> Response:
-    return _download(claims.history_of(bureau(), _citizen()), "history.proof")
+    return _download(claims.history_of(bureau(), session_citizen()), "history.proof")
 
 
 @blueprint.get("/record/events/<int:log_index>.proof")
 def event_proof(log_index: int) -> Response:
-    return _download(claims.event_of(bureau(), log_index, _citizen()), f"event-{log_index}.proof")
+    return _download(claims.event_of(bureau(), log_index, session_citizen()), f"event-{log_index}.proof")
 
 
 def _download(proof: bytes, name: str) -> Response:
