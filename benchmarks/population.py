@@ -107,7 +107,7 @@ def _measure_fold(report: Report, lives: Sequence[Life]) -> None:
     for what, call, count, least in (
         ("fold, no score", fold_all, events, None),
         ("fold, and score each account once, as a block does", fold_and_score, events, EVENTS_MIN),
-        ("fold, and score after every single event", score_each, sum(map(len, few)), None),
+        ("fold, and score after every single event", score_each, sum(map(len, few)), EVENTS_MIN),
     ):
         rate = median(_rates(call, count))
         verdict = {} if least is None else at_least(rate, least) | {"ratio": ""}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.core.account_state import AccountState, Rules, Written
     from app.core.score import Flags, Scored
 
-COLUMNS_MIN: Final = 64  # for fewer files numpy's calls cost more than they save
+COLUMNS_MIN: Final = 96  # for fewer files numpy's calls cost more than they save
 
 
 def rescore(states: Sequence[AccountState], rules: Rules) -> list[Written]:
