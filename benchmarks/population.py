@@ -169,7 +169,7 @@ def _work(pipe: object, barrier: Barrier, kind: str, data: Sequence[bytes]) -> N
             if kind == "objects":
                 found.scored()
 
-    took, repeats = [], 1 + ROUND_FILES // len(data) if kind != "bytes" else 1
+    took, repeats = [], 1 + ROUND_FILES // len(data)
     for _ in range(ROUNDS):
         barrier.wait()
         began, spent = time.perf_counter(), time.process_time()
