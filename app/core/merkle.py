@@ -165,6 +165,27 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[byte
     return result
 
 
+def inclusion_sides(index: int, size: int) -> list[bool]:
+    """For each hash of an inclusion proof, in order, whether it is on the left: all that index and size are needed for."""
+    assert 0 <= index < size, (index, size)
+    if size == 1:
+        return []
+    half = _split(size)
+    return (
+        [*inclusion_sides(index, half), False]
+        if index < half
+        else [*inclusion_sides(index - half, size - half), True]
+    )
+
+
+def root_from_sides(leaf: bytes, proof: Sequence[bytes], sides: Sequence[bool]) -> bytes:
+    """The root that a path with its sides leads to; for trees whose size nobody has signed."""
+    result = leaf
+    for sibling, is_left in zip(proof, sides, strict=True):
+        result = node_hash(sibling, result) if is_left else node_hash(result, sibling)
+    return result
+
+
 def verify_consistency(
     old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]
 ) -> None:

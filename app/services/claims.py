@@ -121,9 +121,8 @@ def _signer(register: Register, furnisher: str, batch_index: int, note: str) -> 
     leaves = merkle.LeafReader([merkle.leaf_hash(record.encode()) for record in records])
     for place, record in enumerate(records):
         if record.name == furnisher and record.holds_at(batch_index) and _signed_by(note, record.verifier):
-            return SignerPlace(
-                record, place, merkle.inclusion_proof(place, len(records), leaves), len(records)
-            )
+            path = merkle.inclusion_proof(place, len(records), leaves)
+            return SignerPlace(record, path, merkle.inclusion_sides(place, len(records)))
     raise RefusedError("no registered key signed this batch: run `credence audit`")
 
 

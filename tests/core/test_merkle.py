@@ -239,3 +239,13 @@ def test_root_of_a_full_batch_is_quick():
     expected = merkle.root(leaves)
     assert time.perf_counter() - start < 2
     assert Frontier().append_many(leaves).root() == expected
+
+
+def test_sides_are_all_that_index_and_size_are_needed_for():
+    for size in range(1, 40):
+        leaves = [bytes([n]) * 32 for n in range(size)]
+        for index in range(size):
+            path = merkle.inclusion_proof(index, size, merkle.LeafReader(leaves))
+            sides = merkle.inclusion_sides(index, size)
+            assert len(sides) == len(path)
+            assert merkle.root_from_sides(leaves[index], path, sides) == merkle.root(leaves)

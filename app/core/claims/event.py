@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from app.core.event_base import Event
 
 KIND: Final = "event"
-KEYS_MAX: Final = 1_000_000
 _FIELDS: Final = frozenset(
     {
         "batch_entry_path",
@@ -44,9 +43,8 @@ _FIELDS: Final = frozenset(
         "path",
         "position",
         "signer",
-        "signer_index",
         "signer_path",
-        "signers",
+        "signer_sides",
         "tlog",
     }
 )
@@ -71,9 +69,8 @@ class SignerPlace:
     """The record of the key that signed the batch, and where it is in the register."""
 
     record: KeyRecord
-    index: int
     path: Sequence[bytes]
-    count: int
+    sides: Sequence[bool]
 
 
 def build_event(place: EventPlace, signer: SignerPlace, *, block_json: bytes, tlog: bytes) -> bytes:
@@ -90,9 +87,8 @@ def build_event(place: EventPlace, signer: SignerPlace, *, block_json: bytes, tl
             "path": h.format_hashes(place.path),
             "position": place.position,
             "signer": msgspec.json.decode(signer.record.encode()),
-            "signer_index": signer.index,
             "signer_path": h.format_hashes(signer.path),
-            "signers": signer.count,
+            "signer_sides": "".join("rl"[is_left] for is_left in signer.sides),
             "v": 1,
         }
     )
@@ -108,9 +104,9 @@ def verify_event(data: bytes, asked: Asked) -> Claimed:
     with h.step(2, "the ledger's signed head"):
         found = h.check_head(part, asked)
     with h.step(3, "the furnisher's key"):
-        merkle.verify_inclusion(
-            merkle.leaf_hash(signer.record.encode()), signer.index, signer.count, signer.path, part.block.keys
-        )
+        leaf = merkle.leaf_hash(signer.record.encode())
+        if merkle.root_from_sides(leaf, signer.path, signer.sides) != part.block.keys:
+            raise ProofError("the key is not in the block's register")
         batch_index = place.index - place.position - 1
         if not signer.record.holds_at(batch_index):
             raise ProofError("the key was not valid where the batch stands in the log")
@@ -143,7 +139,12 @@ def _signer(claim: dict[str, canon.JSON]) -> SignerPlace:
     record = claim["signer"]
     if not isinstance(record, dict) or record.keys() != _RECORD:
         raise FormatError(f"The field signer has exactly {', '.join(sorted(_RECORD))}.")
-    count = h.integer_of(claim["signers"], "signers", 1, KEYS_MAX)
+    path, sides = (
+        h.hashes_of(claim["signer_path"], "signer_path"),
+        h.text_of(claim["signer_sides"], "signer_sides"),
+    )
+    if len(sides) != len(path) or set(sides) - {"l", "r"}:
+        raise FormatError("The field signer_sides says l or r for each hash of signer_path.")
     return SignerPlace(
         KeyRecord(
             h.text_of(record["name"], "signer.name"),
@@ -152,9 +153,8 @@ def _signer(claim: dict[str, canon.JSON]) -> SignerPlace:
             h.integer_of(record["from"], "signer.from"),
             h.integer_of(record["to"], "signer.to"),
         ),
-        h.integer_of(claim["signer_index"], "signer_index", 0, count - 1),
-        h.hashes_of(claim["signer_path"], "signer_path"),
-        count,
+        path,
+        [side == "l" for side in sides],
     )
 
 
