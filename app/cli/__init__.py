@@ -32,6 +32,7 @@ COMMANDS = {
     "verify": "Check a proof, offline.",
     "prove": "Make proofs beside the score's: a history, an event, an absence, growth.",
     "audit": "Replay everything and compare.",
+    "witness": "Cosign the heads of transparency logs.",
     "scorecard": "Publish scorecards, and run one beside the one in use.",
     "retention": "Destroy the plaintext of what is past its retention.",
     "link": "Print a one-time link to a citizen's record.",

@@ -8,9 +8,9 @@
     — witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZC...
 
 The text has three lines: origin, tree size in decimal, root in base64. The specification discourages
-extension lines because nobody can audit them; a Credence ledger has none, and this parser takes none. The
-log's signature line carries the origin as its key name. A log signs with Ed25519 (or with ML-DSA-44 as its
-own cosigner), a witness cosigns with a time (`app.core.cosignature`).
+extension lines because nobody can audit them; a Credence ledger has none, and `parse` takes none. A witness of
+other logs reads them with `parse_extended`. The log's signature line carries the origin as its key name. A log
+signs with Ed25519 (or with ML-DSA-44 as its own cosigner), a witness cosigns with a time (`app.core.cosignature`).
 
 Source: C2SP tlog-checkpoint and tlog-cosignature.
 """
@@ -74,19 +74,30 @@ class OpenedCheckpoint:
 
 def parse(text: bytes) -> Checkpoint:
     """The checkpoint of a note's text; FormatError for extension lines and for any other spelling."""
+    checkpoint, extensions = parse_extended(text)
+    if extensions:
+        raise FormatError("a checkpoint is three lines: origin, size, root")
+    if checkpoint.size == 0 and checkpoint.root != merkle.EMPTY_ROOT:
+        raise FormatError("a checkpoint of an empty tree has another root than SHA-256 of nothing")
+    return checkpoint
+
+
+def parse_extended(text: bytes) -> tuple[Checkpoint, tuple[str, ...]]:
+    """(checkpoint, extension lines) of any log's note text. The root of an empty tree is not looked at: a witness has an
+    answer of its own for a wrong one.
+    """
     try:
         lines = text.decode().split("\n")
     except UnicodeDecodeError:
         raise FormatError("a checkpoint is not UTF-8") from None
-    if len(lines) != 4 or lines[3]:
-        raise FormatError("a checkpoint is three lines: origin, size, root")
-    origin, size, root, _ = lines
+    if len(lines) < 4 or lines[-1]:
+        raise FormatError("a checkpoint is at least three lines: origin, size, root")
+    origin, size, root, *extensions = lines[:-1]
     if not origin or any(char < " " for char in origin):
         raise FormatError("the origin of a checkpoint is empty or has a control character")
-    checkpoint = Checkpoint(origin, decimal(size), b64(root, length=merkle.HASH_BYTES))
-    if checkpoint.size == 0 and checkpoint.root != merkle.EMPTY_ROOT:
-        raise FormatError("a checkpoint of an empty tree has another root than SHA-256 of nothing")
-    return checkpoint
+    if "" in extensions:
+        raise FormatError("an extension line of a checkpoint is empty")
+    return Checkpoint(origin, decimal(size), b64(root, length=merkle.HASH_BYTES)), tuple(extensions)
 
 
 def parse_note(note: bytes) -> Checkpoint:
@@ -109,7 +120,7 @@ def cosign(signer: Signer, note: bytes, time_s: int) -> bytes:
     """
     assert time_s > 0, time_s
     text, _ = split(note)
-    parse(text)
+    parse_extended(text)
     return signer.sign_text(text, time_s=time_s).line()
 
 

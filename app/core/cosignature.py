@@ -15,7 +15,8 @@ The Ed25519 cosigner signs a header, the time and the whole text of the checkpoi
     CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 
 The ML-DSA-44 cosigner signs a binary structure with its own name, the time, the origin, the range of leaves
-(0 to the tree size) and the root. Time 0 makes no statement about time there.
+(0 to the tree size) and the root, and none of the extension lines that a checkpoint may have. Time 0 makes no
+statement about time there.
 
 Source: C2SP tlog-cosignature, sections "Ed25519 signed message" and "ML-DSA-44 signed message".
 """
@@ -49,13 +50,15 @@ def ed25519_message(text: bytes, time_s: int) -> bytes:
 
 
 def mldsa44_message(text: bytes, time_s: int, cosigner: str) -> bytes:
-    """The bytes under an ML-DSA-44 cosignature of the three-line checkpoint `text`.
+    """The bytes under an ML-DSA-44 cosignature of the checkpoint `text`.
 
     FormatError when the text is not such a checkpoint, or a name does not fit its one-byte length.
     """
     lines = text.split(b"\n")
-    if len(lines) != 4 or lines[3]:
-        raise FormatError("an ML-DSA-44 cosignature covers a checkpoint of three lines")
+    if len(lines) < 4 or lines[-1] or b"" in lines[3:-1]:
+        raise FormatError(
+            "an ML-DSA-44 cosignature covers a checkpoint: three lines, and extensions that are not empty"
+        )
     origin, size, root = lines[:3]
     names = cosigner.encode(), origin
     if not all(0 < len(name) < 256 for name in names):

@@ -28,7 +28,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -41,7 +41,7 @@ from app.core.errors import FormatError, SignatureError
 from app.core.fields import b64, format_b64
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 ED25519 = 0x01
 COSIGNATURE_ED25519 = 0x04
@@ -122,22 +122,31 @@ class Verifier:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A private Ed25519 key with its name; `algorithm` is ED25519 or COSIGNATURE_ED25519. Keep it secret."""
+    """A private key with its name, kept as the seed of 32 bytes of either algorithm. Keep it secret.
+
+    Ed25519 signatures are a function of key and text. ML-DSA-44 mixes in randomness that the library draws (FIPS 204,
+    "hedged"), so the same text gets another signature each time.
+    """
 
     name: str
     seed: bytes = field(repr=False)
     algorithm: int = ED25519
     verifier: Verifier = field(init=False)
-    _secret: bytes = field(init=False, repr=False)
+    _raw: Callable[[bytes], bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.algorithm not in (ED25519, COSIGNATURE_ED25519):
+        if self.algorithm not in PUBLIC_KEY_BYTES:
             raise FormatError(f"no signing key of type {self.algorithm:#04x}")
         if len(self.seed) != 32:
-            raise FormatError("an Ed25519 seed has 32 bytes")
-        public, secret = crypto_sign_seed_keypair(self.seed)
+            raise FormatError("the seed of a signing key has 32 bytes")
+        if self.algorithm == COSIGNATURE_MLDSA44:
+            private = mldsa.MLDSA44PrivateKey.from_seed_bytes(self.seed)
+            public, raw = private.public_key().public_bytes_raw(), private.sign
+        else:
+            public, secret = crypto_sign_seed_keypair(self.seed)
+            raw = partial(_ed25519_sign, secret)
         object.__setattr__(self, "verifier", Verifier(self.name, self.algorithm, public))
-        object.__setattr__(self, "_secret", secret)
+        object.__setattr__(self, "_raw", raw)
 
     @classmethod
     def generate_from_seed(cls, name: str, seed: bytes, algorithm: int = ED25519) -> Signer:
@@ -164,22 +173,20 @@ class Signer:
 
     def sign_text(self, text: bytes, *, time_s: int | None = None) -> NoteSignature:
         """Our signature over a note's text. Cosigners, and only they, give `time_s` (POSIX seconds)."""
-        assert (time_s is not None) == (self.algorithm == COSIGNATURE_ED25519), (
-            "only cosignatures have a time"
-        )
+        assert (time_s is not None) == (self.algorithm != ED25519), "only cosignatures have a time"
         if time_s is None:
             return NoteSignature(self.name, self.key_id, self._raw(text))
-        raw = self._raw(cosignature.ed25519_message(text, time_s))
-        return NoteSignature(self.name, self.key_id, cosignature.join_time(time_s, raw))
+        if self.algorithm == COSIGNATURE_ED25519:
+            message = cosignature.ed25519_message(text, time_s)
+        else:
+            message = cosignature.mldsa44_message(text, time_s, self.name)
+        return NoteSignature(self.name, self.key_id, cosignature.join_time(time_s, self._raw(message)))
 
     def sign(self, text: bytes) -> bytes:
         """A note over `text` (which ends in a newline) with our one signature line."""
         note = join(text, [self.sign_text(text)])
         split(note)  # a text that nobody could read back is refused here, before it is used
         return note
-
-    def _raw(self, message: bytes) -> bytes:
-        return crypto_sign(message, self._secret)[:64]
 
 
 class VerifiedSignature(NamedTuple):
@@ -293,6 +300,10 @@ def _cut_key(text: str) -> tuple[str, bytes]:
 
 def _join_key(name: str, key_id: int, algorithm: int, key: bytes) -> str:
     return f"{name}+{key_id:08x}+{format_b64(bytes([algorithm]) + key)}"
+
+
+def _ed25519_sign(secret: bytes, message: bytes) -> bytes:
+    return crypto_sign(message, secret)[:64]
 
 
 def _ed25519_ok(public_key: bytes, message: bytes, signature: bytes) -> bool:

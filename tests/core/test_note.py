@@ -268,7 +268,7 @@ def test_cosigner_key_differs_from_the_plain_key_of_the_same_seed():
 
 
 def test_bad_signers():
-    for algorithm in (0, COSIGNATURE_MLDSA44, 0xFF):
+    for algorithm in (0, 2, 5, 0xFF):
         with pytest.raises(FormatError):
             Signer("w", bytes(32), algorithm)
     with pytest.raises(FormatError):
@@ -295,10 +295,22 @@ def test_messages_under_cosignatures():
     assert cosignature.mldsa44_message(SOFA, 1679315147, "example.com/behind-the-sofa").hex() == expected
 
 
+def test_extension_lines_are_not_under_an_mldsa_cosignature():
+    plain = cosignature.mldsa44_message(SOFA, 5, "w")
+    assert cosignature.mldsa44_message(SOFA + b"extension\nmore\n", 5, "w") == plain
+    signer = Signer("w.example", bytes(range(32)), COSIGNATURE_MLDSA44)
+    signature = signer.sign_text(SOFA, time_s=5).signature
+    assert signer.verifier.verify(SOFA, signature)
+    assert signer.verifier.verify(SOFA + b"extension\n", signature)
+    assert not signer.verifier.verify(SOFA.replace(b"63\n", b"64\n"), signature)
+    assert Signer.parse(signer.encode()) == signer
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        (SOFA + b"extension\n", "w"),
+        (SOFA + b"\n", "w"),
+        (SOFA + b"\nextension\n", "w"),
         (SOFA[:-1], "w"),
         (b"", "w"),
         (b"\n" + SOFA[28:], "w"),
