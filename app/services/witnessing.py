@@ -12,7 +12,7 @@ cosignature leaves this house only after that. So `kill -9` at any moment leaves
 roots of one size cosigned.
 
 A log that signs another root for the size that was cosigned last has lied to somebody, whoever passed its head on. The two
-heads go into `contradiction.proof` (docs/formats.md, "Further claims"), which nothing here deletes, and nothing of this
+heads go into `contradiction.proof` (docs/formats.md section 15), which nothing here deletes, and nothing of this
 log is cosigned any more: its key is trusted no longer (403).
 
 Source: C2SP tlog-witness.
@@ -25,7 +25,8 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
-from app.core import canon, checkpoint, witness
+from app.core import checkpoint, witness
+from app.core.claims.growth import build_contradiction
 from app.core.errors import ConflictError, FormatError, NotFoundError, RefusedError, SignatureError
 from app.core.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, Signer, Verifier, split
 from app.services.home import Home
@@ -97,8 +98,7 @@ class Witness:
 
     def _keep_contradiction(self, folder: Path, first: bytes, second: bytes) -> None:
         if not (folder / "contradiction.proof").exists():
-            notes = [self._own_view(note).decode() for note in (first, second)]
-            proof = canon.encode({"first": notes[0], "kind": "contradiction", "second": notes[1], "v": 1})
+            proof = build_contradiction(self._own_view(first), self._own_view(second))
             self._home.write(folder / "contradiction.proof", proof)
 
     def checkpoint(self, origin_hash: str) -> bytes:
