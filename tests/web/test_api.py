@@ -126,3 +126,21 @@ def test_a_chunked_body_without_a_length_is_read_whole(client, world):
         environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
     )
     assert answer.status_code == 201, answer.data
+
+
+def test_r36_every_answer_says_that_it_is_advisory_and_how_to_ask_for_a_person(client, world):
+    answer = json.loads(client.post("/v1/inquiries", data=world.inquiry(CITIZEN)).data)
+    assert "advisory" in answer["advice"]
+    assert "never declines" in answer["advice"]
+    assert "ask the bureau for a person" in answer["advice"]
+    told = json.dumps(answer["answer"]).lower()
+    assert not any(word in told for word in ("decline", "reject", "approve", "accept")  # nothing in an answer is a verdict)
+
+
+def test_r36_the_citizens_page_says_it_too(client, world, link):
+    from tests.web.test_pages import sign_in
+
+    sign_in(client, link)
+    page = client.get("/record").text
+    assert "Credence never declines anybody" in page
+    assert "ask it for a person" in page
