@@ -134,7 +134,7 @@ def test_r36_every_answer_says_that_it_is_advisory_and_how_to_ask_for_a_person(c
     assert "never declines" in answer["advice"]
     assert "ask the bureau for a person" in answer["advice"]
     told = json.dumps(answer["answer"]).lower()
-    assert not any(word in told for word in ("decline", "reject", "approve", "accept")  # nothing in an answer is a verdict)
+    assert not any(verdict in told for verdict in ("decline", "reject", "approve", "accept"))
 
 
 def test_r36_the_citizens_page_says_it_too(client, world, link):
