@@ -4,8 +4,8 @@
     POST /record/what-if   the same with the answer: the score now and then, and which criteria change
 
 It belongs to the session of the record (`app.web.record`) and is part of the same look: nothing is stored, nothing is
-counted, and there is no limit (R22). What is typed goes into the body of the request, never into an address. The page works
-without JavaScript; with it, only the fields of the chosen action are shown.
+counted, and there is no limit (R22). What is typed goes into the body of the request, never into an address.
+Each action has a form of its own, so nothing has to be shown or hidden and no JavaScript is needed.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def _offers(offered: Choices) -> dict[str, object]:
     """What can be chosen, as items of a select; an empty list is not offered."""
     return {
         "debts": [{"value": debt.account, "text": _debt(debt)} for debt in offered.debts],
-        "pay_currency": offered.debts[0].currency if len(offered.debts) == 1 else "",
+        "only_debt": offered.debts[0] if len(offered.debts) == 1 else None,
         "accounts": [{"value": key, "text": _account(key)} for key in offered.accounts],
         "records": [{"value": key, "text": _record(key)} for key in offered.records],
         "card_currency": offered.currency,
@@ -201,4 +201,6 @@ def _debt(debt: Debt) -> str:
 
 def _record(key: str) -> str:
     furnisher, group, case = key.split(":", 2)
-    return f"{gettext(RECORDS[group])}: {_account(f'{furnisher}:{case}')}"
+    return str(
+        gettext("%(kind)s: %(item)s", kind=gettext(RECORDS[group]), item=_account(f"{furnisher}:{case}"))
+    )

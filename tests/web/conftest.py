@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-CITIZEN, THIN, FROZEN = "uci:1", "uci:22", "uci:333"
+CITIZEN, THIN, FROZEN, DEBTOR = "uci:1", "uci:22", "uci:333", "uci:60606"
 LENDER, UTILITY, BANK, ENROLMENT = "lender.example", "power.example/grid", "bank.example", "enrolment.example"
 
 
@@ -170,6 +170,36 @@ def world(template_database, administer, server_url, tmp_path_factory):
     yield made
     made.bureau.close()
     administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def debtor(world):
+    """Somebody with a nearly full card and an open collection."""
+    from app.services.intake import admit
+
+    card = {"account": "card-1", "currency": "TWD"}
+    told = {"notified_on": world.day(40), "notified_by": "letter"}
+    lines = [
+        world.line(
+            LENDER,
+            "account_opened",
+            DEBTOR,
+            day=world.day(700),
+            opened_on=world.day(700),
+            limit_minor=400_000,
+            **card,
+            **{"class": "card"},
+        ),
+        *(
+            world.line(LENDER, "statement", DEBTOR, day=world.day(ago), balance_minor=391_300, **card)
+            for ago in (65, 35, 5)
+        ),
+        world.line(LENDER, "payment", DEBTOR, day=world.day(50), amount_minor=20_000, **card),
+        world.line(LENDER, "collection_placed", DEBTOR, day=world.day(30), case="k-9", **told),
+    ]
+    admit(world.bureau, world.batch(LENDER, lines))
+    world.step()
+    return DEBTOR
 
 
 @pytest.fixture(scope="session")

@@ -157,6 +157,47 @@ def test_every_page_is_accessible(visit, world, tmp_path, language, width):
     judge(page, "record-thin", language, width)
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("width", list(WIDTHS))
+def test_trying_what_would_change_a_score(visit, world, debtor, language, width):
+    """From the advice in the record to an answer, a mistake and another answer."""
+    page = visit(language, width)
+    open_record(page, world, debtor)
+    assert page.locator(".credence-advice").count() >= 2
+    judge(page, "record-advice", language, width)
+    page.click("section[aria-labelledby=reasons] a")
+    page.wait_for_url("**/record/what-if")
+    judge(page, "what-if", language, width)
+    page.fill("#pay_amount", "9,999,999")
+    page.click("button[value=pay]")
+    page.wait_for_function("document.activeElement.className == 'govuk-error-summary'")
+    judge(page, "what-if-error", language, width)
+    page.click(".govuk-error-summary a")
+    assert page.evaluate("document.activeElement.id") == "pay_amount"
+    assert page.input_value("#pay_amount") == "9,999,999"
+    page.fill("#pay_amount", "3,913.00")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".credence-panel .credence-score")
+    judge(page, "what-if-answer", language, width)
+    assert page.url.endswith("/record/what-if")
+    page.click("button[value=miss]")
+    page.wait_for_selector(".credence-panel .credence-score")
+    page.click(".govuk-back-link")
+    page.wait_for_url("**/record")
+    open_record(page, world, THIN)
+    page.click("section[aria-labelledby=score] a[href$=what-if]")
+    judge(page, "what-if-thin", language, width)
+
+
+def test_trying_works_without_javascript(visit, world, debtor):
+    page = visit(javascript=False)
+    open_record(page, world, debtor)
+    page.goto("/record/what-if")
+    page.fill("#months", "12")
+    page.click("button[value=on_time]")
+    assert "→" in page.inner_text(".credence-score")
+
+
 def test_the_keyboard_reaches_the_content_first(visit):
     page = visit()
     page.goto("/check")
