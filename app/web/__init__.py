@@ -10,7 +10,8 @@
 | scorecards | the published cards |
 | pages, record, what_if, check | HTML for people; words, chart and language serve them |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
-| application | Flask, with short ways for the hottest endpoints |
+| front | the two busiest answers, given in front of Flask |
+| application | Flask, with short ways |
 | errors, headers, cookies, limits | one shape for every error, security headers, sessions, brakes |
 
 Two things come from the environment: CREDENCE_HTTPS=1 says that people reach the service over https (secure
@@ -47,6 +48,7 @@ from app.web import (
 )
 from app.web.application import Application
 from app.web.cookies import PeopleSessions
+from app.web.front import Front
 from app.web.limits import limiter
 from app.web.metrics import Metrics
 
@@ -66,7 +68,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     app.extensions["credence"] = bureau
     app.extensions["metrics"] = Metrics(bureau.home.path / "run")
     app.url_map.merge_slashes = False
-    app.session_interface = PeopleSessions()
+    app.session_interface = sessions = PeopleSessions()
     app.config.update(
         SECRET_KEY=_cookie_key(bureau.home.secret("wrap.key")),
         SESSION_COOKIE_NAME="__Host-session" if https else "session",
@@ -104,6 +106,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         check.blueprint,
     ):
         app.register_blueprint(blueprint)
+    app.wsgi_app = Front(app, app.wsgi_app, sessions, https=https)  # type: ignore[method-assign]
     return app
 
 

@@ -26,7 +26,7 @@ from werkzeug.routing import BaseConverter
 
 from app.core.errors import FormatError
 from app.services import figures, inquiries, intake, recipients
-from app.web import schemas
+from app.web import logs, schemas
 from app.web.described import endpoint
 from app.web.limits import BATCHES_A_MINUTE, limiter
 from app.web.state import bureau
@@ -38,6 +38,8 @@ BATCH_BYTES_MAX = 128 * 1024 * 1024
 INQUIRY_BYTES_MAX = 64 * 1024
 PLAIN = "text/plain; charset=utf-8"
 NDJSON = "application/x-ndjson"
+INQUIRIES_PATH = "/inquiries"
+JSON_HEADERS = [("Content-Type", "application/json")]
 NOTE_SCHEME = "credence-note"
 UNAVAILABLE = "The ledger refuses to go on, or the database does not answer."
 
@@ -127,7 +129,7 @@ def get_receipt(furnisher: str, batch_id: str) -> Response:
 @endpoint(
     blueprint,
     "POST",
-    "/inquiries",
+    INQUIRIES_PATH,
     summary="Ask for a citizen's score",
     takes=NDJSON,
     good={200: (schemas.Answer, "The answer; it and the inquiry are durable.")},
@@ -143,9 +145,17 @@ def get_receipt(furnisher: str, batch_id: str) -> Response:
     },
 )
 def post_inquiry() -> Response:
-    """The hot path: bytes in, bytes out. The proof is put in as the canonical bytes that it is."""
+    """`front` answers; what it leaves comes here."""
+    logs.raise_failed()
     answer = inquiries.inquire(bureau(), read_body(INQUIRY_BYTES_MAX))
-    body = orjson.dumps(
+    response = Response(inquiry_body(answer), headers=JSON_HEADERS)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def inquiry_body(answer: inquiries.Answer) -> bytes:
+    """What a bank is told. The proof is put in as the canonical bytes that it is."""
+    return orjson.dumps(
         {
             "answer": answer.answer,
             "receipts": [receipt.decode() for receipt in answer.receipts],
@@ -153,9 +163,6 @@ def post_inquiry() -> Response:
             "advice": answer.advice,
         }
     )
-    response = Response(body, content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @endpoint(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask.sessions import NullSession, SecureCookieSessionInterface
+from itsdangerous import BadSignature
+from werkzeug.http import parse_cookie
 
 from app.web.errors import MACHINE_PATHS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flask import Flask, Request
     from flask.sessions import SecureCookieSession
     from itsdangerous import URLSafeTimedSerializer
@@ -25,6 +29,20 @@ class PeopleSessions(SecureCookieSessionInterface):
         if key not in self._serializers:
             self._serializers[key] = super().get_signing_serializer(app)
         return self._serializers[key]
+
+    def read(self, app: Flask, cookies: str) -> Mapping[str, Any]:
+        """What the session holds that a request's `Cookie` header brings; nothing when it is not of our making."""
+        serializer = self.get_signing_serializer(app)
+        value = parse_cookie(cookies).get(self.get_cookie_name(app))
+        if serializer is None or not value:
+            return {}
+        try:
+            held: Mapping[str, Any] = serializer.loads(
+                value, max_age=int(app.permanent_session_lifetime.total_seconds())
+            )
+        except BadSignature:
+            return {}
+        return held
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if request.path.startswith(MACHINE_PATHS):

@@ -38,6 +38,12 @@ def nonce() -> str:
     return value
 
 
+def for_machines(*, https: bool) -> list[tuple[str, str]]:
+    """What `register` adds to an answer that is no page, and sets no such header itself."""
+    policies = [("Content-Security-Policy", MACHINE_POLICY), ("Cross-Origin-Resource-Policy", "same-origin")]
+    return [*COMMON, *policies, *([("Strict-Transport-Security", HSTS)] if https else [])]
+
+
 def register(app: Flask, *, https: bool) -> None:
     def add_headers(response: Response) -> Response:
         headers = response.headers

@@ -24,6 +24,7 @@ import structlog
 from flask import Response, g, request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from flask import Flask
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from app.web.metrics import Metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+BEGAN, FAILED = "credence.began", "credence.failed"
+"""What `front` tells Flask in the WSGI environment of a request that it tried first: since when, and its error if any."""
 
 
 def open_log(target: Path | None) -> BinaryIO:
@@ -55,37 +58,59 @@ def configure(file: BinaryIO) -> None:
 
 def begin() -> None:
     """The first thing in a request: the clock starts, and it gets its id."""
-    g.began = time.perf_counter()
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    g.began = request.environ.get(BEGAN) or time.perf_counter()
+    g.request_id = request_id(request.headers.get("X-Request-Id", ""))
+
+
+def raise_failed() -> None:
+    """In a view that `front` tried first: how that ended, if it did with an error. Nothing is done twice."""
+    failed: Exception | None = request.environ.get(FAILED)
+    if failed is not None:
+        raise failed
+
+
+def request_id(given: str) -> str:
+    """The id that a proxy gave, or a new one."""
+    return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+def writer(metrics: Metrics) -> Callable[[str, str, int, str, float, int, int], None]:
+    """What counts an answer and writes its line."""
+    logger = (
+        structlog.get_logger().bind()
+    )  # bound once: a lazy logger would be put together anew for each line
+
+    def write(  # noqa: PLR0917 - in the order of the line
+        method: str, route: str, status: int, request_id: str, began: float, received: int, sent: int
+    ) -> None:
+        seconds = time.perf_counter() - began
+        metrics.observe(method, route, status, seconds=seconds, received=received, sent=sent)
+        logger.info(
+            "request",
+            request_id=request_id,
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 2),
+            bytes_in=received,
+            bytes_out=sent,
+        )
+
+    return write
 
 
 def register(app: Flask, metrics: Metrics) -> None:
     """Registered before everything else, so that its after_request runs last and sees the answer as it
     leaves.
     """
-    logger = (
-        structlog.get_logger().bind()
-    )  # bound once: a lazy logger would be put together anew for each line
+    write = writer(metrics)
 
     def finish(response: Response) -> Response:
-        asked, of_request = request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-        seconds, method = time.perf_counter() - of_request.began, _known(asked.method)
-        response.headers.add("X-Request-Id", of_request.request_id)
-        route = asked.url_rule.rule if asked.url_rule is not None else "(none)"
-        received = asked.content_length or 0
+        response.headers.add("X-Request-Id", g.request_id)
+        route = request.url_rule.rule if request.url_rule is not None else "(none)"
         sent = response.calculate_content_length() or 0
-        metrics.observe(method, route, response.status_code, seconds=seconds, received=received, sent=sent)
-        logger.info(
-            "request",
-            request_id=of_request.request_id,
-            method=method,
-            route=route,
-            status=response.status_code,
-            ms=round(seconds * 1000, 2),
-            bytes_in=received,
-            bytes_out=sent,
-        )
+        received = request.content_length or 0
+        write(_known(request.method), route, response.status_code, g.request_id, g.began, received, sent)
         return response
 
     app.after_request(finish)

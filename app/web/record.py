@@ -22,7 +22,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from app.core import advice_words
 from app.core.errors import NotFoundError
 from app.services import claims, figures, links, proofs, records
-from app.web import chart, errors, language, words
+from app.web import chart, errors, language, logs, words
 from app.web.limits import limiter
 from app.web.state import bureau
 
@@ -37,6 +37,8 @@ blueprint = Blueprint("record", __name__)
 EVENTS_A_PAGE = 30
 LOOKS_SHOWN = 5
 TOKEN = "citizen"  # noqa: S105 - the name of a member of the session, not a password
+PROOF_NAME = "score.proof"
+PROOF_PATH = f"/record/{PROOF_NAME}"
 
 
 @blueprint.after_request
@@ -107,12 +109,14 @@ def show() -> Response | str:
     )
 
 
-@blueprint.get("/record/score.proof")
+@blueprint.get(PROOF_PATH)
 def score_proof() -> Response:
+    """`front` gives the proof; what it leaves comes here."""
+    logs.raise_failed()
     proof = proofs.score_proof_of_session(bureau(), session.get(TOKEN, ""))
     if proof is None:
         abort(403)
-    return _download(proof, "score.proof")
+    return _download(proof, PROOF_NAME)
 
 
 @blueprint.get("/record/history.proof")
@@ -126,8 +130,14 @@ def event_proof(log_index: int) -> Response:
 
 
 def _download(proof: bytes, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(proof, content_type="application/json", headers=headers)
+    return Response(proof, headers=download_headers(name))
+
+
+def download_headers(name: str) -> list[tuple[str, str]]:
+    return [
+        ("Content-Disposition", f'attachment; filename="{name}"'),
+        ("Content-Type", "application/json"),
+    ]
 
 
 @blueprint.post("/record/sign-out")

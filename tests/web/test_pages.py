@@ -158,17 +158,6 @@ def test_a_proof_goes_to_its_session_alone(app, record, world):
     assert record.get("/record/score.proof").status_code == 403
 
 
-def test_endpoints_that_skip_the_hooks_have_no_use_for_them(app):
-    from app.web.application import HOT
-    from app.web.limits import LIMITED
-
-    assert set(app.view_functions) >= HOT
-    assert not HOT & LIMITED
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint in HOT:
-            assert rule.endpoint.startswith("api.") or rule.methods <= {"GET", "HEAD", "OPTIONS"}
-
-
 def check(client, data, **fields):
     form = {"csrf_token": csrf_of(client, "/check"), "proof": (io.BytesIO(data), "x.proof"), **fields}
     return client.post("/check", data=form, content_type="multipart/form-data")
