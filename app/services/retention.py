@@ -160,27 +160,28 @@ def _card(bureau: Bureau, connection: Connection) -> Card:
     return parse_card(document)
 
 
+def _cut(waiting: list[Due]) -> tuple[list[Due], list[Due]]:
+    """As many of the first as a notice has room for, and the rest. Only whoever fills one alone is cut in two."""
+    room = notices.DESTROYED_MAX
+    for place, each in enumerate(waiting):
+        if len(each.log_indices) > room:
+            if place:
+                return waiting[:place], waiting[place:]
+            head, tail = each.log_indices[:room], each.log_indices[room:]
+            return [Due(each.citizen, head, each.seen)], [Due(each.citizen, tail, each.seen), *waiting[1:]]
+        room -= len(each.log_indices)
+    return waiting, []
+
+
 def _admit(bureau: Bureau, waiting: list[Due]) -> tuple[list[Due], int]:
     """Admit one notice with the first of these; (those that are left, how many notices that were: one, or none)."""
-    named: list[Due] = []
-    room = notices.DESTROYED_MAX
-    left = list(waiting)
-    while left and (len(left[0].log_indices) <= room or not named):
-        each = left.pop(0)
-        if len(each.log_indices) > room:
-            left.insert(0, Due(each.citizen, each.log_indices[room:], each.seen))
-            each = Due(each.citizen, each.log_indices[:room], each.seen)
-        named.append(each)
-        room -= len(each.log_indices)
-        if room == 0:
-            break
+    named, left = _cut(waiting)
     with bureau.transaction() as connection:
         admission.lock_out_admissions(connection)
         news = {row.citizen for row in state.events_behind(connection, {e.citizen: e.seen for e in named})}
         entries = [index for each in named if each.citizen not in news for index in each.log_indices]
         if not entries:
             return left, 0
-        admission.insert_notice(
-            connection, notices.encode(notices.destroyed(entries, retention.REASON, bureau.now()))
-        )
+        notice = notices.destroyed(entries, retention.REASON, bureau.now())
+        admission.insert_notice(connection, notices.encode(notice))
     return left, 1
