@@ -158,7 +158,7 @@ def simulate(
 def standing_of(proof: ScoreProof, document: bytes) -> Standing:
     """The file that a proof shows, on its block's day, with its card. Raises FormatError, ProofError if they do not fit."""
     if "file" not in proof.shown.values:
-        message = "this proof does not show the file: download your own from your record"
+        message = "this proof does not show the file: one that you download from your own record does, up to 40 KiB of file"
         raise ProofError(message, code="no-file")
     card = parse_card(document)
     if card.hash != proof.score.scorecard:

@@ -229,3 +229,34 @@ def test_r31_the_record_says_what_would_help(client, world, debtor, language):
         assert tried.then.score - tried.now.score == each.gain
         assert str(each.gain) in sentence
     assert ("not a promise" if language == "en" else "不构成承诺") in page
+
+
+def test_r31_the_same_comes_out_offline(client, world, debtor, tmp_path, monkeypatch):
+    """From what the bureau serves (proof, card, policy) `credence simulate` says what the page says."""
+    import orjson
+    from click.testing import CliRunner
+
+    from app.cli import main
+
+    enter(client, world, debtor)
+    monkeypatch.chdir(tmp_path)
+    proof = client.get("/record/score.proof").data
+    scorecard = orjson.loads(client.get("/v1/scorecards").data)["scorecards"][0]["scorecard"]
+    for name, data in {
+        "score.proof": proof,
+        "card.json": client.get(f"/v1/scorecards/{scorecard}").data,
+        "policy": client.get("/policy").data,
+    }.items():
+        (tmp_path / name).write_bytes(data)
+
+    def simulate(*options):
+        command = ["simulate", "score.proof", "--card", "card.json", "--policy", "policy", *options]
+        done = CliRunner().invoke(main, command)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    answer = orjson.loads(simulate("--pay", f"{CARD}=3913", "--json"))
+    page = attempt(client, "pay", **ACTIONS["pay"]).text
+    assert f"{answer['now']['score']} → {answer['then']['score']}</p>" in page
+    advised = client.get("/record").text.count('class="credence-advice"')
+    assert len(orjson.loads(simulate("--json"))["advice"]) == advised
