@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.files import write_whole
-from app.cli.params import FILE, NEW_FILE
+from app.cli.params import FILE, NEW_FILE, read_limited
 from app.cli.scorecard import open_bureau
 from app.core.errors import RefusedError
 from app.core.fields import format_day
 from app.core.profiles import PROFILES
+from app.core.scorecard import CARD_BYTES_MAX, parse_card
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from app.services.modelling.sample import Sample
 
 NEEDED = ("numpy", "scipy", "sklearn", "optbinning")
@@ -98,3 +98,41 @@ def fit(labels_path: Path, out: Path, name: str, data: str, label: str, horizon_
     card = fitting.fit(found, told, lambda text: click.echo(text, err=True))
     write_whole(out, card.document)
     click.echo(f"{out}: {card.name}, {len(card.criteria)} criteria, SHA-256 {card.hash.hex()}")
+
+
+@click.command()
+@click.argument("card_path", metavar="CARD", type=FILE)
+@click.option("--labels", "labels_path", type=FILE, required=True, help="The table of labels (CSV).")
+@click.option("--baseline", type=FILE, help="An earlier report.json: how far have scores shifted since?")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for both files."
+)
+def validate(card_path: Path, labels_path: Path, baseline: Path | None, out: Path) -> None:
+    """Validate a scorecard on rows that its fit has not seen.
+
+    Writes report.json and index.html, prints a line for each bar, and exits with 1 when one is not met. The same card,
+    files and labels give the same report.json, byte for byte; publish it with the card. With --baseline this is the
+    quarterly report.
+
+    \b
+        credence scorecard validate card.json --labels labels.csv --out report/
+        credence scorecard publish card.json --report report/report.json
+    """
+    card = parse_card(read_limited(card_path, CARD_BYTES_MAX))
+    check_extra()
+    from app.services.modelling import report, validation  # noqa: PLC0415 - loads the fitting libraries
+
+    earlier = None
+    if baseline is not None:
+        earlier = report.from_json(read_limited(baseline, report.BYTES_MAX))
+    found = ledger_sample(labels_path)
+    made = validation.validate(card, found, earlier)
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / "report.json", report.to_json(made))
+    write_whole(out / "index.html", report.to_page(made).encode())
+    for bar in made["bars"]:
+        said = "met    " if bar["met"] else "NOT met"
+        click.echo(f"{said}  {bar['what']}: {bar['figure']} (must be {bar['must_be']} {bar['limit']})")
+    click.echo(f"{len(made['weak_spots'])} weak spots are listed in {out / 'index.html'}")
+    if not all(bar["met"] for bar in made["bars"]):
+        raise click.exceptions.Exit(1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import orjson
@@ -35,6 +36,7 @@ UNPLACED = 2**53
 """Stands for the log index of a notice that no block has taken in yet: behind all that have one."""
 
 Published = list[tuple[int, ScorecardPublished]]  # (log index, notice), in admission order
+_FITTED = "fitted-1"  # the newest in app/core/cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,15 @@ def published_cards(connection: Connection) -> Published:
         for number, (_, payload, index) in enumerate(rows)
     ]
     return [(index, notice) for index, notice in decoded if isinstance(notice, ScorecardPublished)]
+
+
+def fitted_card() -> tuple[bytes, bytes]:
+    """(document, validation report) of the fitted card that the product ships; docs/scorecard/ says how it was made."""
+    folder = resources.files("app.core").joinpath("cards")
+    return (
+        folder.joinpath(f"{_FITTED}.json").read_bytes(),
+        folder.joinpath(f"{_FITTED}.report.json").read_bytes(),
+    )
 
 
 def publish_card(connection: Connection, publication: Publication, now: dt.datetime) -> bytes:

@@ -8,32 +8,23 @@ import io
 import numpy as np
 import pytest
 
-from app.core import events, folded
 from app.core.errors import FormatError
-from app.core.fold import fold_owned
 from app.core.profiles import CN
 from app.core.score import score_file
-from app.core.scorecard import BASE, TOP, expert_card
-from app.services.research import Calendar, Research, clients
+from app.core.scorecard import BASE, TOP, CardMeasure, expert_card
 from app.services.statistics import auc
+from tests.services.research_sample import research_files
 
 pytest.importorskip("optbinning", reason="the extra `fit` is not installed: pip install -e '.[fit]'")
 
 from app.services.modelling import fitting, research_labels
-from app.services.modelling.fitting import NUMBERLESS_LAST, Told, bins_of, fit, scores_of
+from app.services.modelling.design import KEPT, PLAN
+from app.services.modelling.fitting import Told, bins_of, fit, scores_of
 from app.services.modelling.sample import Label, Sample, make_sample, read_labels
+from app.services.modelling.weights import NUMBERLESS_LAST, weights_of
 
 ROWS = 6_000
 TOLD = Told("A card", "some rows", "a default", 1)
-
-
-def research_files(month, rows):
-    """The folded files of the first clients, as an import in the month after `month` gives them."""
-    maker = Research.__new__(Research)
-    maker.origin, maker.seed, maker.calendar = "credence.example/test", bytes(32), Calendar.ending(month)
-    for client, _ in zip(clients(), range(rows), strict=False):
-        lines = maker._reports(client)
-        yield fold_owned(folded.File(), [(n, events.decode_stored(line)) for n, line in enumerate(lines)])
 
 
 @pytest.fixture(scope="module")
@@ -73,19 +64,27 @@ def test_points_are_whole_and_their_best_add_up_to_550(card):
 def test_defaults_may_only_rise_from_bin_to_bin_of_a_planned_measure(card):
     for criterion in card.contents.criteria:
         if criterion.source == "fitted":
-            first = criterion.measures[0]
-            ordered = first.bins - (first.id in NUMBERLESS_LAST)
-            table = np.array(criterion.points).reshape(first.bins, -1)[:ordered]
-            assert (np.diff(table, axis=0) <= 0).all(), criterion.id
+            shape = [measure.bins for measure in criterion.measures]
+            for axis, measure in enumerate(criterion.measures):
+                ordered = range(measure.bins - (measure.id in NUMBERLESS_LAST))
+                table = np.array(criterion.points).reshape(shape).take(ordered, axis=axis)
+                assert (np.diff(table, axis=axis) <= 0).all(), criterion.id
 
 
-def test_every_bin_of_a_fitted_measure_has_two_percent_of_the_rows_unless_it_stands_for_no_number(
-    card, sample
-):
-    train = ~sample.test
+def test_no_row_decides_a_bin_of_an_experts_criterion(card, sample):
+    """What an expert set is not counted twice: all rows of the data stand in the same bin of it."""
     for criterion in card.contents.criteria:
-        if criterion.source == "fitted" and len(criterion.measures) == 1:
-            (measure,) = criterion.measures
+        if criterion.source == "expert":
+            assert len(set(bins_of(sample, criterion).tolist())) == 1, criterion.id
+    assert {kept.measure for kept in KEPT}.isdisjoint(measure.id for own in PLAN for measure in own)
+
+
+def test_every_chosen_bin_has_two_percent_of_the_rows_unless_it_stands_for_no_number(card, sample):
+    train = ~sample.test
+    given = {measure.id for own in PLAN for measure in own if measure.given}
+    for criterion in card.contents.criteria:
+        measure = criterion.measures[0]
+        if criterion.source == "fitted" and measure.id not in given:
             counts = np.bincount(bins_of(sample, criterion)[train], minlength=measure.bins)
             special = {measure.bins - 1} if measure.id in NUMBERLESS_LAST else set()
             special |= {0} if measure.id == "since_late" else set()
@@ -127,6 +126,27 @@ def test_the_labels_of_the_test_rows_have_no_part_in_the_fit(card, sample):
     other = Sample(sample.accounts, sample.views, sample.day, CN, turned, sample.test, sample.labels, 0)
     points = [criterion.points for criterion in fit(other, TOLD, lambda _: None).contents.criteria]
     assert points == [criterion.points for criterion in card.contents.criteria]
+
+
+def test_weights_are_the_log_odds_where_they_are_in_order_and_equal_where_they_would_not_be():
+    """Three bins of 1,000 rows: 100, 90 and 400 bad. The first two have the wrong order and come out as one."""
+    places = np.repeat([0, 1, 2], 1_000)
+    bad = np.concatenate([np.arange(1_000) < count for count in (100, 90, 400)])
+    (weights,) = weights_of([(CardMeasure((1, 2), "late_months"),)], [places], bad)
+    together = np.log(190 / 1_810)
+    assert weights[1] == weights[0]
+    assert weights[2] - weights[0] == pytest.approx(np.log(400 / 600) - together, abs=0.002)
+
+
+def test_a_cell_for_no_number_without_rows_gets_the_mean_of_the_rows_beside_it():
+    """`current` (one edge) by `utilisation` (one edge): nobody has no open card."""
+    own = (CardMeasure((1,), "current"), CardMeasure((500,), "utilisation"))
+    places = np.repeat([0, 1, 3, 4], 500)
+    bad = np.concatenate([np.arange(500) < count for count in (50, 100, 200, 300)])
+    (weights,) = weights_of([own], [places], bad)
+    table = weights.reshape(2, 3)
+    assert table[:, 2] == pytest.approx(table[:, :2].mean(axis=1), abs=1e-9)
+    assert (np.diff(table, axis=0) > 0).all()
 
 
 # ---- bad tables

@@ -25,13 +25,8 @@ if TYPE_CHECKING:
 BIN_SHARE_MIN = 0.02
 
 
-def choose_edges(
-    sample: Sample, measure: str, grid: tuple[int, ...], trend: str, bins_max: int
-) -> tuple[int, ...]:
-    """The edges, a part of `grid` (both in the measure's own order).
-
-    `trend` is that of the share of bad rows from bin to bin: `ascending`, `descending` or `auto` (peaks and valleys too).
-    """
+def choose_edges(sample: Sample, measure: str, grid: tuple[int, ...], bins_max: int) -> tuple[int, ...]:
+    """The edges, a part of `grid` (both in the measure's own order); the share of bad rows rises from bin to bin."""
     train = ~sample.test
     bins = sample.bins(measure, grid)[train]
     bad = sample.bad[train]
@@ -45,7 +40,7 @@ def choose_edges(
         min_prebin_size=BIN_SHARE_MIN,
         min_bin_size=BIN_SHARE_MIN * len(bins) / max(int(kept.sum()), 1),
         max_n_bins=bins_max,
-        monotonic_trend=trend,
+        monotonic_trend="ascending",
     )
     if len(grid) <= bins_max:
         binning.set_params(user_splits=np.arange(numbered[0], numbered[1]) + 0.5)

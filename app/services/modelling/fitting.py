@@ -1,9 +1,7 @@
 """From labelled files to a scorecard: whole points, monotone, adding up to 550, and what a score means.
 
 1. Edges: optbinning, on the rows to fit alone (`binning`).
-2. Weights: one logistic regression over all planned criteria. Each is written as steps ("in this bin or a
-   worse one"), so that each weight is the rise from one bin to the next; none may be below 0. What would have the
-   wrong sign stays at 0 and leaves two bins with equal points.
+2. Weights: one logistic regression over all planned criteria, in which no worse bin may be the better one (`weights`).
 3. Points: the weights turned round and scaled so that the best bins of all criteria add up to 550, then rounded.
 4. Odds: a logistic regression on the score itself gives the constants of the default probability.
 
@@ -17,10 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 from math import exp, log
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from app.core import canon
@@ -37,25 +34,20 @@ from app.core.scorecard import (
 )
 from app.services.modelling.binning import choose_edges
 from app.services.modelling.design import KEPT, PLAN
+from app.services.modelling.weights import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from app.services.modelling.design import PlannedMeasure
     from app.services.modelling.sample import Ints, Sample
 
     Floats = NDArray[np.float64]
-    Bools = NDArray[np.bool_]
 
 VERSION: Final = "credence scorecard fit 1"
 ANCHOR_SCORE: Final = 600
-NUMBERLESS_LAST: Final = frozenset(
-    {"utilisation", "utilisation_peak", "paid_share", "unpaid_months", "oldest_age"}
-)
-_PENALTY: Final = 1e-4
-_PENALTY_OF_PAIRS: Final = 2e-3
-_PRECISE: Final = {"maxiter": 5_000, "maxfun": 50_000, "ftol": 1e-14, "gtol": 1e-9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +65,12 @@ def fit(sample: Sample, told: Told, say: Callable[[str], None]) -> Card:
     measures: list[tuple[CardMeasure, ...]] = []
     for planned in PLAN:
         say(f"bins of {' by '.join(measure.id for measure in planned)}")
-        chosen = [choose_edges(sample, *measure) for measure in planned]
-        measures.append(
-            tuple(
-                CardMeasure(edges or measure.grid[:1], measure.id)
-                for measure, edges in zip(planned, chosen, strict=True)
-            )
-        )
+        measures.append(tuple(CardMeasure(_edges(sample, measure), measure.id) for measure in planned))
     bins = [[sample.bins(m.id, m.edges) for m in own] for own in measures]
     say("weights of all bins together")
-    weights = _weights(sample, measures, bins)
+    train = ~sample.test
+    places = [_together(own, columns)[train] for own, columns in zip(measures, bins, strict=True)]
+    weights = weights_of(measures, places, sample.bad[train])
     budget = TOP - BASE - sum(max(kept.points) for kept in KEPT)
     criteria = [
         CardCriterion(own, points, "fitted")
@@ -94,7 +82,7 @@ def fit(sample: Sample, told: Told, say: Callable[[str], None]) -> Card:
         fit=VERSION,
         label=told.label,
         rows_test=int(sample.test.sum()),
-        rows_train=int((~sample.test).sum()),
+        rows_train=int(train.sum()),
         sample_sha256=_digest(sample, measures, bins),
         split="test: sha256 of the account's name begins below 77, or as the table of labels says",
     )
@@ -102,6 +90,12 @@ def fit(sample: Sample, told: Told, say: Callable[[str], None]) -> Card:
     plain = make_card(CardDocument(BASE, tuple(criteria), told.name, TOP, 1))
     odds = _odds(sample, scores_of(sample, plain), told.horizon_months)
     return make_card(CardDocument(BASE, tuple(criteria), told.name, TOP, 1, odds, provenance))
+
+
+def _edges(sample: Sample, planned: PlannedMeasure) -> tuple[int, ...]:
+    if planned.given:
+        return planned.grid
+    return choose_edges(sample, planned.id, planned.grid, planned.bins_max) or planned.grid[:1]
 
 
 def scores_of(sample: Sample, card: Card) -> Ints:
@@ -114,96 +108,12 @@ def scores_of(sample: Sample, card: Card) -> Ints:
 
 def bins_of(sample: Sample, criterion: CardCriterion) -> Ints:
     """The bin of every file in a criterion."""
-    place = np.zeros(len(sample.views), dtype=np.int64)
-    for measure in criterion.measures:
-        place = place * measure.bins + sample.bins(measure.id, measure.edges)
-    return place
+    return _together(criterion.measures, [sample.bins(m.id, m.edges) for m in criterion.measures])
 
 
-# ---- weights
-# --------------------------------------------------------------------------------------------------
-
-
-class _Step(NamedTuple):
-    """One weight: what it means to be in some bins of a criterion.
-
-    `row` numbers the steps of a pair that differ in the second measure only: they are drawn to each other.
-    """
-
-    criterion: int
-    has: Bools
-    rising: bool
-    row: int
-
-
-def _weights(sample: Sample, measures: list[tuple[CardMeasure, ...]], bins: list[list[Ints]]) -> list[Floats]:
-    """For each criterion, what each of its bins adds to the log odds of a default."""
-    steps: list[_Step] = []
-    for number, own in enumerate(measures):
-        steps += _steps(number, own)
-    places = [
-        rows[0] if len(rows) == 1 else rows[0] * own[1].bins + rows[1]
-        for rows, own in zip(bins, measures, strict=True)
-    ]
-    train = ~sample.test
-    table = np.column_stack([step.has[places[step.criterion]][train] for step in steps]).astype(float)
-    found = _bounded_logistic(table, sample.bad[train].astype(float), steps)
-    weights = [np.zeros(int(np.prod([measure.bins for measure in own]))) for own in measures]
-    for weight, step in zip(found, steps, strict=True):
-        weights[step.criterion] += weight * step.has
-    return weights
-
-
-def _steps(number: int, own: tuple[CardMeasure, ...]) -> list[_Step]:
-    """The steps of a criterion: bin i of its first measure or a worse one, for each bin of a second measure.
-
-    A last bin that stands for no number is in no order, and alone.
-    """
-    fast = own[1].bins if len(own) > 1 else 1
-    slow_of, fast_of = np.divmod(np.arange(own[0].bins * fast), fast)
-    unordered = own[0].bins - 1 if own[0].id in NUMBERLESS_LAST else own[0].bins
-    made = [_Step(number, fast_of == place, rising=False, row=-1) for place in range(1, fast)]
-    for step in range(1, own[0].bins):
-        ordered = step < unordered
-        here = (slow_of >= step) & (slow_of < unordered) if ordered else slow_of == step
-        row = 100 * number + step if fast > 1 else -1
-        made += [_Step(number, here & (fast_of == place), ordered, row) for place in range(fast)]
-    return made
-
-
-def _bounded_logistic(table: Floats, bad: Floats, steps: list[_Step]) -> Floats:
-    """The most likely weights, rising ones at least 0.
-
-    A small penalty on each keeps what no row speaks of at 0; a larger one draws the steps of a pair's row towards their
-    mean, so that a cell with few rows follows its neighbours. The first column is the constant; behind the steps there are
-    the rows' means.
-    """
-    means = sorted({step.row for step in steps if step.row >= 0})
-    width = 1 + len(steps) + len(means)
-    penalty = np.diag([0.0] + [_PENALTY] * len(steps) + [0.0] * len(means))
-    for place, step in enumerate(steps, 1):
-        if step.row >= 0:
-            difference = np.zeros(width)
-            difference[place], difference[1 + len(steps) + means.index(step.row)] = 1, -1
-            penalty += _PENALTY_OF_PAIRS * np.outer(difference, difference)
-    rows, times = np.unique(np.column_stack([table, bad]), axis=0, return_counts=True)
-    x = np.column_stack([np.ones(len(rows)), rows[:, :-1], np.zeros((len(rows), len(means)))])
-    y, share = rows[:, -1], times / len(bad)
-
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        odds, pull = x @ weights, penalty @ weights
-        value = float(share @ (np.logaddexp(0, odds) - y * odds) + weights @ pull / 2)
-        return value, x.T @ (share * (1 / (1 + np.exp(-odds)) - y)) + pull
-
-    bounds = [
-        (None, None),
-        *[(0.0 if step.rising else None, None) for step in steps],
-        *[(None, None)] * len(means),
-    ]
-    found = minimize(loss, np.zeros(width), jac=True, bounds=bounds, method="L-BFGS-B", options=_PRECISE)
-    assert found.success, found.message
-    weights: Floats = found.x[1 : 1 + len(steps)]
-    return weights
+def _together(measures: tuple[CardMeasure, ...], bins: list[Ints]) -> Ints:
+    """The bins of a criterion, of the bins of its measures: the second's run faster."""
+    return bins[0] if len(bins) == 1 else bins[0] * measures[1].bins + bins[1]
 
 
 # ---- points
