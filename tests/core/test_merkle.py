@@ -24,6 +24,20 @@ CT_ROOTS = [
     "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 ]
+CT_SUBTREES = [
+    [CT_ROOTS[1]],
+    [CT_ROOTS[2]],
+    [CT_ROOTS[2], "0298d122906dcfc10892cb53a73992fc5b9f493ea4c9badb27b791b4127a7fe7"],
+    [CT_ROOTS[4]],
+    [CT_ROOTS[4], "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"],
+    [CT_ROOTS[4], "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a"],
+    [
+        CT_ROOTS[4],
+        "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+        "b08693ec2e721597130641e8211e7eedccb4c26413963eee6c1e2ed16ffb1a5f",
+    ],
+    [CT_ROOTS[8]],
+]
 CT_INCLUSION = {
     (0, 8): ["96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7", "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e", "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"],
     (5, 8): ["bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b", "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0", "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"],
@@ -82,6 +96,13 @@ ROOTS = [rfc_root(LEAVES[:size]) for size in range(SIZES + 1)]
 @pytest.mark.parametrize("size", range(9))
 def test_reference_tree_roots(size):
     assert merkle.root([merkle.leaf_hash(e) for e in CT_LEAVES[:size]]).hex() == CT_ROOTS[size]
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_reference_tree_nodes(size):
+    """The complete subtrees of each size, which are what a frontier keeps."""
+    frontier = Frontier().append_many(merkle.leaf_hash(entry) for entry in CT_LEAVES[:size])
+    assert [digest.hex() for digest in frontier.hashes] == CT_SUBTREES[size - 1]
 
 
 def test_reference_tree_proofs():

@@ -4,6 +4,7 @@ transparency-dev/formats (log/note_test.go, note/note_cosigv1_test.go)."""
 
 import base64
 import hashlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,26 @@ ENOCH_LINE = "— EnochRoot rwz+eBzmZa0SO3NbfRGzPCpDckykFXSdeX+MNtCOXm2/5n2tiOHp
 
 peter = Verifier.parse(PETER_KEY)
 enoch = Verifier.parse(ENOCH_KEY)
+
+
+RFC_8032 = (Path(__file__).parent / "vectors" / "rfc8032-ed25519.txt").read_text().split()
+GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
+
+
+@pytest.mark.parametrize("vector", RFC_8032, ids=["1", "2", "3", "1024", "SHA(abc)"])
+def test_vectors_of_rfc_8032(vector):
+    seed, public, message, signature = map(bytes.fromhex, vector.split(":"))
+    signer = Signer.generate_from_seed("a", seed)
+    assert signer.verifier.public_key == public
+    assert signer.sign_text(message).signature == signature
+    assert signer.verifier.verify(message, signature)
+    assert not signer.verifier.verify(message + b"x", signature)
+    for place in range(64):
+        bent = bytearray(signature)
+        bent[place] ^= 1
+        assert not signer.verifier.verify(message, bytes(bent))
+    not_reduced = int.from_bytes(signature[32:], "little") + GROUP_ORDER
+    assert not signer.verifier.verify(message, signature[:32] + not_reduced.to_bytes(32, "little"))
 
 
 def test_sign_gives_the_bytes_that_go_gives():

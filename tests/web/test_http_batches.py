@@ -9,11 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import socket
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import orjson
@@ -25,8 +21,8 @@ from app.core import batch as batches
 from app.core import canon
 from app.core.note import Signer
 from tests.services.builders import LENDER, PAPER, Clock, Desk, Ledger
+from tests.web.serving import served
 
-ROOT = Path(__file__).parents[2]
 _numbers = itertools.count(1)
 
 
@@ -51,31 +47,8 @@ def ledger(template_database, administer, server_url, tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(ledger, tmp_path_factory):
     """The address of `credence serve` over the ledger."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    output = (tmp_path_factory.mktemp("server") / "output").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "serve", "--port", str(port), "--workers", "2", "--threads", "2"],
-        cwd=ROOT,
-        env=os.environ | {"CREDENCE_HOME": str(ledger.home.path), "DATABASE_URL": ledger.url},
-        stdout=output,
-        stderr=subprocess.STDOUT,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(200):
-            assert process.poll() is None, "the server ended"
-            try:
-                requests.get(f"{address}/livez", timeout=1)
-                break
-            except requests.RequestException:
-                time.sleep(0.1)
+    with served(ledger, tmp_path_factory.mktemp("server") / "output") as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(15)
-        output.close()
 
 
 @pytest.fixture(scope="module")
