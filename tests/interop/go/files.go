@@ -13,7 +13,6 @@ import (
 
 	proofs "github.com/transparency-dev/formats/proof"
 	"github.com/transparency-dev/formats/witness"
-	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -52,15 +51,12 @@ func checkBatch(vkey, file string) error {
 		return errors.New("the note is not the one of a batch")
 	}
 	events := lines[1 : len(lines)-1]
-	tree := growing()
+	var entries [][]byte
 	for _, line := range events {
 		commitment := sha256.Sum256(line)
-		entry := append([]byte{0x01}, commitment[:]...)
-		if err := tree.Append(rfc6962.DefaultHasher.HashLeaf(entry), nil); err != nil {
-			return err
-		}
+		entries = append(entries, append([]byte{eventKind}, commitment[:]...))
 	}
-	root, err := tree.GetRootHash(nil)
+	root, err := rootOf(entries)
 	if err != nil {
 		return err
 	}

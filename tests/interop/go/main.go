@@ -1,6 +1,7 @@
 // Command credence-interop reads what a Credence ledger signs with software that its authors did not write.
 //
 //	credence-interop log URL VKEY [CHECKPOINT...]   the whole public log: tiles, entries, older heads
+//	credence-interop tessera URL VKEY               the same once more, by Tessera's own client and fsck
 //	credence-interop growth VKEY OLD REQUEST        a consistency proof, in a C2SP tlog-witness request
 //	credence-interop proof POLICY FILE              the log's part of a .proof file, under a C2SP policy
 //	credence-interop batch VKEY FILE                a .batch file: the furnisher's note and the events under it
@@ -11,18 +12,20 @@
 // code 1.
 //
 // Signatures, trees and proofs are judged by golang.org/x/mod (sumdb/note, sumdb/tlog) and, a second time, by
-// transparency-dev's merkle and formats; both have to agree. Only what is Credence's own is read here: the
+// transparency-dev's merkle, formats and Tessera; both have to agree. Only what is Credence's own is read here: the
 // entries' first byte and the JSON around a proof and a note. See docs/interop.md.
 package main
 
 import (
 	"fmt"
 	"os"
+	"strings"
 )
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
-		fmt.Println("refused:", err)
+		reason, _, _ := strings.Cut(err.Error(), "\n") // what follows are whole tiles in hex
+		fmt.Println("refused:", reason)
 		os.Exit(1)
 	}
 }
@@ -31,6 +34,8 @@ func run(args []string) error {
 	switch {
 	case len(args) >= 3 && args[0] == "log":
 		return checkLog(args[1], args[2], args[3:])
+	case len(args) == 3 && args[0] == "tessera":
+		return checkWithTessera(args[1], args[2])
 	case len(args) == 4 && args[0] == "growth":
 		return checkGrowth(args[1], args[2], args[3])
 	case len(args) == 3 && args[0] == "proof":

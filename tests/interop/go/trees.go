@@ -87,8 +87,14 @@ func raw(hashes []tlog.Hash) [][]byte {
 	return list
 }
 
-// growing is an empty tree of transparency-dev/merkle, to which entries are added one by one.
-func growing() *compact.Range {
+// rootOf is the root of a tree with these entries, by transparency-dev/merkle.
+func rootOf(entries [][]byte) ([]byte, error) {
 	factory := compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
-	return factory.NewEmptyRange(0)
+	tree := factory.NewEmptyRange(0)
+	for _, entry := range entries {
+		if err := tree.Append(rfc6962.DefaultHasher.HashLeaf(entry), nil); err != nil {
+			return nil, err
+		}
+	}
+	return tree.GetRootHash(nil)
 }
