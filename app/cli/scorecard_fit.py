@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -130,9 +130,13 @@ def validate(card_path: Path, labels_path: Path, baseline: Path | None, out: Pat
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / "report.json", report.to_json(made))
     write_whole(out / "index.html", report.to_page(made).encode())
-    for bar in made["bars"]:
-        said = "met    " if bar["met"] else "NOT met"
-        click.echo(f"{said}  {bar['what']}: {bar['figure']} (must be {bar['must_be']} {bar['limit']})")
+    _tell(made["bars"])
     click.echo(f"{len(made['weak_spots'])} weak spots are listed in {out / 'index.html'}")
     if not all(bar["met"] for bar in made["bars"]):
         raise click.exceptions.Exit(1)
+
+
+def _tell(bars: list[dict[str, Any]]) -> None:
+    for bar in bars:
+        said = "met    " if bar["met"] else "NOT met"
+        click.echo(f"{said}  {bar['what']}: {bar['figure']} (must be {bar['must_be']} {bar['limit']})")

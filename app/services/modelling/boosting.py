@@ -66,8 +66,14 @@ def fine_edges(measure: str) -> tuple[int, ...]:
 
 
 def safety(columns: Floats, sample: Sample) -> NDArray[Any]:
-    """How safe the machine finds every row, fitted to those that are not for testing."""
+    """How safe the machine finds every row, fitted to those that are not for testing.
+
+    Columns that tell nobody apart are left out, which the machine cannot take; without any other everybody is as safe.
+    """
     train = ~sample.test
-    machine = HistGradientBoostingClassifier(**SETTINGS).fit(columns[train], sample.bad[train])
-    found: NDArray[Any] = machine.predict_proba(columns)[:, 0]
+    telling = [len(np.unique(column[~np.isnan(column)])) > 1 for column in columns[train].T]
+    if not any(telling):
+        return np.zeros(len(columns))
+    machine = HistGradientBoostingClassifier(**SETTINGS).fit(columns[train][:, telling], sample.bad[train])
+    found: NDArray[Any] = machine.predict_proba(columns[:, telling])[:, 0]
     return found

@@ -9,7 +9,7 @@ without a payment. The share of bills that was paid is left out: beside the othe
 whole bills on a card that is hardly used defaults more often), and nobody shall lose points for paying more. The credit
 limit is no measure: left out, it costs little and treats the young better (scoring.md).
 
-The edges of the pairs were chosen by cross-validation within the rows to fit (docs/decisions/0013).
+The edges of the pairs were chosen by cross-validation within the rows to fit (docs/decisions/0017).
 
 Source: scoring.md; docs/scorecard.md.
 """
