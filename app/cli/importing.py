@@ -25,6 +25,7 @@ from rich.progress import (
 
 from app.cli.client import Service, Submitted
 from app.core.errors import CredenceError, NotFoundError, RefusedError
+from app.services import cards
 from app.services.bureau import Bureau
 from app.services.figures import figures
 from app.services.research import EVENTS, Research
@@ -142,3 +143,32 @@ def settle(url: str, stop: threading.Event | None = None) -> None:
                 f"not all {EVENTS:,} events were in a block after {SETTLE_TIMEOUT_S} s: see log/ in the home"
             )
         time.sleep(0.1)
+
+
+def adopt_fitted_card(home: Home, database_url: str, stop: threading.Event | None = None) -> bool:
+    """Publish the shipped fitted card in a research ledger that has only its founding card, and wait for the block that
+    scores everybody anew; whether that was done.
+    """
+    bureau = Bureau.open(home, database_url)
+    try:
+        if (
+            bureau.scheme != "uci"
+            or not (home.path / "research.json").exists()
+            or len(cards.list_cards(bureau)) > 1
+        ):
+            return False
+        document, report = cards.fitted_card()
+        with bureau.transaction() as connection:
+            today = bureau.local_day(bureau.now())
+            cards.publish_card(
+                connection, cards.Publication(document, "champion", today, report), bureau.now()
+            )
+        deadline = time.monotonic() + SETTLE_TIMEOUT_S
+        while not cards.list_cards(bureau)[-1].in_force and not (stop is not None and stop.is_set()):
+            if time.monotonic() > deadline:
+                message = f"no block used the fitted card within {SETTLE_TIMEOUT_S} s: see log/ in the home"
+                raise RefusedError(message)
+            time.sleep(0.1)
+    finally:
+        bureau.close()
+    return True

@@ -7,7 +7,7 @@ import signal
 import click
 from rich.console import Console
 
-from app.cli.importing import import_research
+from app.cli.importing import adopt_fitted_card, import_research
 from app.cli.processes import Running
 from app.services.bureau import Bureau
 from app.services.figures import Figures, figures
@@ -48,6 +48,7 @@ def up(host: str, port: int, workers: int, research: bool) -> None:
                 running.watch_while(
                     lambda stop: import_research(home, running.database_url, running.url, console, stop)
                 )
+                running.watch_while(lambda stop: adopt_fitted_card(home, running.database_url, stop))
             for line in _summary(home, running):
                 console.print(line, highlight=False, soft_wrap=True)
             running.watch(lambda: False)
