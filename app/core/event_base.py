@@ -37,6 +37,7 @@ REF: Final = r"^[A-Za-z0-9._\-]{1,64}\Z"
 UUID7: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z"
 NONCE: Final = r"^[A-Za-z0-9_\-]{42}[AEIMQUYcgkosw048]\Z"  # 258 bits of text for 256: the last two are zero
 CURRENCY: Final = r"^[A-Z]{3}\Z"
+HOLDER: Final = r"^(?:ed25519:[A-Za-z0-9_\-]{43}|es256:[A-Za-z0-9_\-]{44})\Z"
 HASH: Final = r"^[0-9a-f]{64}\Z"
 TEXT: Final = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]{1,1000}\Z"
 # Whole bytes, and the bits that stand for none are zero: one spelling (RFC 4648 sections 3.5 and 5).
@@ -104,6 +105,14 @@ def local_day(time: str, utc_offset_minutes: int) -> str | None:
     except (FormatError, OverflowError):
         return None
     return local.date().isoformat() if 1900 <= local.year <= 2199 else None
+
+
+def seconds_between(earlier: str, later: str) -> int | None:
+    """From one instant to another; None when a text is none."""
+    try:
+        return int((parse_instant(later) - parse_instant(earlier)).total_seconds())
+    except FormatError:
+        return None
 
 
 # ---- what several types share

@@ -15,12 +15,14 @@ Source: formats.md section 2; the set and its domains are section 6 of the desig
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from msgspec import Meta, field
 
 from app.core.event_base import (
     COMMON_FIELDS,
+    HOLDER,
+    NONCE,
     AccountClass,
     Currency,
     Disclosure,
@@ -43,6 +45,7 @@ from app.core.event_base import (
     Told,
     Uuid7,
     is_day,
+    seconds_between,
 )
 
 # ---- business
@@ -185,6 +188,13 @@ Purposes = Annotated[tuple[Purpose, ...], Meta(min_length=1, max_length=5)]
 Shown = Annotated[tuple[Disclosure, ...], Meta(max_length=5)]
 
 
+HolderKey = Annotated[str, Meta(pattern=HOLDER)]
+Nonce = Annotated[str, Meta(pattern=NONCE)]
+Score = Annotated[int, Meta(ge=300, le=850)]
+LIFETIME_S_MAX: Final = 30 * 86_400
+"""How long a range credential may hold."""
+
+
 class PasskeyAdded(Signed, frozen=True, kw_only=True, tag="passkey_added"):
     """`public_key` is the COSE key of the WebAuthn credential."""
 
@@ -220,8 +230,22 @@ class Inquiry(Timed, frozen=True, kw_only=True, tag="inquiry"):
     case: Ref | None = None
 
 
+class RangeGiven(NamedTuple):
+    """What an answer that gives a range credential has, all of it: docs/formats.md section 16."""
+
+    context: str
+    commitment_ge: str
+    commitment_le: str
+    credential: str
+    holder: str
+    expires: str
+    low: int
+    high: int
+    score: int
+
+
 class Answer(Timed, frozen=True, kw_only=True, tag="answer"):
-    """What a bank was shown. A range credential adds its context and the commitments to both chains.
+    """What a bank was shown; or the range credential that a citizen was given: its terms and the commitments to both chains.
 
     `class` is the inquiry's. An answer counts as the inquiry in the score; a refused inquiry never does.
     """
@@ -232,7 +256,7 @@ class Answer(Timed, frozen=True, kw_only=True, tag="answer"):
     block: Index
     shown: Shown
     class_: AccountClass | None = field(name="class", default=None)
-    score: Annotated[int, Meta(ge=300, le=850)] | None = None
+    score: Score | None = None
     insufficient: (
         Annotated[tuple[Literal["too_young", "nothing_reported"], ...], Meta(min_length=1, max_length=2)]
         | None
@@ -240,6 +264,11 @@ class Answer(Timed, frozen=True, kw_only=True, tag="answer"):
     context: Hash | None = None
     commitment_ge: Hash | None = None
     commitment_le: Hash | None = None
+    credential: Nonce | None = None
+    holder: HolderKey | None = None
+    expires: str | None = None
+    low: Score | None = None
+    high: Score | None = None
 
     def refusal(self, header: Header) -> Refusal | None:
         if not _ascending(self.shown):
@@ -248,9 +277,30 @@ class Answer(Timed, frozen=True, kw_only=True, tag="answer"):
             return Refusal("format", "exactly one of `score` and `insufficient` is required")
         if self.insufficient is not None and len(set(self.insufficient)) != len(self.insufficient):
             return Refusal("format", "`insufficient` names a reason twice")
-        if len({self.context is None, self.commitment_ge is None, self.commitment_le is None}) != 1:
-            return Refusal("format", "`context`, `commitment_ge` and `commitment_le` go together")
-        return Timed.refusal(self, header)
+        return Timed.refusal(self, header) or self._range_refusal()
+
+    @property
+    def range(self) -> RangeGiven | None:
+        """The range credential that this answer gives, if it does."""
+        if self.context is None:
+            return None
+        given = RangeGiven(*(getattr(self, name) for name in RangeGiven._fields))
+        assert None not in given, "a decoded answer has all of them or none"
+        return given
+
+    def _range_refusal(self) -> Refusal | None:
+        """What is wrong with a range credential's fields; the time is one."""
+        given = RangeGiven(*(getattr(self, name) for name in RangeGiven._fields))
+        if all(each is None for each in given[:-1]):
+            return None
+        if None in given[:-1]:
+            return Refusal("format", "the fields of a range credential go together, all eight")
+        lifetime_s = seconds_between(self.time, given.expires)
+        if lifetime_s is None or not 0 < lifetime_s <= LIFETIME_S_MAX:
+            return Refusal("format", "`expires` is not an instant within 30 days after `time`")
+        if self.score is None or given.low == given.high or not given.low <= self.score <= given.high:
+            return Refusal("format", "`score` is not between `low` and `high`")
+        return None
 
 
 class Look(Timed, frozen=True, kw_only=True, tag="look"):

@@ -17,9 +17,10 @@ from app.core import merkle, notices, sealing, tiles, trie, trie_tiles, vrf
 from app.core.account import EVENT_SALT_NAME, salt
 from app.core.claims.absent import build_absent
 from app.core.claims.erasure import build_erasure
-from app.core.claims.event import EventPlace, SignerPlace, build_event
+from app.core.claims.event import EventPlace, build_event
 from app.core.claims.growth import build_consistency
 from app.core.claims.history import Part, build_history
+from app.core.claims.signer import SignerPlace
 from app.core.entries import event_entry
 from app.core.errors import ConflictError, NotFoundError, RefusedError
 from app.core.note import open_note
@@ -31,6 +32,7 @@ from app.services.public_log import read_tile
 if TYPE_CHECKING:
     from app.core.account_state import AccountState, Opaque
     from app.core.note import Verifier
+    from app.core.register import KeyRecord
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.people import Person
@@ -89,7 +91,7 @@ def event_of(bureau: Bureau, log_index: int, citizen_id: int | None = None) -> b
                 f"the plaintext of the event at log index {log_index} was destroyed", code="destroyed"
             )
         first_index, note, commitments = batch
-        reader = _reader(connection, at.block.tree_size)
+        reader = log_reader(connection, at.block.tree_size)
         position = log_index - first_index - 1
         leaves = merkle.LeafReader([merkle.leaf_hash(event_entry(commitment)) for commitment in commitments])
         place = EventPlace(
@@ -101,11 +103,11 @@ def event_of(bureau: Bureau, log_index: int, citizen_id: int | None = None) -> b
             path=merkle.inclusion_proof(log_index, at.block.tree_size, reader),
             batch_entry_path=merkle.inclusion_proof(first_index, at.block.tree_size, reader),
         )
-        signer = _signer(_register(connection, at.block.tree_size), furnisher, first_index, note)
+        signer = _signer(register_at(connection, at.block.tree_size), furnisher, first_index, note)
         return build_event(place, signer, block_json=at.block.entry, tlog=at.tlog)
 
 
-def _register(connection: Connection, tree_size: int) -> Register:
+def register_at(connection: Connection, tree_size: int) -> Register:
     """The register as a block sees it: of the notices before it."""
     placed = [
         (index, notices.decode(payload))
@@ -117,13 +119,19 @@ def _register(connection: Connection, tree_size: int) -> Register:
 
 def _signer(register: Register, furnisher: str, batch_index: int, note: str) -> SignerPlace:
     """The record of the key that signed a batch, with its place among all."""
-    records = sorted(register.records(), key=lambda record: record.encode())
-    leaves = merkle.LeafReader([merkle.leaf_hash(record.encode()) for record in records])
-    for place, record in enumerate(records):
+    for record in register.records():
         if record.name == furnisher and record.holds_at(batch_index) and _signed_by(note, record.verifier):
-            path = merkle.inclusion_proof(place, len(records), leaves)
-            return SignerPlace(record, path, merkle.inclusion_sides(place, len(records)))
+            return signer_place(register, record)
     raise RefusedError("no registered key signed this batch: run `credence audit`")
+
+
+def signer_place(register: Register, record: KeyRecord) -> SignerPlace:
+    """A record with its place among all."""
+    records = sorted(each.encode() for each in register.records())
+    place = records.index(record.encode())
+    leaves = merkle.LeafReader([merkle.leaf_hash(each) for each in records])
+    path = merkle.inclusion_proof(place, len(records), leaves)
+    return SignerPlace(record, path, merkle.inclusion_sides(place, len(records)))
 
 
 def _signed_by(note: str, verifier: Verifier) -> bool:
@@ -172,7 +180,7 @@ def consistency_from(bureau: Bureau, old_size: int) -> bytes:
             raise NotFoundError(f"no published head has {old_size} entries", code="no-checkpoint")
         size = at.block.tree_size
         hashes = (
-            merkle.consistency_proof(old_size, size, _reader(connection, size)) if old_size < size else []
+            merkle.consistency_proof(old_size, size, log_reader(connection, size)) if old_size < size else []
         )
         return build_consistency(published.encode(), newest.encode(), hashes)
 
@@ -189,9 +197,12 @@ def erasure_at(bureau: Bureau, log_index: int) -> bytes:
             raise NotFoundError(
                 f"there is no notice of destruction at log index {log_index}", code="no-notice"
             )
-        path = merkle.inclusion_proof(log_index, at.block.tree_size, _reader(connection, at.block.tree_size))
+        path = merkle.inclusion_proof(
+            log_index, at.block.tree_size, log_reader(connection, at.block.tree_size)
+        )
         return build_erasure(notice, log_index, path, block_json=at.block.entry, tlog=at.tlog)
 
 
-def _reader(connection: Connection, size: int) -> tiles.TileReader:
+def log_reader(connection: Connection, size: int) -> tiles.TileReader:
+    """The hashes of a tree of that size, from its tiles."""
     return tiles.TileReader(size, lambda wanted: read_tile(connection, wanted, size))

@@ -68,7 +68,8 @@ TYPES = {
     ),
     "answer": (
         {"inquiry": HASH, "recipient": "bank.example/loans", "purpose": "self", "block": 0, "shown": ["score"], "score": 300, **TIMED},
-        {"class": "card", "context": HASH, "commitment_ge": HASH, "commitment_le": HASH},
+        {"class": "card", "context": HASH, "commitment_ge": HASH, "commitment_le": HASH, "credential": "A" * 43,
+         "holder": "ed25519:" + "A" * 43, "expires": "2026-11-29T00:00:00Z", "low": 300, "high": 850},
     ),
     "look": ({"recipient": "desk.example", "purpose": "regulator", "shown": ["file", "history", "receipt"], **TIMED}, {"case": "r-1"}),
     "refusal": ({"inquiry": HASH, "recipient": "bank.example/loans", "purpose": "self", "reason": "frozen", **TIMED}, {}),

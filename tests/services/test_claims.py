@@ -313,4 +313,13 @@ def test_an_old_head_another_ledgers_key_and_other_forms_are_refused(grown):
         if kind_of(proof) != "consistency":
             with pytest.raises(CredenceError, match="older than"):
                 verify_claim(proof, Asked(policy(grown), grown.clock.moment + dt.timedelta(days=3)))
-    assert set(KINDS) == {"score", "history", "event", "absent", "consistency", "contradiction", "erasure"}
+    assert set(KINDS) == {
+        "score",
+        "history",
+        "event",
+        "absent",
+        "consistency",
+        "contradiction",
+        "erasure",
+        "range",
+    }

@@ -10,7 +10,9 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
+import importlib.util
 import json
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -849,6 +851,14 @@ def destroyed_file():
     return {"events": events, "blocks": rows}
 
 
+def range_file():
+    """Range credentials, which are in a file of their own: ranges.py."""
+    spec = importlib.util.spec_from_file_location("vectors_ranges", HERE / "ranges.py")
+    ranges = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(ranges)
+    return ranges.range_file(sys.modules[__name__])
+
+
 FILES = {
     "canonical-json.json": canonical_json,
     "citizen-key.json": citizen_file,
@@ -859,6 +869,7 @@ FILES = {
     "destroyed.json": destroyed_file,
     "trie.json": trie_file,
     "log.json": log_file,
+    "range.json": range_file,
     "score-proof-valid.json": lambda: {"cases": valid_cases()},
     "score-proof-invalid.json": lambda: {"cases": invalid_cases()},
 }

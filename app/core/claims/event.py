@@ -13,17 +13,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from app.core import canon, merkle
 from app.core.batch import EVENTS_MAX, BatchNote
 from app.core.claims import head as h
+from app.core.claims.signer import SIGNER_FIELDS, SignerPlace
 from app.core.claims.words import Claimed, claimed, say_head
 from app.core.entries import batch_entry, event_entry
-from app.core.errors import FormatError, ProofError
+from app.core.errors import ProofError
 from app.core.events import LINE_BYTES_MAX, decode_stored, type_of
 from app.core.note import open_note
-from app.core.register import KeyRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,13 +40,10 @@ _FIELDS: Final = frozenset(
         "note",
         "path",
         "position",
-        "signer",
-        "signer_path",
-        "signer_sides",
         "tlog",
+        *SIGNER_FIELDS,
     }
 )
-_RECORD: Final = frozenset({"from", "name", "role", "to", "vkey"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +59,6 @@ class EventPlace:
     batch_entry_path: Sequence[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class SignerPlace:
-    """The record of the key that signed the batch, and where it is in the register."""
-
-    record: KeyRecord
-    path: Sequence[bytes]
-    sides: Sequence[bool]
-
-
 def build_event(place: EventPlace, signer: SignerPlace, *, block_json: bytes, tlog: bytes) -> bytes:
     """The file."""
     return canon.encode(
@@ -86,11 +72,9 @@ def build_event(place: EventPlace, signer: SignerPlace, *, block_json: bytes, tl
             "note": place.note.decode(),
             "path": h.format_hashes(place.path),
             "position": place.position,
-            "signer": msgspec.json.decode(signer.record.encode()),
-            "signer_path": h.format_hashes(signer.path),
-            "signer_sides": "".join("rl"[is_left] for is_left in signer.sides),
             "v": 1,
         }
+        | signer.fields()
     )
 
 
@@ -99,17 +83,13 @@ def verify_event(data: bytes, asked: Asked) -> Claimed:
     with h.step(1, "the form of the proof"):
         claim = h.read_claim(data, KIND, _FIELDS)
         part = h.block_part(claim)
-        place, signer = _place(claim), _signer(claim)
+        place, signer = _place(claim), SignerPlace.read(claim)
         event = decode_stored(place.line)
     with h.step(2, "the ledger's signed head"):
         found = h.check_head(part, asked)
     with h.step(3, "the furnisher's key"):
-        leaf = merkle.leaf_hash(signer.record.encode())
-        if merkle.root_from_sides(leaf, signer.path, signer.sides) != part.block.keys:
-            raise ProofError("the key is not in the block's register")
         batch_index = place.index - place.position - 1
-        if not signer.record.holds_at(batch_index):
-            raise ProofError("the key was not valid where the batch stands in the log")
+        signer.check(part.block, batch_index)
     with h.step(4, "the furnisher's signature"):
         note = _signed_batch(place, signer, event, found)
     with h.step(5, "the places in the log"):
@@ -132,29 +112,6 @@ def _place(claim: dict[str, canon.JSON]) -> EventPlace:
         h.hashes_of(claim["batch_path"], "batch_path"),
         h.hashes_of(claim["path"], "path"),
         h.hashes_of(claim["batch_entry_path"], "batch_entry_path"),
-    )
-
-
-def _signer(claim: dict[str, canon.JSON]) -> SignerPlace:
-    record = claim["signer"]
-    if not isinstance(record, dict) or record.keys() != _RECORD:
-        raise FormatError(f"The field signer has exactly {', '.join(sorted(_RECORD))}.")
-    path, sides = (
-        h.hashes_of(claim["signer_path"], "signer_path"),
-        h.text_of(claim["signer_sides"], "signer_sides"),
-    )
-    if len(sides) != len(path) or set(sides) - {"l", "r"}:
-        raise FormatError("The field signer_sides says l or r for each hash of signer_path.")
-    return SignerPlace(
-        KeyRecord(
-            h.text_of(record["name"], "signer.name"),
-            h.text_of(record["role"], "signer.role"),
-            h.text_of(record["vkey"], "signer.vkey"),
-            h.integer_of(record["from"], "signer.from"),
-            h.integer_of(record["to"], "signer.to"),
-        ),
-        path,
-        [side == "l" for side in sides],
     )
 
 

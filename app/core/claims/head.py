@@ -33,12 +33,17 @@ FUTURE_S_MAX: Final = 300  # clocks differ; five minutes is what a witness allow
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the verifier brings along: a policy, the moment, how old things may be, and, if known, the citizen."""
+    """What the verifier brings along: a policy, the moment, how old things may be, and, if known, the citizen.
+
+    A range credential also wants the verifier's own name, and the nonce that it gave, if it gave one.
+    """
 
     policy: Policy
     at: dt.datetime
     max_age_s: int = MAX_AGE_S_DEFAULT
     identifier: str | None = None
+    audience: str | None = None
+    nonce: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.core import canon
-from app.core.claims import absent, erasure, event, growth, history
+from app.core.claims import absent, erasure, event, growth, history, range_proof
 from app.core.claims.head import step
 from app.core.errors import FormatError
 
@@ -32,6 +32,7 @@ _BY_KIND: Final[dict[str, Callable[[bytes, Asked], Claimed]]] = {
     event.KIND: event.verify_event,
     growth.CONSISTENCY: growth.verify_consistency,
     growth.CONTRADICTION: growth.verify_contradiction,
+    range_proof.KIND: range_proof.verify_range,
 }
 KINDS: Final = (SCORE, history.KIND, *_BY_KIND)
 
