@@ -31,6 +31,7 @@ COMMANDS = {
     "simulate": "Try what would change your own score, offline.",
     "verify": "Check a proof, offline.",
     "prove": "Make proofs beside the score's: a history, an event, an absence, growth.",
+    "credential": "Show that a score is at least so much, and nothing more.",
     "audit": "Replay everything and compare.",
     "witness": "Cosign the heads of transparency logs.",
     "scorecard": "Publish scorecards, and run one beside the one in use.",

@@ -56,6 +56,8 @@ WIDTH = 100
 @click.option(
     "--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the sentences."
 )
+@click.option("--audience", metavar="NAME", help="For a range credential: who you are, to whom it was shown.")
+@click.option("--nonce", metavar="TEXT", help="For a range credential: the nonce that you gave for it.")
 @click.option("--card", type=FILE, help="For a history: the scorecard, to work the score out again.")
 @click.option(
     "--profile",
@@ -73,6 +75,8 @@ def verify(
     at: dt.datetime | None,
     max_age_s: int,
     language: str,
+    audience: str | None,
+    nonce: str | None,
     card: Path | None,
     profile: str,
     as_json: bool,
@@ -80,13 +84,15 @@ def verify(
     """Check the proof FILE against a policy, offline.
 
     A score, a citizen's whole history, one event with its furnisher's signature, the absence of a file, the
-    growth of the ledger, a destruction, or a contradiction: the file says which. Says in sentences what has been
-    proved and what has not. Exits with 0 when the proof holds and with 1 when it does not.
+    growth of the ledger, a destruction, a contradiction, or that a score is at least so much: the file says which.
+    Says in sentences what has been proved and what has not. Exits with 0 when the proof holds and with 1 when it
+    does not.
 
     \b
         credence verify score.proof --policy policy
         credence verify score.proof --policy policy --citizen uci:17 --max-age 7d --json
         credence verify history.proof --policy policy --card card.json
+        credence verify share.proof --policy policy --audience bank.demo --nonce visit-7
     """
     data = read_limited(file, PROOF_BYTES_MAX)
     if citizen is not None:
@@ -100,7 +106,7 @@ def verify(
         if kind_of(data) == SCORE:
             verified = verify_score_proof(data, policy, at=moment, max_age_s=max_age_s, identifier=citizen)
         else:
-            asked = Asked(Policy.parse(policy), moment, max_age_s, citizen)
+            asked = Asked(Policy.parse(policy), moment, max_age_s, citizen, audience, nonce)
             own = None if card is None else parse_card(read_limited(card, CARD_BYTES_MAX))
             verified = verify_claim(data, asked, card=own, profile=PROFILES[profile])
     except CredenceError as error:

@@ -274,3 +274,22 @@ def body_by_name(connection: Connection, furnisher: str, batch_id: str) -> tuple
     )
     row = connection.execute(query, (furnisher, batch_id), binary=True).fetchone()
     return None if row is None else (row[0], bytes(row[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEvent:
+    """A batch of one event: whose, its log index (None while no block holds it), and its sealed body if it is there."""
+
+    citizen: int
+    log_index: int | None
+    sealed: bytes | None
+
+
+def event_by_name(connection: Connection, furnisher: str, batch_id: str) -> OwnEvent | None:
+    """The event of a batch of one, or None when there is no such batch."""
+    query = """
+        SELECT e.citizen, p.first_index + 1, s.sealed FROM batches b JOIN events e ON e.batch = b.id AND e.position = 0
+        LEFT JOIN placements p ON p.admission = b.id LEFT JOIN event_bodies s ON s.batch = b.id AND s.position = 0
+        WHERE b.furnisher = %s AND b.batch_id = %s"""
+    row = connection.execute(query, (furnisher, batch_id), binary=True).fetchone()
+    return None if row is None else OwnEvent(row[0], row[1], None if row[2] is None else bytes(row[2]))

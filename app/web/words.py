@@ -85,6 +85,12 @@ FIELDS = {
     "basis_ref": N_("Number of the paper"),
 }
 
+# Of a range credential these say something else: nobody was shown the score.
+CREDENTIAL_FIELDS = {
+    "recipient": N_("For whom alone"),
+    "score": N_("Your score, which the credential does not show"),
+}
+
 VALUES = {
     "on_time": N_("paid on time"),
     "late_1": N_("1 to 29 days late"),
@@ -167,8 +173,10 @@ WORD_FIELDS = frozenset(
 DAY_FIELDS = frozenset({"opened_on", "first_delinquent_on", "notified_on", "until"})
 
 
-def type_name(event_type: str) -> str:
-    """What people call a type of event."""
+def type_name(event_type: str, fields: Mapping[str, Any]) -> str:
+    """What people call a type of event; an answer that gives a range credential is none to an inquiry."""
+    if "credential" in fields:
+        return str(gettext("Credential given to you, to prove how high your score is"))
     return gettext(TYPES[event_type]) if event_type in TYPES else event_type
 
 
@@ -180,8 +188,9 @@ def word(value: str) -> str:
 def describe(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(label, text) of each field of an event that has a label, in the order of the table."""
     currency = fields.get("currency", "")
+    own = CREDENTIAL_FIELDS if "credential" in fields else {}
     return [
-        (gettext(label), _text(name, fields[name], currency))
+        (gettext(own.get(name, label)), _text(name, fields[name], currency))
         for name, label in FIELDS.items()
         if name in fields
     ]

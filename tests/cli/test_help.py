@@ -8,7 +8,7 @@ from app.core.errors import LineProblem, RuleError
 
 from .conftest import run
 
-OURS = ("keys", "furnish", "inquire", "verify", "simulate", "checkpoint")
+OURS = ("keys", "furnish", "inquire", "verify", "simulate", "checkpoint", "credential")
 
 
 def test_the_group_lists_the_commands_that_are_there():

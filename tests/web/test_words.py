@@ -113,3 +113,17 @@ def test_the_scale_keeps_the_mark_inside():
         drawn = scale(score)
         assert LEFT <= drawn.at <= RIGHT
     assert (scale(300).at, scale(850).at) == (LEFT, RIGHT)
+
+
+def test_a_range_credential_is_not_said_to_have_shown_the_score(app):
+    from app.web import words
+
+    fields = {"recipient": "bank.demo", "score": 802}
+    with app.test_request_context():
+        assert ("Score shown", "802") in words.describe(fields)
+        given = fields | {"credential": "A" * 43}
+        assert [label for label, _ in words.describe(given)] == [
+            "For whom alone",
+            "Your score, which the credential does not show",
+        ]
+        assert words.type_name("answer", given) != words.type_name("answer", fields) == "Answer to an inquiry"

@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
 
 class BlockFacts(Struct, frozen=True):
-    """What the replay of citizens and of the trie has to know of a block; `state` is None when no entry can be read."""
+    """What the replay of citizens and of the trie has to know of a block; `state` is None, and
+    `leaf_hash` empty, when no entry can be read.
+    """
 
     number: int
     day: str
     scorecard: bytes
     state: bytes | None
     accounts: int
+    leaf_hash: bytes = b""
 
 
 class Expected(Struct, frozen=True):
@@ -100,7 +103,12 @@ def facts_of(block: Block | None, number: int, before: BlockFacts | None) -> Blo
     """What the others have to know; of a block that cannot be read, what held before it."""
     if block is not None:
         return BlockFacts(
-            number, fields.format_day(block.as_of), block.scorecard, block.state, block.accounts
+            number,
+            fields.format_day(block.as_of),
+            block.scorecard,
+            block.state,
+            block.accounts,
+            block.leaf_hash(),
         )
     if before is not None:
         return BlockFacts(number, before.day, before.scorecard, None, before.accounts)

@@ -17,8 +17,10 @@ from msgspec import Struct
 from app.core import account, account_state, entries, events, merkle, vrf
 from app.core.account_state import PlacedEvent, Rules
 from app.core.errors import CredenceError
+from app.core.event_types import Answer
 from app.core.profiles import PROFILES
 from app.core.scorecard import parse_card
+from app.services.audit.credential_audit import Given, Scored, check_credentials
 from app.services.audit.destroyed import Announced, Destruction, check_announced, opaque_parts
 from app.services.audit.findings import Finding
 from app.services.audit.records import MISSING
@@ -236,6 +238,7 @@ class CitizenReplay:
         state: account_state.AccountState | None = None
         number, until = -1, ""
         found, leaves = len(self.findings), len(self.leaves)
+        scored: list[Scored] = []
         while True:
             number = min(waiting[0] if waiting else len(self.days), self._again(number, until))
             if number >= len(self.days):
@@ -245,6 +248,7 @@ class CitizenReplay:
             version = stored.pop(number, None)
             if number < last:
                 until = self._stand_in(record, number, version)
+                scored.append(Scored(number, None))
                 continue
             rules = self._rules(number)
             if rules is None:
@@ -256,6 +260,7 @@ class CitizenReplay:
                 upto = partial(_history, placed, number)
                 written = account_state.advance(state, _new(placed, number), rules, salt_key, upto)
             state, until = written.state, written.until
+            scored.append(Scored(number, bytes(state.score)))
             value = state.account_value(salt_key, number)
             self.leaves.append((number, record.key, account.leaf(record.key, value)))
             self._compare(record, number, value, written, version)
@@ -265,6 +270,14 @@ class CitizenReplay:
             )
         self.opaque_events += sum(opened.event is None for opened in placed)
         self.opaque_citizens += last >= 0
+        self.findings += check_credentials(
+            _given(placed),
+            scored,
+            self.facts.blocks,
+            origin=self.facts.genesis.origin,
+            key=record.key,
+            salt_key=salt_key,
+        )
         return True
 
     def _destroying(self, placed: Sequence[Opened]) -> set[int]:
@@ -344,6 +357,15 @@ def _new(placed: Sequence[Opened], block: int) -> list[PlacedEvent]:
         PlacedEvent(opened.log_index, opened.leaf_hash, opened.event)
         for opened in placed
         if opened.block == block and opened.event is not None
+    ]
+
+
+def _given(placed: Sequence[Opened]) -> list[Given]:
+    """The range credentials among a citizen's events."""
+    return [
+        Given(f"log index {opened.log_index}", opened.block, opened.event, opened.event.range)
+        for opened in placed
+        if isinstance(opened.event, Answer) and opened.event.range is not None
     ]
 
 
