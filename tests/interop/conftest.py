@@ -21,6 +21,7 @@ import pytest
 import requests
 
 from app.core import tiles
+from app.services import retention
 from tests.services.builders import Ledger
 from tests.web.serving import served
 
@@ -121,13 +122,21 @@ class Grown:
         return {name: self.get(name) for name in names}
 
 
+def refused(seen):
+    """The one line with the reason that a program gave last, having refused."""
+    assert seen.code == 1, seen.said
+    reason = seen.said.splitlines()[-1]
+    assert reason.startswith("refused: "), seen.said
+    return reason
+
+
 def size_of(checkpoint):
     return int(checkpoint.split(b"\n")[1])
 
 
 @pytest.fixture(scope="session")
 def grown(template_database, administer, server_url, tmp_path_factory):
-    """Seven blocks: a few entries, exactly one full tile, one entry bundle more, more than three."""
+    """Eight blocks: a few entries, exactly one full tile, a little more, more than three; something is destroyed."""
     from tests.conftest import url_of
 
     name = f"credence_interop_{os.getpid()}"
@@ -136,16 +145,23 @@ def grown(template_database, administer, server_url, tmp_path_factory):
     folder = tmp_path_factory.mktemp("interop")
     with served(ledger, folder / "output") as address:
         made = Grown(ledger, address, folder)
-        for citizens in (1, 5):
-            ledger.report(citizens)
-            made.publish()
+        ledger.admit(ledger.lender.batch(ledger.lender.card_history("uci:900", late_ago=6)))
+        made.publish()
+        ledger.report(5)
+        made.publish()
         meters = range(FULL - made.size - 2)  # beside them the batch's own entry and the block's
         ledger.admit(ledger.utility.batch([ledger.utility.utility(f"uci:{1 + number}") for number in meters]))
         made.publish()
         assert made.size == FULL
-        for citizens in (2, 20, 30, 40):
+        for citizens in (2, 20, 30):
             ledger.report(citizens)
             made.publish()
+        ledger.clock.move(days=365 * 5 + 200)
+        ledger.admit(ledger.lender.batch([ledger.lender.status("uci:900")]))
+        ledger.report(40)
+        made.publish()
+        retention.run(ledger.bureau, lambda *_: None)  # what is too old is destroyed, and that is announced
+        made.publish()
         assert 3 * FULL < made.size < 4 * FULL
         yield made
     ledger.close()

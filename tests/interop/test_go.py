@@ -5,31 +5,20 @@ What holds is read to the end; then one thing at a time is changed, and has to b
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 from base64 import b64encode
 from pathlib import Path
 
-import pytest
-import requests
-
-from app.core import canon, cosignature, merkle, tiles
-from app.core.checkpoint import Checkpoint, cosign, parse_note, sign_checkpoint
-from app.core.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, NoteSignature, Signer, Verifier, split
-from app.core.policy import Group, LogKey, Policy, Witness
-from app.services import proofs
-from tests.interop.conftest import lying
+from app.core import merkle, tiles
+from app.core.checkpoint import Checkpoint, parse_note, sign_checkpoint
+from app.core.note import Signer
+from app.core.witness import AddCheckpoint
+from tests.interop.conftest import lying, refused
+from tests.interop.test_go_proofs import policy_of, score_proof
 
 PAGE = Path(__file__).parents[2] / "docs" / "interop.md"
-TIME_S = 1_793_592_000
-
-
-def refused(seen):
-    assert seen.code == 1, seen.said
-    assert seen.said.splitlines()[-1].startswith("refused: "), seen.said
-    return seen.said.splitlines()[-1]
 
 
 # -- The log --
@@ -134,8 +123,7 @@ def request(grown, old, new):
     heads = [parse_note(path.read_bytes()) for path in (old, new)]
     reader = tiles.TileReader(heads[1].size, lambda tile: grown.get(tile.path))
     hashes = merkle.consistency_proof(heads[0].size, heads[1].size, reader)
-    lines = [f"old {heads[0].size}", *(b64encode(each).decode() for each in hashes), "", ""]
-    return "\n".join(lines).encode() + new.read_bytes()
+    return AddCheckpoint(heads[0].size, tuple(hashes), new.read_bytes()).encode()
 
 
 def test_our_consistency_proofs_between_all_heads(grown, foreign):
@@ -157,139 +145,6 @@ def test_a_changed_consistency_proof_is_refused(grown, foreign):
             refused(foreign("growth", grown.vkey, old, grown.file("request", b"\n".join(bent))))
 
 
-# -- Notes --
-
-
-def other_letter(match):
-    return b"A" if match[0] != b"A" else b"B"
-
-
-def test_batches_and_their_receipts(grown, foreign):
-    desk = grown.ledger.lender
-    vkey = desk.signer.verifier.encode()
-    body = desk.batch([desk.statement(f"uci:{number}") for number in range(1, 8)], "other-people")
-    receipt = requests.post(f"{grown.url}/v1/batches", data=body, timeout=10)
-    assert receipt.status_code == 201
-    batch = foreign("batch", vkey, grown.file("other.batch", body))
-    assert batch.said.startswith(f"signed by {desk.signer.name}: 7 events, batch hash ")
-    service = grown.ledger.home.signer("service").verifier.encode()
-    seen = foreign("note", service, grown.file("receipt", receipt.content))
-    assert seen.code == 0
-    assert seen.said.split()[-4] == batch.said.split()[-1]  # the receipt is for this batch
-    lines = body.split(b"\n")
-    bent = {
-        "an event less": [*lines[:3], *lines[4:]],
-        "events in another order": [lines[0], lines[2], lines[1], *lines[3:]],
-        "an event changed": [*lines[:3], lines[3].replace(b'"CNY"', b'"USD"'), *lines[4:]],
-        "another count": [lines[0].replace(rb"\n7\n", rb"\n8\n"), *lines[1:]],
-        "a false signature": [re.sub(rb"(?<=lender.example .{20}).", other_letter, lines[0]), *lines[1:]],
-    }
-    for what, changed in bent.items():
-        assert changed != lines, what
-        refused(foreign("batch", vkey, grown.file("bent.batch", b"\n".join(changed))))
-    refused(foreign("batch", service, grown.file("other.batch", body)))
-    later = receipt.content.replace(b"2026-", b"2027-", 1)
-    assert later != receipt.content
-    refused(foreign("note", service, grown.file("receipt", later)))
-
-
-# -- Proofs, also with cosignatures --
-
-
-class Ed25519Witness:
-    def __init__(self, name, seed):
-        self.signer = Signer.generate_from_seed(name, seed, COSIGNATURE_ED25519)
-        self.verifier = self.signer.verifier
-
-    def line(self, checkpoint):
-        return cosign(self.signer, checkpoint, TIME_S)
-
-
-class MlDsaWitness:
-    def __init__(self, name, seed):
-        from cryptography.hazmat.primitives.asymmetric import mldsa
-
-        self.name, self.secret = name, mldsa.MLDSA44PrivateKey.from_seed_bytes(seed)
-        self.verifier = Verifier(name, COSIGNATURE_MLDSA44, self.secret.public_key().public_bytes_raw())
-
-    def line(self, checkpoint):
-        raw = self.secret.sign(cosignature.mldsa44_message(split(checkpoint)[0], TIME_S, self.name))
-        signature = cosignature.join_time(TIME_S, raw)
-        return NoteSignature(self.name, self.verifier.key_id, signature).line()
-
-
-WITNESSES = [
-    Ed25519Witness("newspaper.example/w", b"n" * 32),
-    Ed25519Witness("union.example/w", b"u" * 32),
-    MlDsaWitness("university.example/w", b"v" * 32),
-]
-
-
-def policy_of(grown, threshold):
-    """Cosignatures of so many of the three witnesses."""
-    known = tuple(
-        Witness(b"w%d" % number, each.verifier, b"https://witness.example/w")
-        for number, each in enumerate(WITNESSES)
-    )
-    group = Group(b"some", threshold, tuple(each.name for each in known))
-    return Policy((LogKey(grown.ledger.bureau.verifier),), known, (group,), b"some").encode()
-
-
-def score_proof(grown, cosigners=()):
-    """The score proof of a citizen, its head cosigned."""
-    bureau = grown.ledger.bureau
-    with bureau.transaction() as connection:
-        person = bureau.people.find(connection, ["uci:3"])["uci:3"]
-    claim = json.loads(proofs.score_proof(bureau, person.id))
-    checkpoint = claim["tlog"].partition("\n\n")[2].encode()
-    claim["tlog"] += b"".join(each.line(checkpoint) for each in cosigners).decode()
-    return claim
-
-
-def test_the_logs_part_of_a_score_proof(grown, foreign):
-    policy = grown.file("policy", grown.get("policy"))
-    seen = foreign("proof", policy, grown.file("score.proof", canon.encode(score_proof(grown))))
-    assert (
-        seen.said
-        == f"block at {grown.size - 1} of {grown.ledger.bureau.origin}, in a head that the policy accepts\n"
-    )
-    assert seen.code == 0
-
-
-@pytest.mark.parametrize("threshold", [1, 2, 3])
-def test_a_quorum_of_cosignatures_of_both_types(grown, foreign, threshold):
-    policy = grown.file("policy-witnessed", policy_of(grown, threshold))
-    for chosen in range(8):
-        cosigners = [each for number, each in enumerate(WITNESSES) if chosen >> number & 1]
-        seen = foreign(
-            "proof", policy, grown.file("score.proof", canon.encode(score_proof(grown, cosigners)))
-        )
-        if len(cosigners) >= threshold:
-            assert seen.code == 0, seen.said
-        else:
-            assert "below the policy's quorum" in refused(seen)
-
-
-def test_a_changed_proof_is_refused(grown, foreign):
-    policy = grown.file("policy-witnessed", policy_of(grown, 3))
-    claim = score_proof(grown, WITNESSES)
-    good = canon.encode(claim)
-    assert foreign("proof", policy, grown.file("score.proof", good)).code == 0
-    lines = claim["tlog"].split("\n")
-    wrong = [claim | {"block": claim["block"] | {field: value}} for field, value in
-             (("state", "00" * 32), ("as_of", "2026-11-01"), ("block", 5), ("accounts", 1))]  # fmt: skip
-    for number in range(len(lines) - 1):
-        line = lines[number]
-        if line:
-            place = len(line) // 2
-            bent = line[:place] + ("A" if line[place] != "A" else "B") + line[place + 1 :]
-            wrong.append(claim | {"tlog": "\n".join([*lines[:number], bent, *lines[number + 1 :]])})
-            wrong.append(claim | {"tlog": "\n".join([*lines[:number], *lines[number + 1 :]])})
-    assert len(wrong) > 30
-    for bent in wrong:
-        refused(foreign("proof", policy, grown.file("bent.proof", canon.encode(bent))))
-
-
 # -- What docs/interop.md says --
 
 
@@ -298,7 +153,7 @@ def test_the_commands_print_what_the_page_says(grown, foreign, monkeypatch):
     grown.file("request", request(grown, grown.heads[0], grown.heads[-1]))
     grown.file("policy", grown.get("policy"))
     grown.file("policy-witnessed", policy_of(grown, 2))
-    grown.file("score.proof", canon.encode(score_proof(grown)))
+    grown.file("score.proof", score_proof(grown))
     other = Signer.generate_from_seed(grown.ledger.bureau.origin, bytes(32)).verifier.encode()
     names = {"$URL": grown.url, "$VKEY": grown.vkey, "$OTHER_VKEY": other}
 

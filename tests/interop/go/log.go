@@ -18,9 +18,15 @@ const (
 	tileHeight   = 8
 	tileWidth    = 1 << tileHeight
 	bodyBytesMax = tileWidth * (1<<16 + 1) // the largest bundle: 256 entries, each after a length of two bytes
-	eventKind    = 0x01                    // the first byte of an event's entry
-	blockKind    = 0x03                    // the first byte of a block's, which ends every published tree
 	timeout      = 30 * time.Second
+)
+
+// The first byte of an entry, docs/formats.md, section 4. A block ends every published tree.
+const (
+	eventKind = 1 + iota
+	batchKind
+	blockKind
+	noticeKind
 )
 
 // remote reads a log over HTTP. It is a tlog.TileReader: tlog authenticates every tile that it hands over.

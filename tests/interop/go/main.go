@@ -6,6 +6,7 @@
 //	credence-interop proof POLICY FILE              the log's part of a .proof file, under a C2SP policy
 //	credence-interop batch VKEY FILE                a .batch file: the furnisher's note and the events under it
 //	credence-interop note VKEY FILE                 any other signed note, such as a receipt
+//	credence-interop cosign SKEY CHECKPOINT         prints the checkpoint with a cosignature by their witness
 //
 // URL is a server's address, VKEY a verifier key (name+id+base64), the rest are files. What holds is said in
 // lines on standard output, with exit code 0; what does not, in one line that begins with "refused:", with exit
@@ -44,6 +45,8 @@ func run(args []string) error {
 		return checkBatch(args[1], args[2])
 	case len(args) == 3 && args[0] == "note":
 		return checkNote(args[1], args[2])
+	case len(args) == 3 && args[0] == "cosign":
+		return cosign(args[1], args[2])
 	}
 	return fmt.Errorf("not a command; the first lines of main.go say what there is")
 }
