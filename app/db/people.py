@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from app.db.session import BINARY, TEXT, prepared_row
+from app.db.session import BINARY, TEXT, bytea_array, prepared_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from app.db.session import Connection
@@ -101,7 +101,15 @@ _WITH_ACCOUNT = """
     LEFT JOIN account_bodies b ON b.citizen = c.id AND b.block = a.block
     WHERE c.id = """
 
-_OF_SESSION = f"{_WITH_ACCOUNT} (SELECT citizen FROM sessions WHERE token_hash = $1 AND expires_at > $2)"  # noqa: S608
+_OF_SESSIONS = """
+    SELECT s.token_hash, c.id, c.key, c.vrf_proof, k.wrapped, n.number, a.block, b.sealed
+    FROM (SELECT coalesce(max(block), -1) AS number FROM publications) AS n CROSS JOIN unnest($1::bytea[]) AS t (hash)
+    CROSS JOIN LATERAL (SELECT token_hash, citizen FROM sessions WHERE token_hash = t.hash AND expires_at > $2 OFFSET 0) AS s
+    CROSS JOIN LATERAL (SELECT id, key, vrf_proof FROM citizens WHERE id = s.citizen OFFSET 0) AS c
+    LEFT JOIN LATERAL (SELECT wrapped FROM citizen_keys WHERE citizen = c.id OFFSET 0) AS k ON true
+    LEFT JOIN LATERAL (SELECT block FROM accounts WHERE citizen = c.id AND block <= n.number
+        ORDER BY block DESC LIMIT 1) AS a ON true
+    LEFT JOIN LATERAL (SELECT sealed FROM account_bodies WHERE citizen = c.id AND block = a.block OFFSET 0) AS b ON true"""
 
 
 def _with_account(row: tuple[Any, ...]) -> CitizenWithAccount:
@@ -130,18 +138,19 @@ def citizen_with_account(connection: Connection, citizen_id: int) -> CitizenWith
     return None if row is None else _with_account(row)
 
 
-def session_with_account(
-    connection: Connection, token_hash: bytes, now: datetime
-) -> CitizenWithAccount | None:
-    """The citizen whose session it is, or None when it is unknown or expired."""
-    row = prepared_row(connection, _OF_SESSION, (token_hash, now.isoformat().encode()), (BINARY, TEXT))
-    if row is None:
-        return None
-    citizen, key, vrf_proof, wrapped, newest, block, sealed = row
-    assert citizen is not None and key is not None, "never null"  # noqa: PT018 - for the type checker
-    assert vrf_proof is not None and newest is not None, "never null"  # noqa: PT018
-    version = None if block is None else (_int8(block), sealed)
-    return Citizen(_int8(citizen), key, vrf_proof, wrapped), _int8(newest), version
+def sessions_with_accounts(
+    connection: Connection, token_hashes: Collection[bytes], now: datetime
+) -> dict[bytes, CitizenWithAccount]:
+    """Whose sessions these are, by the hash of the token; unknown and expired ones are left out. All as of one moment."""
+    values = (bytea_array(token_hashes), now.isoformat().encode())
+    rows = prepared_rows(connection, _OF_SESSIONS, values, (BINARY, TEXT))
+    found = {}
+    for token_hash, citizen, key, vrf_proof, wrapped, newest, block, sealed in rows:
+        assert token_hash is not None and citizen is not None and key is not None, "never null"  # noqa: PT018
+        assert vrf_proof is not None and newest is not None, "never null"  # noqa: PT018 - for the type checker
+        version = None if block is None else (_int8(block), sealed)
+        found[token_hash] = Citizen(_int8(citizen), key, vrf_proof, wrapped), _int8(newest), version
+    return found
 
 
 def _int8(value: bytes) -> int:

@@ -7,6 +7,7 @@ connection, because most of them are COPY, `unnest` or lateral joins over thousa
 from __future__ import annotations
 
 import select
+import struct
 from collections import deque
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
@@ -17,7 +18,7 @@ from psycopg.pq import ExecStatus, Format
 from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from psycopg.pq.abc import PGresult
     from sqlalchemy import Engine
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Connection: TypeAlias = psycopg.Connection[Any]
 TEXT: Final = int(Format.TEXT)
 BINARY: Final = int(Format.BINARY)
+_BYTEA_OID: Final = 17
 UniqueViolation = psycopg.errors.UniqueViolation
 Deadlock = psycopg.errors.DeadlockDetected
 DatabaseError = psycopg.Error
@@ -94,10 +96,10 @@ class Readers:
 _prepared: WeakKeyDictionary[Connection, dict[str, bytes]] = WeakKeyDictionary()
 
 
-def prepared_row(
+def prepared_rows(
     connection: Connection, query: str, values: Sequence[bytes], formats: Sequence[int]
-) -> list[bytes | None] | None:
-    """The one row of a query, each column in PostgreSQL's binary form; None for no row.
+) -> list[list[bytes | None]]:
+    """The rows of a query, each column in PostgreSQL's binary form.
 
     libpq itself sends and waits, the statement was prepared before: half of what `execute` costs. For a hot path's one
     question. `query` has $1, $2 ...; `formats` say of each value whether it is TEXT or BINARY.
@@ -109,7 +111,14 @@ def prepared_row(
         _good(connection, connection.pgconn.prepare(name, query.encode()))
         names[query] = name
     result = _good(connection, connection.pgconn.exec_prepared(name, values, formats, BINARY))
-    return [result.get_value(0, column) for column in range(result.nfields)] if result.ntuples else None
+    columns, value = range(result.nfields), result.get_value
+    return [[value(row, column) for column in columns] for row in range(result.ntuples)]
+
+
+def bytea_array(values: Collection[bytes]) -> bytes:
+    """A bytea[] in PostgreSQL's binary form: one dimension, no nulls, the type of its members, how many, from 1."""
+    members = b"".join(len(value).to_bytes(4, "big") + value for value in values)
+    return struct.pack(">5i", 1, 0, _BYTEA_OID, len(values), 1) + members
 
 
 def _good(connection: Connection, result: PGresult) -> PGresult:

@@ -60,6 +60,7 @@ class Bureau:
     furnisher_numbers: dict[str, int] = field(default_factory=dict)
     snapshot: Snapshot | None = None
     inquiries: Gathering[Any, Any] = field(default_factory=Gathering)
+    sessions: Gathering[Any, Any] = field(default_factory=Gathering)
     counted: Counted | None = None
 
     @classmethod

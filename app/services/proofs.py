@@ -7,12 +7,13 @@ the citizen is one row of their account, and a few tiles and a page of leaves of
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from app.core import account, account_state, merkle, sealing, tiles, trie, trie_tiles
 from app.core.block import Block
-from app.core.errors import NotFoundError, RefusedError
+from app.core.errors import CredenceError, NotFoundError, RefusedError
 from app.core.proof_form import build_score_proof
 from app.core.tlogproof import TlogProof
 from app.db import ledger, people, state
@@ -83,10 +84,34 @@ def score_proof(bureau: Bureau, citizen_id: int, shown: tuple[str, ...] = SHOWN_
 
 
 def score_proof_of_session(bureau: Bureau, token: str) -> bytes | None:
-    """The same for whoever holds this session's token; None when it is nobody's. One question to the database."""
+    """The same for whoever holds this session's token; None when it is nobody's.
+
+    Who asks at the same time is served together (services.gathering): one question to the database for all of them, and one
+    thread at work while the others rest.
+    """
+    proof: bytes = bureau.sessions.ask(sha256(token.encode()).digest(), partial(_of_sessions, bureau))
+    return proof or None
+
+
+def _of_sessions(bureau: Bureau, token_hashes: Sequence[bytes]) -> list[bytes | Exception]:
+    """Proofs of those who hold these sessions, in step; empty where nobody does."""
     with bureau.reading() as connection:
-        found = people.session_with_account(connection, sha256(token.encode()).digest(), bureau.now())
-        return None if found is None else _newest(bureau, connection, found, SHOWN_TO_CITIZENS)
+        found = people.sessions_with_accounts(connection, token_hashes, bureau.now())
+        if not found:
+            return [b""] * len(token_hashes)
+        try:
+            at = snapshot(bureau, connection, next(iter(found.values()))[1])
+        except NotFoundError as error:
+            return [error if each in found else b"" for each in token_hashes]
+        paths = trie_paths(connection, [citizen.key for citizen, _, _ in found.values()], at)
+    made: dict[bytes, bytes | Exception] = {}
+    for token_hash, (citizen, _, version) in found.items():
+        try:
+            person = bureau.people.unwrap(citizen)
+            made[token_hash] = assemble(person, at, _open(person, version, at), SHOWN_TO_CITIZENS, paths)
+        except CredenceError as error:
+            made[token_hash] = error
+    return [made.get(each, b"") for each in token_hashes]
 
 
 def _newest(

@@ -24,7 +24,7 @@ def pid(connection):
 
 
 def ask(connection, number):
-    return session.prepared_row(connection, NUMBER, (number.to_bytes(8, "big"),), (session.BINARY,))
+    return session.prepared_rows(connection, NUMBER, (number.to_bytes(8, "big"),), (session.BINARY,))
 
 
 def test_a_connection_is_used_again_and_two_at_once_are_two(readers):
@@ -38,13 +38,21 @@ def test_a_connection_is_used_again_and_two_at_once_are_two(readers):
 def test_a_failed_question_leaves_the_connection_usable(readers):
     for _ in range(2):
         with readers.reading() as connection:
-            assert ask(connection, 41) == [(42).to_bytes(8, "big")]
+            assert ask(connection, 41) == [[(42).to_bytes(8, "big")]]
         with pytest.raises(session.DatabaseError), readers.reading() as connection:
-            session.prepared_row(connection, "SELECT 1 / $1::integer", (b"0",), (session.TEXT,))
+            session.prepared_rows(connection, "SELECT 1 / $1::integer", (b"0",), (session.TEXT,))
         with pytest.raises(session.DatabaseError), readers.reading() as connection:
-            session.prepared_row(connection, "SELECT nonsense", (), ())
+            session.prepared_rows(connection, "SELECT nonsense", (), ())
     with readers.reading() as connection:
-        assert session.prepared_row(connection, "SELECT 1 WHERE $1", (b"f",), (session.TEXT,)) is None
+        assert session.prepared_rows(connection, "SELECT 1 WHERE $1", (b"f",), (session.TEXT,)) == []
+
+
+@pytest.mark.parametrize("values", [[b"one"], [b"", b"\0\xff", b"x" * 300]])
+def test_an_array_goes_over_in_binary(readers, values):
+    with readers.reading() as connection:
+        query = "SELECT unnest($1::bytea[])"
+        rows = session.prepared_rows(connection, query, (session.bytea_array(values),), (session.BINARY,))
+    assert rows == [[value] for value in values]
 
 
 def test_one_that_the_server_closed_is_replaced(readers, database_url):
@@ -57,7 +65,7 @@ def test_one_that_the_server_closed_is_replaced(readers, database_url):
     owner.dispose()
     with readers.reading() as connection:
         assert pid(connection) != before
-        assert ask(connection, 1) == [(2).to_bytes(8, "big")]
+        assert ask(connection, 1) == [[(2).to_bytes(8, "big")]]
 
 
 def test_one_that_breaks_in_use_is_thrown_away(readers, database_url):
@@ -72,4 +80,4 @@ def test_one_that_breaks_in_use_is_thrown_away(readers, database_url):
     with pytest.raises(session.DatabaseError):
         asked_when_closed()
     with readers.reading() as connection:
-        assert ask(connection, 1) == [(2).to_bytes(8, "big")]
+        assert ask(connection, 1) == [[(2).to_bytes(8, "big")]]

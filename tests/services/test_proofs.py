@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
+from functools import partial
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +15,8 @@ from app.core import account
 from app.core.errors import CredenceError, NotFoundError, ProofError
 from app.core.policy import LogKey, Policy
 from app.core.proof import verify_score_proof
-from app.services import proofs
+from app.services import links, proofs
+from tests.services.builders import gathered
 
 
 def policy(ledger):
@@ -63,6 +67,41 @@ def test_a_proof_at_each_of_several_blocks_while_the_trie_grows(ledger):
         assert verified.block_number == block
         accounts = verified.shown["file"]["accounts"]
         assert accounts["lender.example:card-1"]["statements"][-1][3] == 1000 + block
+
+
+def session_of(bureau, citizen):
+    """The token of a new session, which does not expire: the ledger's clock is behind the one that sweeps."""
+    token = secrets.token_urlsafe(32)
+    with bureau.transaction() as connection:
+        person = bureau.people.find(connection, [citizen])[citizen]
+        values = (sha256(token.encode()).digest(), person.id)
+        connection.execute("INSERT INTO sessions VALUES (%s, %s, 'infinity')", values)
+    return token
+
+
+def test_sessions_that_ask_together_get_each_their_own(ledger):
+    """Proofs of several sessions in one go: whose session it is decides, and what is wrong with one harms no other."""
+    ledger.report(20, months=2)
+    early = session_of(ledger.bureau, "uci:1")
+    with pytest.raises(NotFoundError):  # no block yet
+        proofs.score_proof_of_session(ledger.bureau, early)
+    assert proofs.score_proof_of_session(ledger.bureau, "nobody's") is None
+    ledger.step()
+    ledger.report(1, first=99, months=1)
+    citizens = [f"uci:{number}" for number in (3, 1, 20, 1)]
+    tokens = [session_of(ledger.bureau, each) for each in citizens]
+    tokens += ["nobody's", session_of(ledger.bureau, "uci:99"), tokens[0]]
+    hashes = [sha256(token.encode()).digest() for token in tokens]
+    got = gathered(ledger.bureau.sessions, hashes, partial(proofs._of_sessions, ledger.bureau))
+    for citizen, proof in zip(citizens, got, strict=False):
+        assert verify(ledger, proof, citizen).identity_checked
+        assert proof == proofs.score_proof(ledger.bureau, person_of(ledger.bureau, citizen).id)
+    assert got[4] == b""
+    assert isinstance(got[5], NotFoundError)
+    assert got[5].code == "not-yet"
+    assert got[6] == got[0]
+    links.end_session(ledger.bureau, tokens[0])
+    assert proofs.score_proof_of_session(ledger.bureau, tokens[0]) is None
 
 
 @pytest.mark.parametrize("shown", [("score",), ("score", "receipt"), ("score", "flags"), account.NAMES])
