@@ -1,6 +1,6 @@
 """A second reader of Credence's formats, written from docs/formats.md and the C2SP texts alone.
 
-It imports nothing of `app`: only the standard library and the Ed25519 of `cryptography`. The point is to find out
+It imports nothing of `app`: only the standard library and the Ed25519 and P-256 of `cryptography`. The point is to find out
 whether the document is enough to write a verifier. So it is short, slow, and shares no helper with the product:
 JSON is the standard library's, signatures are OpenSSL's, curve arithmetic for the VRF is schoolbook Python.
 
@@ -19,6 +19,8 @@ import json
 import re
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ORDER = ["history", "score", "receipt", "file", "flags"]
@@ -602,3 +604,180 @@ def verify_score_proof(data, policy, at, max_age_s=172800, identifier=None):
     need(fresh(instant(block["time"]).timestamp()), 6, "the block is too old, or from the future")
     need(quorum_of(policy, {n for n, t in times.items() if fresh(t)}), 6, "cosignatures too old")
     return origin, block, shown["score"], sorted(times)
+
+
+# -- section 16: range credentials ------------------------------------------------------------------------------
+
+
+def chain_step(direction, score, context, value):
+    return H(b"credence.chain\0" + direction.encode() + score.to_bytes(2, "big") + context + value)
+
+
+def chain_end(direction, score, value, end, context):
+    """From the value at a score to the commitment."""
+    while score != end:
+        value = chain_step(direction, score, context, value)
+        score += -1 if direction == "G" else 1
+    return value
+
+
+def range_context(origin, terms, block_hash):
+    parts = ["credence/range@v1", origin, terms["key"], terms["credential"], block_hash.hex()]
+    parts += [terms[name] for name in ("holder", "audience", "expires", "low", "high")]
+    return H(canonical(parts))
+
+
+def range_seed(salt_key, direction, context):
+    return hmac.new(salt_key, b"credence/range@v1\0" + direction.encode() + context, "sha256").digest()
+
+
+RANGE_FIELDS = set(
+    [
+        "audience",
+        "block",
+        "credential",
+        "expires",
+        "high",
+        "holder",
+        "index",
+        "key",
+        "kind",
+        "low",
+        "note",
+        "path",
+        "scored",
+        "scored_index",
+        "scored_path",
+        "signer",
+        "signer_path",
+        "signer_sides",
+        "tlog",
+        "v",
+        "vrf",
+    ]
+)
+
+
+def read_range_proof(data):
+    """Step 1."""
+    proof = read_canonical(data, 1)
+    need(isinstance(proof, dict) and (proof.get("v"), proof.get("kind")) == (1, "range"), 1, "kind")
+    extra = set(proof) - RANGE_FIELDS
+    need(
+        set(proof) >= RANGE_FIELDS and extra <= {"assertion", "at_least", "at_most", "nonce", "signature"},
+        1,
+        "fields",
+    )
+    need(
+        len(extra & {"assertion", "signature"}) == 1 and extra & {"at_least", "at_most"},
+        1,
+        "what it says, signed",
+    )
+    need(type(proof["v"]) is int, 1, "version")
+    read_block(proof["block"], 1)
+    read_block(proof["scored"], 1)
+    unhex(proof["key"], 32, 1)
+    unhex(proof["vrf"], 80, 1)
+    salt_of(proof["credential"], 1)
+    instant(proof["expires"], 1)
+    low, high = proof["low"], proof["high"]
+    need(type(low) is int and type(high) is int and 300 <= low < high <= 850, 1, "range")
+    need(re.fullmatch(r"[a-z0-9.\-/]{1,100}", proof["audience"]), 1, "audience")
+    need(re.fullmatch(r"[A-Za-z0-9._\-]{1,64}", proof.get("nonce", "x")), 1, "nonce")
+    need(re.fullmatch(r"ed25519:[\w\-]{43}|es256:[\w\-]{44}", proof["holder"]), 1, "holder")
+    bounds = {}
+    for name in ("at_least", "at_most"):
+        if name in proof:
+            need(isinstance(proof[name], list) and len(proof[name]) == 2, 1, name)
+            score, value = proof[name]
+            need(type(score) is int and 300 <= score <= 850, 1, name)
+            bounds[name] = score, unhex(value, 32, 1)
+    need(len(bounds) == 1 or bounds["at_least"][0] <= bounds["at_most"][0], 1, "nothing is between")
+    if "assertion" in proof:
+        need(set(proof["assertion"]) == {"authenticator_data", "client_data", "signature"}, 1, "assertion")
+        client = json.loads(unb64url(proof["assertion"]["client_data"], 1))
+        need(client.get("type") == "webauthn.get", 1, "assertion of another type")
+    return proof, bounds
+
+
+def paths_of(proof, name, step):
+    data = unb64url(proof[name], step)
+    need(len(data) % 32 == 0, step, "not hashes")
+    return [data[i : i + 32] for i in range(0, len(data), 32)]
+
+
+def holder_signed(proof, text):
+    """Step 7: the key of the terms has signed, itself or by a passkey's assertion."""
+    kind, _, key = proof["holder"].partition(":")
+    if kind == "ed25519":
+        need("signature" in proof, 7, "no signature")
+        need(ed25519(unb64url(key, 7), text, unb64url(proof["signature"], 7)), 7, "the holder's signature")
+        return
+    need("assertion" in proof, 7, "no assertion")
+    data, client, signature = (
+        unb64url(proof["assertion"][name], 7) for name in ("authenticator_data", "client_data", "signature")
+    )
+    challenge = json.loads(client).get("challenge")
+    need(challenge == base64.urlsafe_b64encode(H(text)).rstrip(b"=").decode(), 7, "about something else")
+    need(len(data) >= 37 and data[32] & 1, 7, "nobody was there")
+    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), unb64url(key, 7))
+    try:
+        point.verify(signature, data + H(client), ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        raise Refused(7, "the passkey's signature") from None
+
+
+def verify_range_proof(data, policy, at, *, audience, nonce=None, max_age_s=172800, identifier=None):
+    """What the proof shows: (origin, at_least, at_most, the day of the score)."""
+    proof, bounds = read_range_proof(data)
+    block, scored = proof["block"], proof["scored"]
+    index, size, origin, times = open_tlog_proof(proof["tlog"], policy, b"\x03" + canonical(block), 2)
+    need(index == size - 1, 2, "the block is not the last entry")
+    root = unb64(proof["tlog"].partition("\n\n")[2].split("\n")[2])
+    now = at.timestamp()
+    need(now - max_age_s <= instant(block["time"]).timestamp() <= now + 300, 2, "too old, or from the future")
+    fresh = {name for name, t in times.items() if now - max_age_s <= t <= now + 300}
+    need(quorum_of(policy, fresh), 2, "cosignatures too old")
+    signer = proof["signer"]
+    need(
+        signer["role"] == "service" and signer["from"] < size - 1 < signer["to"], 3, "not a valid service key"
+    )
+    keys, hashes_up = leaf_hash(canonical(signer)), paths_of(proof, "signer_path", 3)
+    need(len(hashes_up) == len(proof["signer_sides"]), 3, "sides")
+    for side, other in zip(proof["signer_sides"], hashes_up, strict=True):
+        keys = node(other, keys) if side == "l" else node(keys, other)
+    need(keys.hex() == block["keys"], 3, "not in the register")
+    text = note_signed_by(proof["note"].encode(), signer["vkey"], 3).decode().split("\n")
+    need(
+        len(text) == 7 and text[0] == "credence/range@v1" and text[1] == origin and not text[6], 3, "the note"
+    )
+    scored_leaf = leaf_hash(b"\x03" + canonical(scored))
+    context = range_context(origin, proof, scored_leaf)
+    need(text[2] == context.hex(), 3, "other terms")
+    need(proof["scored_index"] < proof["index"], 4, "an answer before its score")
+    answer = leaf_hash(b"\x01" + unhex(text[5], 32, 4))
+    for place, leaf, path in (
+        (proof["scored_index"], scored_leaf, paths_of(proof, "scored_path", 4)),
+        (proof["index"], answer, paths_of(proof, "path", 4)),
+    ):
+        need(inclusion_root(place, size, leaf, path, 4) == root, 4, "not in the log there")
+    need(audience is not None and proof["audience"] == audience, 5, "for another audience")
+    need(nonce is None or proof.get("nonce") == nonce, 5, "another nonce")
+    expires = instant(proof["expires"]).timestamp()
+    need(now < expires <= instant(block["time"]).timestamp() + 30 * 86400, 5, "ended, or too long")
+    need(instant(scored["time"]).timestamp() < expires, 5, "ended before it began")
+    for name, direction, end, commitment in (
+        ("at_least", "G", proof["low"], text[3]),
+        ("at_most", "L", proof["high"], text[4]),
+    ):
+        if name in bounds:
+            score, value = bounds[name]
+            need(proof["low"] <= score <= proof["high"] and score != end, 6, "says nothing")
+            need(chain_end(direction, score, value, end, context).hex() == commitment, 6, "another chain")
+    said = [str(bounds[name][0]) if name in bounds else "" for name in ("at_least", "at_most")]
+    lines = ["credence/presentation@v1", context.hex(), proof["audience"], *said, proof.get("nonce", ""), ""]
+    holder_signed(proof, "\n".join(lines).encode())
+    if identifier is not None:
+        own = citizen_key(origin, identifier, bytes.fromhex(block["vrf"]), bytes.fromhex(proof["vrf"]), 8)
+        need(own.hex() == proof["key"], 8, "another citizen")
+    return origin, *(bounds.get(name, (None,))[0] for name in ("at_least", "at_most")), scored["as_of"]

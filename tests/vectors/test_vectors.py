@@ -1,6 +1,7 @@
 """The vectors: made again byte for byte, read by the independent reader, and by the product."""
 
 import datetime as dt
+import hashlib
 import importlib.util
 import json
 import re
@@ -325,3 +326,62 @@ def test_every_step_has_proofs_that_fail_in_it():
 
 def test_cases_have_distinct_names_and_proofs():
     assert len(set(names(VALID + INVALID))) == len(VALID + INVALID)
+
+
+# -- range credentials ------------------------------------------------------------------------------------------
+
+RANGE = vectors("range.json")
+
+
+def test_a_range_credential():
+    terms, score = RANGE["terms"], RANGE["score"]
+    context = independent.range_context(terms["origin"], terms, bytes.fromhex(terms["block_hash"]))
+    assert context.hex() == RANGE["context"]
+    seeds = [independent.range_seed(bytes.fromhex(RANGE["salt_key"]), d, context) for d in "GL"]
+    assert [seed.hex() for seed in seeds] == RANGE["seeds"]
+    for direction, seed, end, name, commitment in (
+        ("G", seeds[0], terms["low"], "at_least", RANGE["commitments"][0]),
+        ("L", seeds[1], terms["high"], "at_most", RANGE["commitments"][1]),
+    ):
+        assert independent.chain_end(direction, score, seed, end, context).hex() == commitment
+        for threshold, value in RANGE[name].items():
+            assert independent.chain_end(direction, score, seed, int(threshold), context).hex() == value
+    answer = independent.read_canonical(RANGE["answer"].encode())
+    assert [answer[name] for name in ("context", "commitment_ge", "commitment_le")] == [
+        RANGE["context"],
+        *RANGE["commitments"],
+    ]
+    note = independent.read_canonical(RANGE["credential_file"].encode())["note"]
+    assert note.split("\n")[5] == hashlib.sha256(RANGE["answer"].encode()).hexdigest()
+
+
+def independent_range(case):
+    return independent.verify_range_proof(
+        case["proof"].encode(),
+        case["policy"].encode(),
+        dt.datetime.fromisoformat(case["at"]),
+        audience=case["audience"],
+        nonce=case["nonce"],
+        max_age_s=case["max_age_s"],
+        identifier=case["identifier"],
+    )
+
+
+@pytest.mark.parametrize("case", RANGE["valid"], ids=names(RANGE["valid"]))
+def test_a_range_proof_that_holds(case):
+    """The product's own verdict on the same cases is in tests/core/test_range_credential.py."""
+    origin, at_least, at_most, day = independent_range(case)
+    told = json.loads(case["proof"])
+    assert (origin, day) == (make.ORIGIN, told["scored"]["as_of"])
+    assert (at_least, at_most) == (told.get("at_least", [None])[0], told.get("at_most", [None])[0])
+
+
+@pytest.mark.parametrize("case", RANGE["invalid"], ids=names(RANGE["invalid"]))
+def test_a_range_proof_that_does_not_hold_is_refused_in_its_step(case):
+    with pytest.raises(independent.Refused) as refusal:
+        independent_range(case)
+    assert refusal.value.step == case["step"]
+
+
+def test_every_step_of_a_range_proof_has_some_that_fail_in_it():
+    assert {case["step"] for case in RANGE["invalid"]} == set(range(1, 9))
