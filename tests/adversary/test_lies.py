@@ -416,4 +416,5 @@ def test_every_lie_is_in_the_table_and_the_table_has_no_others():
     assert there - named == {
         "test_every_lie_is_in_the_table_and_the_table_has_no_others",
         "test_honest_is_honest",
+        "test_a_range_credential_is_honest",
     }

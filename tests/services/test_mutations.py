@@ -12,27 +12,31 @@ import json
 import os
 import random
 import time
+from hashlib import sha256
 
 import pytest
 
 from app.core import canon
 from app.core.claims import growth
 from app.core.claims.head import Asked
+from app.core.claims.range_proof import present, signed
 from app.core.claims.verify import KINDS, kind_of, verify_claim
 from app.core.errors import CredenceError
+from app.core.holder import Holder
+from app.core.note import Signer
 from app.core.policy import LogKey, Policy
 from app.core.profiles import CN
 from app.core.proof import verify_score_proof
 from app.core.scorecard import expert_card
 from app.db import ledger as rows
-from app.services import claims, proofs, retention
+from app.services import claims, proofs, range_credentials, retention
 from tests.conftest import url_of
 from tests.services.builders import Ledger
 from tests.soak import SOAK, examples
 
 CHANGES = 5_000 if SOAK == 1 else max(examples(5_000), 200_000)
 SECONDS_MAX = 0.05
-CITIZEN, STRANGER = "uci:5", "uci:4711"
+CITIZEN, STRANGER, AUDIENCE = "uci:5", "uci:4711", "bank.demo"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,7 @@ def world(template_database, administer, server_url, tmp_path_factory):
     ledger.step()
     ledger.clock.move(days=365 * 5 + 200)
     ledger.admit(ledger.lender.batch([ledger.lender.status("uci:1")]))
-    ledger.report(20, first=2, months=5)
+    ledger.report(20, first=2, months=8)
     ledger.step()
     retention.run(ledger.bureau, lambda *_: None)
     ledger.settle()
@@ -75,7 +79,19 @@ def made(world):
         "consistency": (*[claims.consistency_from(bureau, blocks[n].tree_size) for n in (0, 1)], None),
         "erasure": (erased, erased.replace(b'"retention"', b'"erasure"'), None),
         "contradiction": (*[_forked(world, heads[n], blocks[n].tree_size) for n in (1, 2)], None),
+        "range": (*[_shown(world, each) for each in (CITIZEN, "uci:6")], CITIZEN),
     }
+
+
+def _shown(ledger, citizen):
+    """A credential of this citizen, presented."""
+    holder = Signer.generate_from_seed("holder", sha256(citizen.encode()).digest())
+    wish = range_credentials.Wish(audience=AUDIENCE, holder=Holder.of(holder.verifier).text)
+    issued = range_credentials.issue(ledger.bureau, citizen, wish)
+    ledger.step()
+    credential = range_credentials.fetch(ledger.bureau, citizen, issued.credential)
+    text, draft = present(credential, at_least=301, at_most=849, nonce="n-1")
+    return signed(draft, holder.sign_text(text).signature)
 
 
 def _erasure(bureau, index):
@@ -103,7 +119,7 @@ def verifier(world, kind, identifier):
         return lambda data: verify_score_proof(
             data, policy.encode(), at=world.clock.moment, identifier=identifier
         )
-    asked = Asked(policy, world.clock.moment, identifier=identifier)
+    asked = Asked(policy, world.clock.moment, identifier=identifier, audience=AUDIENCE, nonce="n-1")
     return lambda data: verify_claim(data, asked, card=expert_card(), profile=CN)
 
 

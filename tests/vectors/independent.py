@@ -631,31 +631,29 @@ def range_seed(salt_key, direction, context):
     return hmac.new(salt_key, b"credence/range@v1\0" + direction.encode() + context, "sha256").digest()
 
 
-RANGE_FIELDS = set(
-    [
-        "audience",
-        "block",
-        "credential",
-        "expires",
-        "high",
-        "holder",
-        "index",
-        "key",
-        "kind",
-        "low",
-        "note",
-        "path",
-        "scored",
-        "scored_index",
-        "scored_path",
-        "signer",
-        "signer_path",
-        "signer_sides",
-        "tlog",
-        "v",
-        "vrf",
-    ]
-)
+RANGE_FIELDS = {
+    "audience",
+    "block",
+    "credential",
+    "expires",
+    "high",
+    "holder",
+    "index",
+    "key",
+    "kind",
+    "low",
+    "note",
+    "path",
+    "scored",
+    "scored_index",
+    "scored_path",
+    "signer",
+    "signer_path",
+    "signer_sides",
+    "tlog",
+    "v",
+    "vrf",
+}
 
 
 def read_range_proof(data):
@@ -747,6 +745,7 @@ def verify_range_proof(data, policy, at, *, audience, nonce=None, max_age_s=1728
     for side, other in zip(proof["signer_sides"], hashes_up, strict=True):
         keys = node(other, keys) if side == "l" else node(keys, other)
     need(keys.hex() == block["keys"], 3, "not in the register")
+    need(len(split_note(proof["note"].encode(), 3)[1]) == 1, 3, "more than one signature")
     text = note_signed_by(proof["note"].encode(), signer["vkey"], 3).decode().split("\n")
     need(
         len(text) == 7 and text[0] == "credence/range@v1" and text[1] == origin and not text[6], 3, "the note"

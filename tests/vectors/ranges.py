@@ -304,6 +304,7 @@ def invalid_cases(make):
         refused(3, "another block's score", changed(proof, scored=fields["block"], scored_index=17)),
         refused(3, "another credential's note", changed(proof, note=other.note.decode())),
         refused(3, "a changed note", changed(proof, note=fields["note"].replace(usual.commitments[0].hex(), "00" * 32))),
+        refused(3, "a note signed twice", changed(proof, note=fields["note"] + fields["note"].rpartition("\n\n")[2])),
         refused(3, "a note of another ledger", Ranges(make, attested={"origin": "credence.example/other"}).proof()),
         refused(3, "another place in the register", changed(proof, signer_sides=fields["signer_sides"].translate({108: "r", 114: "l"}))),
         refused(4, "an answer that is not there", Ranges(make, attested={"answer": bytes(32)}).proof()),
