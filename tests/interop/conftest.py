@@ -21,7 +21,9 @@ import pytest
 import requests
 
 from app.core import tiles
-from app.services import retention
+from app.core.holder import Holder
+from app.core.note import Signer
+from app.services import range_credentials, retention
 from tests.services.builders import Ledger
 from tests.web.serving import served
 
@@ -29,6 +31,8 @@ GO_SOURCE = Path(__file__).parent / "go"
 GO_MIN = (1, 25)
 PLACES = ("go", "/usr/local/go/bin/go", Path(sys.executable).with_name("go"))
 FULL = tiles.TILE_WIDTH
+HOLDER = Signer("holder", b"h" * 32)
+WISH = range_credentials.Wish(audience="landlord.example", holder=Holder.of(HOLDER.verifier).text)
 
 
 class Seen(NamedTuple):
@@ -159,7 +163,9 @@ def grown(template_database, administer, server_url, tmp_path_factory):
         ledger.clock.move(days=365 * 5 + 200)
         ledger.admit(ledger.lender.batch([ledger.lender.status("uci:900")]))
         ledger.report(40)
+        ledger.report(1, first=800, months=24)
         made.publish()
+        made.credential = range_credentials.issue(ledger.bureau, "uci:800", WISH).credential
         retention.run(ledger.bureau, lambda *_: None)  # what is too old is destroyed, and that is announced
         made.publish()
         assert 3 * FULL < made.size < 4 * FULL

@@ -15,11 +15,12 @@ import requests
 from app.core import canon, merkle
 from app.core.checkpoint import Checkpoint, open_checkpoint, parse_note, sign_checkpoint
 from app.core.claims.growth import build_contradiction
+from app.core.claims.range_proof import present, signed
 from app.core.errors import NotFoundError
 from app.core.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, Signer
 from app.core.policy import Group, LogKey, Policy, Witness
-from app.services import claims, proofs, witnessing
-from tests.interop.conftest import refused
+from app.services import claims, proofs, range_credentials, witnessing
+from tests.interop.conftest import HOLDER, refused
 
 TIME_S = 1_793_592_000
 SIGNERS = [
@@ -138,7 +139,9 @@ def test_a_changed_line_of_a_cosigned_proof_is_refused(grown, foreign, cosigned)
 
 # -- Every kind of proof --
 
-OUR_OWN = {"v", "key", "vrf", "trie", "leaf", "disclosures", "digests", "events"}
+OUR_OWN = {"v", "key", "vrf", "trie", "leaf", "disclosures", "digests", "events"} | {
+    *("credential", "holder", "audience", "expires", "low", "high", "at_least", "nonce", "signature")
+}
 
 
 def erasure(grown):
@@ -149,6 +152,13 @@ def erasure(grown):
         except NotFoundError:
             continue
     raise AssertionError("nothing was destroyed")
+
+
+def shown_range(grown):
+    """What the holder of a credential shows: that the score is at least 310."""
+    credential = range_credentials.fetch(grown.ledger.bureau, "uci:800", grown.credential)
+    text, draft = present(credential, nonce="n-1", at_least=310)
+    return signed(draft, HOLDER.sign_text(text).signature)
 
 
 def contradiction(grown, other_size):
@@ -173,6 +183,7 @@ PROOFS = {
     "history": lambda grown: claims.history_of(grown.ledger.bureau, person(grown, "uci:3")),
     "event": lambda grown: claims.event_of(grown.ledger.bureau, grown.size - 120),
     "erasure": erasure,
+    "range": shown_range,
     "consistency": lambda grown: claims.consistency_from(
         grown.ledger.bureau, parse_note(grown.heads[1].read_bytes()).size
     ),

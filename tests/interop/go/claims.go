@@ -23,20 +23,27 @@ type claim struct {
 	Block json.RawMessage
 	Tlog  string
 
-	// event, erasure
+	// event, erasure, range
 	Index  int64
 	Path   string
 	Notice json.RawMessage
 
+	// event, range
+	Note        string
+	Signer      json.RawMessage
+	SignerPath  string `json:"signer_path"`
+	SignerSides string `json:"signer_sides"`
+
 	// event
 	Event          string
-	Note           string
 	Position       int64
 	BatchPath      string `json:"batch_path"`
 	BatchEntryPath string `json:"batch_entry_path"`
-	Signer         json.RawMessage
-	SignerPath     string `json:"signer_path"`
-	SignerSides    string `json:"signer_sides"`
+
+	// range
+	Scored      json.RawMessage
+	ScoredIndex int64  `json:"scored_index"`
+	ScoredPath  string `json:"scored_path"`
 
 	// consistency
 	Old, New, Hashes string
@@ -74,6 +81,8 @@ func checkProof(policyFile, file string) error {
 	case "score", "absent", "history":
 	case "event":
 		err = checkEvent(c, newest.tree)
+	case "range":
+		err = checkRange(c, newest.tree)
 	case "erasure":
 		err = checkPath(append([]byte{noticeKind}, c.Notice...), c.Index, c.Path, newest.tree)
 	default:
@@ -110,15 +119,12 @@ func checkBlock(c claim, policy []byte) (head, error) {
 // checkEvent checks the way of an event: into the batch that its furnisher signed, into the log with the batch, and of
 // the furnisher's key into the block's register.
 func checkEvent(c claim, tree tlog.Tree) error {
-	var block struct{ Keys string }
-	var signer struct {
-		Vkey     string
-		From, To int64
-	}
-	if err := errors.Join(json.Unmarshal(c.Block, &block), json.Unmarshal(c.Signer, &signer)); err != nil {
+	batch := c.Index - c.Position - 1
+	vkey, err := registeredKey(c, batch)
+	if err != nil {
 		return err
 	}
-	note, err := openBatchNote([]byte(c.Note), signer.Vkey)
+	note, err := openBatchNote([]byte(c.Note), vkey)
 	if err != nil {
 		return err
 	}
@@ -130,23 +136,53 @@ func checkEvent(c claim, tree tlog.Tree) error {
 	if err := checkPath(entry, c.Index, c.Path, tree); err != nil {
 		return err
 	}
-	batch := c.Index - c.Position - 1
-	if err := checkPath(append([]byte{batchKind}, note.hash...), batch, c.BatchEntryPath, tree); err != nil {
-		return err
-	}
-	if batch < signer.From || batch >= signer.To {
-		return errors.New("the furnisher's key was not valid then")
-	}
-	return checkRegister(c, block.Keys)
+	return checkPath(append([]byte{batchKind}, note.hash...), batch, c.BatchEntryPath, tree)
 }
 
-func checkRegister(c claim, root string) error {
-	hashes, err := splitHashes(c.SignerPath)
+// checkRange checks what the service attests of a range credential: that its answer is in the log, after the block that
+// has the score. The hash chain of the score is Credence's own.
+func checkRange(c claim, tree tlog.Tree) error {
+	vkey, err := registeredKey(c, tree.N-1)
 	if err != nil {
 		return err
 	}
+	opened, err := openNote([]byte(c.Note), vkey)
+	if err != nil {
+		return err
+	}
+	text := strings.Split(opened.Text, "\n")
+	if len(text) != 7 || text[0] != "credence/range@v1" {
+		return errors.New("the note is not the one of a range credential")
+	}
+	answer, err := hex.DecodeString(text[5])
+	if err != nil {
+		return err
+	}
+	if err := checkPath(append([]byte{eventKind}, answer...), c.Index, c.Path, tree); err != nil {
+		return err
+	}
+	if c.ScoredIndex >= c.Index {
+		return errors.New("the block with the score is not before the answer")
+	}
+	return checkPath(append([]byte{blockKind}, c.Scored...), c.ScoredIndex, c.ScoredPath, tree)
+}
+
+// registeredKey gives the key that signed, once its record is found under the block's register and was valid at an index.
+func registeredKey(c claim, index int64) (string, error) {
+	var block struct{ Keys string }
+	var signer struct {
+		Vkey     string
+		From, To int64
+	}
+	if err := errors.Join(json.Unmarshal(c.Block, &block), json.Unmarshal(c.Signer, &signer)); err != nil {
+		return "", err
+	}
+	hashes, err := splitHashes(c.SignerPath)
+	if err != nil {
+		return "", err
+	}
 	if len(hashes) != len(c.SignerSides) {
-		return errors.New("the path to the register has not a side for each hash")
+		return "", errors.New("the path to the register has not a side for each hash")
 	}
 	node := tlog.RecordHash(c.Signer)
 	for i, sibling := range hashes {
@@ -156,10 +192,13 @@ func checkRegister(c claim, root string) error {
 			node = tlog.NodeHash(node, sibling)
 		}
 	}
-	if hex.EncodeToString(node[:]) != root {
-		return errors.New("the furnisher's key is not in the block's register")
+	if hex.EncodeToString(node[:]) != block.Keys {
+		return "", errors.New("the key is not in the block's register")
 	}
-	return nil
+	if index <= signer.From || index >= signer.To {
+		return "", errors.New("the key was not valid then")
+	}
+	return signer.Vkey, nil
 }
 
 func checkConsistency(c claim, policy []byte) error {

@@ -7,6 +7,8 @@
 //	credence-interop batch VKEY FILE                a .batch file: the furnisher's note and the events under it
 //	credence-interop note VKEY FILE                 any other signed note, such as a receipt
 //	credence-interop cosign SKEY CHECKPOINT         prints the checkpoint with a cosignature by their witness
+//	credence-interop witnessed SECONDS DIR SKEY POLICY ENTRY...
+//	                                                adds entries to a log of theirs, whose head our witnesses cosign
 //
 // URL is a server's address, VKEY a verifier key (name+id+base64), the rest are files. What holds is said in
 // lines on standard output, with exit code 0; what does not, in one line that begins with "refused:", with exit
@@ -47,6 +49,8 @@ func run(args []string) error {
 		return checkNote(args[1], args[2])
 	case len(args) == 3 && args[0] == "cosign":
 		return cosign(args[1], args[2])
+	case len(args) >= 6 && args[0] == "witnessed":
+		return growWitnessed(args[1], args[2], args[3], args[4], args[5:])
 	}
 	return fmt.Errorf("not a command; the first lines of main.go say what there is")
 }
