@@ -88,6 +88,8 @@ def run(
                 under_way -= 1
             else:
                 connection.send(request)
+    if not took:
+        raise ValueError("all requests were answered within the time for warming up: give more")
     took.sort()
     return {
         "per_second": len(took) / (last - counted_from),

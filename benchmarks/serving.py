@@ -44,7 +44,7 @@ SECTION = "Serving, against a hello-world"
 CONNECTIONS = 16
 SESSIONS = 2_000
 PROOF_RATIO_MIN, RECORDED_RATIO_MIN = 0.3, 0.1
-TRIAL_REQUESTS = 600
+TRIAL_REQUESTS = 3_000  # more than are answered while the load generator warms up
 SPARE = 1.5  # requests signed for a round, as a multiple of what the trial says will be needed
 
 

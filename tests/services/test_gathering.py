@@ -83,3 +83,44 @@ def test_many_threads_each_get_their_own_answer():
     assert got == [-number for number in range(1, 601)]
     assert sum(most) == 600
     assert max(most) > 1
+
+
+def test_after_a_group_the_next_leader_waits_for_those_who_come_back():
+    """Each client asks again once it has its answer. Without a moment's patience every other group would be of one."""
+    gathering, clients, sizes = Gathering(), 6, []
+    together = threading.Barrier(clients)
+
+    def serve(asked):
+        sizes.append(len(asked))
+        time.sleep(0.02)
+        return list(asked)
+
+    def client(number):
+        together.wait()
+        for turn in range(10):
+            assert gathering.ask((number, turn), serve) == (number, turn)
+
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(client, range(clients)))
+    assert sum(sizes) == 10 * clients
+    assert len(sizes) <= 15, sizes  # 10 at best, 20 without waiting
+
+
+def test_whom_nobody_follows_is_served_all_the_same():
+    """The group before lets expect more, and they do not come."""
+    gathering = Gathering()
+    assert gathered(gathering, [1, 2, 3], list) == [1, 2, 3]
+    assert [gathering.ask(each, list) for each in (4, 5)] == [4, 5]
+
+
+def test_company_that_comes_ends_the_wait():
+    gathering, sizes = Gathering(), []
+
+    def serve(asked):
+        sizes.append(len(asked))
+        return list(asked)
+
+    gathering._expected, gathering._patience_s = 3, 60.0
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda each: gathering.ask(each, serve), [1, 2, 3])) == [1, 2, 3]
+    assert sizes == [3]
