@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-import secrets
-import time
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import orjson
-
-from app.core import canon
-from app.core.checkpoint import cosign
-from app.core.note import COSIGNATURE_ED25519, Signer
-from app.core.policy import Group, LogKey, Policy, Witness
+from app.core.policy import LogKey, Policy
 from app.core.proof import verify_score_proof
 from app.services import proofs
 from app.services.bureau import Bureau
 from app.services.research import clients
+from benchmarks import ranges
+from benchmarks.cosigning import cosigning_policy, with_cosignatures
 from benchmarks.floors import seconds_each
 from benchmarks.report import Report, Row, at_most, median
 
@@ -32,7 +27,6 @@ SECTION = "Score proofs"
 BUILD_MS_MAX = 5
 VERIFY_MS_MAX = 5
 BYTES_MAX = 4096
-WITNESSES = ("witness.one.example/w1", "witness.two.example/w2", "witness.three.example/w3")
 
 
 def measure_running(report: Report, running: Running, research: Part, count: int) -> None:
@@ -41,6 +35,7 @@ def measure_running(report: Report, running: Running, research: Part, count: int
     try:
         known = [client.identifier for client in islice(clients(), research.citizens)]
         measure(report, bureau, random.sample(known, count))
+        ranges.measure(report, bureau, random.sample(known, min(count, 100)))
     finally:
         bureau.close()
 
@@ -59,8 +54,9 @@ def measure(report: Report, bureau: Bureau, identifiers: Sequence[str]) -> None:
     )
     kept = bureau.snapshot
     assert kept is not None
-    plain, cosigned = _policies(bureau)
-    witnessed = [_with_cosignatures(proof, cosigned[1]) for proof in built]
+    plain = Policy((LogKey(bureau.verifier),), (), (), b"none").encode()
+    cosigned, signers = cosigning_policy(bureau)
+    witnessed = [with_cosignatures(proof, signers) for proof in built]
     floor, floor_ms = f"{1000 / report.verifications:.2f} ms", 1000 / report.verifications
     build_ms, at = 1000 * median(took), f"at {kept.accounts:,} citizens"
     report.add(
@@ -69,7 +65,7 @@ def measure(report: Report, bureau: Bureau, identifiers: Sequence[str]) -> None:
         _size(f"size {at}, median and largest", built),
         _size(f"size {at} with three Ed25519 cosignatures", witnessed),
     )
-    for what, made, policy in (("", built, plain), (", three cosignatures", witnessed, cosigned[0])):
+    for what, made, policy in (("", built, plain), (", three cosignatures", witnessed, cosigned)):
         verify_ms = 1000 * median(_verify_all(made, list(persons), policy))
         row = Row(
             f"verifying one {at}{what}",
@@ -86,29 +82,6 @@ def _size(what: str, made: list[bytes]) -> Row:
     return Row(
         what, f"{median(sizes):,.0f} and {max(sizes):,} bytes", **at_most(max(sizes), BYTES_MAX, "bytes")
     )
-
-
-def _policies(bureau: Bureau) -> tuple[bytes, tuple[bytes, list[Signer]]]:
-    """One without witnesses; one that wants all three, with their keys."""
-    log = LogKey(bureau.verifier)
-    signers = [
-        Signer.generate_from_seed(name, secrets.token_bytes(32), COSIGNATURE_ED25519) for name in WITNESSES
-    ]
-    names = [b"w%d" % number for number in range(len(signers))]
-    witnesses = tuple(Witness(name, signer.verifier) for name, signer in zip(names, signers, strict=True))
-    group = Group(b"all-of-them", len(names), tuple(names))
-    return Policy((log,), (), (), b"none").encode(), (
-        Policy((log,), witnesses, (group,), group.name).encode(),
-        signers,
-    )
-
-
-def _with_cosignatures(proof: bytes, signers: list[Signer]) -> bytes:
-    """The proof as it would be had these witnesses cosigned the checkpoint just now."""
-    fields = orjson.loads(proof)
-    checkpoint = fields["tlog"].split("\n\n", 1)[1].encode()
-    fields["tlog"] += b"".join(cosign(signer, checkpoint, int(time.time())) for signer in signers).decode()
-    return canon.encode(fields)
 
 
 def _verify_all(made: list[bytes], identifiers: list[str], policy: bytes) -> list[float]:
