@@ -104,14 +104,14 @@ def issue(
 
 @credential.command()
 @_CITIZEN
-@click.argument("credential_id")
+@click.option("--id", "credential_id", metavar="ID", required=True, help="As `issue` has printed it.")
 @_WAIT
 @_OUT
 def fetch(*, citizen: str, credential_id: str, wait_s: int, out: Path) -> None:
     """Write the file of a credential that is recorded already, as of the newest block.
 
     \b
-        credence credential fetch --citizen uci:17 CREDENTIAL_ID --out my.credential
+        credence credential fetch --citizen uci:17 --id ID --out my.credential
     """
     _must_be_new(out)
     with open_bureau() as bureau:
@@ -169,7 +169,8 @@ def _release(bureau: Bureau, citizen: str, credential_id: str, wait_s: int, out:
             if time.monotonic() > end_s:
                 click.echo("No block holds it yet. Later:\n", err=True)
                 click.echo(
-                    f"    credence credential fetch --citizen {citizen} {credential_id} --out {out}", err=True
+                    f"    credence credential fetch --citizen {citizen} --id {credential_id} --out {out}",
+                    err=True,
                 )
                 raise
             time.sleep(POLL_S)

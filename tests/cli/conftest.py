@@ -91,7 +91,7 @@ class Ledger:
     def run(self, *args, **environment):
         """A command as a process of its own: (exit code, standard output, standard error)."""
         environment = {
-            "PATH": os.environ["PATH"],
+            **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
             "CREDENCE_HOME": str(self.home),
             "DATABASE_URL": self.database_url,
             "CREDENCE_URL": self.url,

@@ -287,3 +287,55 @@ def test_without_a_ledger_keys_say_so(ledger):
     )
     assert code == 1
     assert errors.startswith("Error: ")
+
+
+def test_a_credential_is_issued_presented_and_checked(furnished):
+    ledger, folder = furnished, furnished.folder
+    assert ledger.run("keys", "new", "phone")[0] == 0
+    assert ledger.run("keys", "new", "thief")[0] == 0
+    issue = (
+        "credential",
+        "issue",
+        "--citizen",
+        "uci:17",
+        "--audience",
+        "bank.demo",
+        "--holder",
+        "phone.vkey",
+    )
+    code, _, errors = ledger.run(*issue, "--at-least", "850", "--out", "none.credential")
+    assert (code, "not at least 850" in errors) == (1, True)
+    code, output, errors = ledger.run(*issue, "--at-least", "350", "--wait", "1s", "--out", "17.credential")
+    assert (code, "No block holds it yet" in errors) == (1, True)
+    number = output.split("recorded as ")[1].split(",")[0]
+    ledger.step()
+    fetch = ("credential", "fetch", "--citizen", "uci:17", "--out", "17.credential", "--id", number)
+    code, output, errors = ledger.run(*fetch)
+    assert code == 0, errors
+    assert "for the citizen alone" in output
+    assert (folder / "17.credential").stat().st_mode & 0o777 == 0o600
+    assert ledger.run(*fetch)[0] == 1, "never overwritten"
+
+    present = ("credential", "present", "17.credential", "--nonce", "visit-7", "--at-least", "350")
+    code, output, errors = ledger.run(
+        *present, "--holder", "phone.key", "--out", "share.proof", DATABASE_URL="", CREDENCE_HOME="/nowhere"
+    )
+    assert code == 0, errors
+    code, _, errors = ledger.run(*present, "--holder", "thief.key", "--out", "other.proof")
+    assert (code, "another key" in errors) == (1, True)
+
+    verify = ("verify", "share.proof", "--policy", "policy")
+    own = ("--audience", "bank.demo", "--nonce", "visit-7", "--citizen", "uci:17")
+    code, output, errors = ledger.run(*verify, *own)
+    assert code == 0, errors
+    assert "is at least 350." in " ".join(output.split())
+    told = json.loads(ledger.run(*verify, *own, "--json")[1])
+    assert (told["proved"], told["at_least"], told["credential"]) == (True, 350, number)
+    assert "score" not in told
+    for wrong in (
+        (),
+        ("--audience", "bank.example"),
+        ("--audience", "bank.demo", "--nonce", "visit-8"),
+        (*own[:-1], "uci:18"),
+    ):
+        assert ledger.run(*verify, *wrong)[0] == 1
