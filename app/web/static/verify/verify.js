@@ -1,0 +1,51 @@
+// A verifier of Credence's `.proof` files for browsers and Node: docs/formats.md sections 10 and 15, with WebCrypto, and nothing else.
+//
+//     const found = await verify(bytes, policy, { atS, maxAgeS, identifier });
+//     sentences(found, "en");           // { proved: [...], notProved: [...] }
+//
+// `bytes` and `policy` (C2SP tlog-policy) are Uint8Arrays, `atS` POSIX seconds, `identifier` a text or null. Whatever the bytes are, the
+// answer is what they prove or a `Refused` with the number of the step that refuses. Nothing is fetched and nothing is sent: there is
+// no such call in these files, and the page's policy allows none.
+
+import { Refused, need, step } from "./bytes.js";
+import { decode, fields } from "./json.js";
+import { CLAIM_BYTES_MAX } from "./head.js";
+import { parsePolicy } from "./policy.js";
+import { verifyScore } from "./score.js";
+import { verifyAbsent, verifyConsistency, verifyContradiction, verifyErasure, verifyEvent, verifyHistory } from "./claims.js";
+
+export { Refused } from "./bytes.js";
+export { parsePolicy } from "./policy.js";
+export { sentences, stepName } from "./words.js";
+
+export const MAX_AGE_S = 48 * 3600;
+export const PROOF_BYTES_MAX = 32 << 20;
+
+const VERIFIERS = {
+  absent: verifyAbsent,
+  consistency: verifyConsistency,
+  contradiction: verifyContradiction,
+  erasure: verifyErasure,
+  event: verifyEvent,
+  history: verifyHistory,
+  score: verifyScore,
+};
+
+export async function verify(bytes, policy, { atS, maxAgeS = MAX_AGE_S, identifier = null }) {
+  const asked = { policy: await parsePolicy(policy), atS, maxAgeS, identifier };
+  const claim = await step(1, () => {
+    const value = decode(bytes, PROOF_BYTES_MAX);
+    fields(value, ["kind", "v"], "a proof", Object.keys(value));
+    need(value.v === 1 && Object.hasOwn(VERIFIERS, value.kind), "not a proof of a known kind and version");
+    need(bytes.length <= CLAIM_BYTES_MAX || value.kind === "history", "a proof of this kind has at most 65,536 bytes");
+    return value;
+  });
+  let found;
+  try {
+    found = await VERIFIERS[claim.kind](claim, asked);
+  } catch (error) {
+    if (error instanceof Refused) error.kind = claim.kind;
+    throw error;
+  }
+  return { kind: claim.kind, atS, maxAgeS, identityChecked: identifier !== null, quorumRequired: asked.policy.quorum !== "none", ...found };
+}
