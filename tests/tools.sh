@@ -1,26 +1,27 @@
 #!/usr/bin/env bash
-# Installs what tests need beside Python packages: Debian's chromium, and Go for tests/interop. What cannot be had is
+# Installs what tests need beside Python packages: Debian's chromium and nodejs, and Go for tests/interop. What cannot be had is
 # said in a line, and the tests that need it skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-have_chromium() {
-    if command -v chromium >/dev/null; then
+# have_debian COMMAND PACKAGE WHAT-SKIPS
+have_debian() {
+    if command -v "$1" >/dev/null; then
         return
     fi
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        echo "browser tests will be skipped: no chromium; to have them, run as root: apt-get install -y chromium"
+        echo "$3 will be skipped: no $1; to have them, run as root: apt-get install -y $2"
         return
     fi
-    echo "installing chromium (once)"
+    echo "installing $2 (once)"
     export DEBIAN_FRONTEND=noninteractive
     local log
     log=$(mktemp)
     # A list that cannot be read (a registry that is not reached here) must not stop the others.
     apt-get update >"$log" 2>&1 </dev/null || true
-    if ! apt-get install -y --no-install-recommends chromium >>"$log" 2>&1 </dev/null; then
+    if ! apt-get install -y --no-install-recommends "$2" >>"$log" 2>&1 </dev/null; then
         tail -n 5 "$log"
-        echo "browser tests will be skipped: chromium could not be installed"
+        echo "$3 will be skipped: $2 could not be installed"
     fi
     rm -f "$log"
 }
@@ -40,5 +41,6 @@ have_go() {
     fi
 }
 
-have_chromium
+have_debian chromium chromium "browser tests"
+have_debian node nodejs "the browser's verifier under Node (20 or newer)"
 have_go

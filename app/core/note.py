@@ -287,6 +287,13 @@ def open_note(note: bytes, verifiers: Iterable[Verifier]) -> OpenedNote:
     return OpenedNote(text, tuple(VerifiedSignature(*pair) for pair in verified.items()), tuple(unverified))
 
 
+def open_single(note: bytes, verifier: Verifier) -> OpenedNote:
+    """Check a note that this key has signed, in the only line: nobody can add to it. FormatError, SignatureError."""
+    if len(split(note)[1]) != 1:
+        raise FormatError("the note has exactly one signature line")
+    return open_note(note, [verifier])
+
+
 def _cut_key(text: str) -> tuple[str, bytes]:
     """(name, type || key) of a key text (its base64 may hold plus signs). Callers check the id."""
     parts = text.split("+", 2)

@@ -851,12 +851,22 @@ def destroyed_file():
     return {"events": events, "blocks": rows}
 
 
+def beside(name):
+    """A module of this folder, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"vectors_{name}", HERE / f"{name}.py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def range_file():
     """Range credentials, which are in a file of their own: ranges.py."""
-    spec = importlib.util.spec_from_file_location("vectors_ranges", HERE / "ranges.py")
-    ranges = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(ranges)
-    return ranges.range_file(sys.modules[__name__])
+    return beside("ranges").range_file(sys.modules[__name__])
+
+
+def claims_file():
+    """The further claims, likewise: claims.py."""
+    return beside("claims").claims_file(sys.modules[__name__])
 
 
 FILES = {
@@ -869,6 +879,7 @@ FILES = {
     "destroyed.json": destroyed_file,
     "trie.json": trie_file,
     "log.json": log_file,
+    "claims.json": claims_file,
     "range.json": range_file,
     "score-proof-valid.json": lambda: {"cases": valid_cases()},
     "score-proof-invalid.json": lambda: {"cases": invalid_cases()},

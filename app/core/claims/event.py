@@ -21,7 +21,7 @@ from app.core.claims.words import Claimed, claimed, say_head
 from app.core.entries import batch_entry, event_entry
 from app.core.errors import ProofError
 from app.core.events import LINE_BYTES_MAX, decode_stored, type_of
-from app.core.note import open_note
+from app.core.note import open_single
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,7 +117,7 @@ def _place(claim: dict[str, canon.JSON]) -> EventPlace:
 
 def _signed_batch(place: EventPlace, signer: SignerPlace, event: Event, found: Head) -> bytes:
     """The note's text, signed by the key, of this ledger and furnisher, with the event at its position."""
-    opened = open_note(place.note, [signer.record.verifier])
+    opened = open_single(place.note, signer.record.verifier)
     batch = BatchNote.parse(opened.text)
     if (batch.origin, batch.furnisher) != (found.origin, signer.record.name):
         raise ProofError("the batch is of another ledger, or of another furnisher than the key's")

@@ -31,7 +31,7 @@ from app.core.event_types import LIFETIME_S_MAX
 from app.core.fields import b64url32, format_instant, parse_instant
 from app.core.holder import Assertion, Holder, format_unpadded, unpadded
 from app.core.identifiers import check_identifier
-from app.core.note import open_note, split
+from app.core.note import open_single
 from app.core.proof_form import SCORE_MAX, SCORE_MIN
 from app.core.range_credential import AT_LEAST, AT_MOST, Attested, Chain, Terms
 
@@ -292,9 +292,7 @@ def _attested(proof: Presented, found: Head, terms: Terms) -> Attested:
     if proof.signer.record.role != ROLE:
         raise ProofError(f"the key is of the role {proof.signer.record.role}, not of the bureau's service")
     proof.signer.check(found.block, found.tree_size - 1)
-    opened = open_note(proof.note, [proof.signer.record.verifier])
-    if len(split(proof.note)[1]) != 1:
-        raise FormatError("the bureau's note has exactly one signature line")
+    opened = open_single(proof.note, proof.signer.record.verifier)
     attested = Attested.parse(opened.text)
     if attested.origin != found.origin:
         raise ProofError("the bureau's note is about another ledger")

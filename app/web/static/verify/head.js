@@ -13,6 +13,11 @@ const HASHES = ["keys", "previous", "rules", "scorecard", "state", "vrf"];
 
 /** The form of a block and of the tlog-proof of its entry. */
 export function readBlockPart({ block, tlog }) {
+  return { ...readBlock(block), tlog: readTlog(string(tlog, "tlog")) };
+}
+
+/** The form of a block (section 6), and its entry in the log. */
+export function readBlock(block) {
   fields(block, [...HASHES, "accounts", "as_of", "block", "time", "v"], "the block");
   need(block.v === 1, "the block is of another version");
   const read = Object.fromEntries(HASHES.map((name) => [name, hex(block[name], 32, `${name} of the block`)]));
@@ -22,7 +27,7 @@ export function readBlockPart({ block, tlog }) {
   const json = utf8(canonical(block));
   need(json.length <= BLOCK_BYTES_MAX, "the block is too long");
   const times = { number: block.block, day: day(block.as_of), timeS: instant(block.time) };
-  return { block: { ...read, ...times }, entry: concat(Uint8Array.of(3), json), tlog: readTlog(string(tlog, "tlog")) };
+  return { block: { ...read, ...times }, entry: concat(Uint8Array.of(3), json) };
 }
 
 /** C2SP tlog-proof: a header, perhaps extra data, the index, the path, an empty line, the checkpoint. */

@@ -48,7 +48,7 @@ function signatureLine(line) {
 }
 
 /** Whether the signature is good: true, false, or null where this machine has no such algorithm. */
-async function isGood(algorithm, format, key, message, signature) {
+export async function isGood(algorithm, format, key, message, signature) {
   try {
     const imported = await crypto.subtle.importKey(format, key, algorithm, false, ["verify"]);
     return await crypto.subtle.verify(algorithm, imported, signature, message);

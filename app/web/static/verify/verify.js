@@ -1,9 +1,10 @@
-// A verifier of Credence's `.proof` files for browsers and Node: docs/formats.md sections 10 and 15, with WebCrypto, and nothing else.
+// A verifier of Credence's `.proof` files for browsers and Node: docs/formats.md sections 10, 15 and 16, with WebCrypto, and nothing else.
 //
 //     const found = await verify(bytes, policy, { atS, maxAgeS, identifier });
 //     sentences(found, "en");           // { proved: [...], notProved: [...] }
 //
-// `bytes` and `policy` (C2SP tlog-policy) are Uint8Arrays, `atS` POSIX seconds, `identifier` a text or null. Whatever the bytes are, the
+// `bytes` and `policy` (C2SP tlog-policy) are Uint8Arrays, `atS` POSIX seconds, `identifier` a text or null;
+// for a range credential, `audience` is the verifier's own name and `nonce` what it gave. Whatever the bytes are, the
 // answer is what they prove or a `Refused` with the number of the step that refuses. Nothing is fetched and nothing is sent: there is
 // no such call in these files, and the page's policy allows none.
 
@@ -12,7 +13,9 @@ import { decode, fields } from "./json.js";
 import { CLAIM_BYTES_MAX } from "./head.js";
 import { parsePolicy } from "./policy.js";
 import { verifyScore } from "./score.js";
-import { verifyAbsent, verifyConsistency, verifyContradiction, verifyErasure, verifyEvent, verifyHistory } from "./claims.js";
+import { verifyAbsent, verifyConsistency, verifyContradiction, verifyErasure, verifyHistory } from "./claims.js";
+import { verifyEvent } from "./event.js";
+import { verifyRange } from "./range.js";
 
 export { Refused } from "./bytes.js";
 export { parsePolicy } from "./policy.js";
@@ -28,11 +31,12 @@ const VERIFIERS = {
   erasure: verifyErasure,
   event: verifyEvent,
   history: verifyHistory,
+  range: verifyRange,
   score: verifyScore,
 };
 
-export async function verify(bytes, policy, { atS, maxAgeS = MAX_AGE_S, identifier = null }) {
-  const asked = { policy: await parsePolicy(policy), atS, maxAgeS, identifier };
+export async function verify(bytes, policy, { atS, maxAgeS = MAX_AGE_S, identifier = null, audience = null, nonce = null }) {
+  const asked = { policy: await parsePolicy(policy), atS, maxAgeS, identifier, audience, nonce };
   const claim = await step(1, () => {
     const value = decode(bytes, PROOF_BYTES_MAX);
     fields(value, ["kind", "v"], "a proof", Object.keys(value));
@@ -47,5 +51,5 @@ export async function verify(bytes, policy, { atS, maxAgeS = MAX_AGE_S, identifi
     if (error instanceof Refused) error.kind = claim.kind;
     throw error;
   }
-  return { kind: claim.kind, atS, maxAgeS, identityChecked: identifier !== null, quorumRequired: asked.policy.quorum !== "none", ...found };
+  return { kind: claim.kind, atS, maxAgeS, identityChecked: identifier !== null, nonceChecked: nonce !== null, quorumRequired: asked.policy.quorum !== "none", ...found };
 }

@@ -24,14 +24,19 @@ const HEAD = ["the ledger's signed head", "账本的签名头"];
 const HEADS = ["the signed heads", "已签名的账本头"];
 const STATE = ["the account in the block's state", "区块状态中的账户"];
 const SCORE = ["the score", "信用分"];
+const PLACES = ["the places in the log", "在日志中的位置"];
 const WHOSE = ["whose file it is", "档案属于谁"];
 const STEPS = {
   absent: [FORM, HEAD, ["the way to where the file would be", "通往档案应在位置的路径"], ["whose file it would be", "档案应属于谁"]],
   consistency: [FORM, HEADS, ["the way from the older to the newer", "由旧到新的路径"]],
   contradiction: [FORM, HEADS, ["the contradiction", "矛盾"]],
   erasure: [FORM, HEAD, ["the notice's place in the log", "公告在日志中的位置"]],
-  event: [FORM, HEAD, ["the furnisher's key", "报送机构的密钥"], ["the furnisher's signature", "报送机构的签名"], ["the places in the log", "在日志中的位置"]],
+  event: [FORM, HEAD, ["the furnisher's key", "报送机构的密钥"], ["the furnisher's signature", "报送机构的签名"], PLACES],
   history: [FORM, HEAD, STATE, ["the events", "事件"], SCORE, WHOSE],
+  range: [
+    FORM, HEAD, ["the bureau's signature", "征信机构的签名"], PLACES, ["for whom and when", "出示对象与时间"],
+    ["the score's range", "信用分的范围"], ["the holder's signature", "持有人的签名"], ["whose score it is", "信用分属于谁"],
+  ],
   score: [FORM, HEAD, STATE, SCORE, WHOSE, ["how old it is", "时效"]],
 };
 
@@ -56,7 +61,7 @@ export function sentences(found, language, names = {}) {
   return said;
 }
 
-const SAY = { score: sayScore, history: sayHistory, absent: sayAbsent, event: sayEvent, erasure: sayErasure, consistency: sayConsistency, contradiction: sayContradiction };
+const SAY = { score: sayScore, history: sayHistory, absent: sayAbsent, event: sayEvent, erasure: sayErasure, consistency: sayConsistency, contradiction: sayContradiction, range: sayRange };
 
 function sayScore({ found, language, zh, names, proves, provesNot }) {
   const { score, receipt, origin, block, day, cosigned } = found;
@@ -186,6 +191,44 @@ function sayErasure(words) {
     "Not proved: that nobody kept a copy. The furnisher may still hold its own, and the commitments stay in the ledger.",
     "未证明：无人保留副本。报送机构可能仍保存自己的数据，账本中的承诺值也继续存在。",
   );
+}
+
+function sayRange(words) {
+  const { found, proves, provesNot } = words;
+  const { atLeast, atMost, scoredDay, audience, credential } = found;
+  const [low, high] = [[`at least ${atLeast}`, `不低于 ${atLeast} 分`], [`at most ${atMost}`, `不高于 ${atMost} 分`]];
+  const said = atMost === undefined ? low : atLeast === undefined ? high : [`${low[0]} and ${high[0]}`, `${low[1]}且${high[1]}`];
+  proves(
+    `The score of this file on ${scoredDay} is ${said[0]}. The bureau has committed to it, and recorded that as entry ${thousands(found.index)} of its ledger.`,
+    `该档案在 ${scoredDay} 的信用分${said[1]}。征信机构已对其作出承诺，并记入账本第 ${thousands(found.index)} 号条目。`,
+  );
+  const ends = moment(found.expiresS);
+  proves(
+    `It was shown to ${audience} by the holder of the key that the credential was given to; it ends on ${ends}.`,
+    `由该凭证所绑定密钥的持有人向 ${audience} 出示；有效期至 ${ends}。`,
+  );
+  if (found.nonceChecked) {
+    proves("It was made for the nonce that was given, so for this occasion.", "它是针对所给出的随机数制作的，即专为本次出示。");
+  } else {
+    provesNot(
+      `Not proved: that it was not shown to ${audience} before. No nonce was given, so whoever takes it keeps the credential's id ${credential} until it ends, and takes it once.`,
+      `未证明：此前未向 ${audience} 出示过。没有给出随机数，因此接收方应将凭证编号 ${credential} 保存至到期，且只接受一次。`,
+    );
+  }
+  sayIdentity(words);
+  sayHead(words);
+  if (found.low !== 300 || found.high !== 850) {
+    proves(
+      `The credential itself also tells that the score is from ${found.low} to ${found.high}.`,
+      `该凭证本身还表明信用分在 ${found.low} 至 ${found.high} 之间。`,
+    );
+  }
+  provesNot("Not shown: the score itself, how far it is from the bound, or how it came about.", "未出示：信用分本身、与界限的差距以及计算过程。");
+  provesNot(
+    "Not proved: that the commitment is that of the score in the ledger. The bureau's signature says so; an auditor opens it and compares.",
+    "未证明：该承诺对应账本中的信用分。这由征信机构签名保证，审计方会打开并核对。",
+  );
+  provesNot(`Not proved: that the score is still that on another day than ${scoredDay}.`, `未证明：信用分在 ${scoredDay} 以外的日期仍是如此。`);
 }
 
 function sayConsistency({ found, proves, provesNot }) {
