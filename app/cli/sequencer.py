@@ -11,6 +11,7 @@ import structlog
 from app.core.errors import RefusedError
 from app.db.session import DATABASE_ERRORS
 from app.services.bureau import Bureau
+from app.services.cosigning import Cosigner
 from app.services.folding import FoldingPool
 from app.services.home import Home
 from app.services.sequencer import Sequencer
@@ -59,13 +60,22 @@ def sequencer(processes: int) -> None:
         raise RefusedError(message, code="database") from error
 
 
+def _told(cosigner: Cosigner | None) -> bool:
+    """Nothing more is signed once a witness has shown that we signed something else before."""
+    if cosigner is not None and cosigner.alarm is not None:
+        raise cosigner.alarm
+    return False
+
+
 def _sequence(home: Home, processes: int, stop: Callable[[], bool]) -> None:
     bureau = Bureau.open(home)
     url = bureau.engine.url.render_as_string(hide_password=False)
     pool = FoldingPool(url, bureau.people.wrap_key, processes)
     try:
-        with Sequencer(bureau, pool=pool, patience_s=LOCK_PATIENCE_S) as writer:
-            writer.run(stop)
+        with Cosigner.at_work(bureau) as cosigner:
+            wake = cosigner.wake if cosigner else None
+            with Sequencer(bureau, pool=pool, patience_s=LOCK_PATIENCE_S, published=wake) as writer:
+                writer.run(lambda: _told(cosigner) or stop())
     finally:
         pool.close()
         bureau.close()

@@ -20,6 +20,8 @@ _ORPHANS = (
      "placements p WHERE NOT EXISTS (SELECT FROM blocks b WHERE b.number = p.block)"),
     ("publications", "block ", "p.block", "publishes a block that is not there",
      "publications p WHERE NOT EXISTS (SELECT FROM blocks b WHERE b.number = p.block)"),
+    ("cosignatures", "block ", "c.block", "cosigns a block that is not published",
+     "cosignatures c WHERE NOT EXISTS (SELECT FROM publications p WHERE p.block = c.block)"),
     ("events", "batch ", "e.batch || ' position ' || e.position", "belongs to no batch",
      "events e WHERE NOT EXISTS (SELECT FROM batches b WHERE b.id = e.batch AND e.position BETWEEN 0 AND b.event_count - 1)"),
     ("events", "batch ", "e.batch || ' position ' || e.position", "belongs to no citizen",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from app.db import cosignatures
 from app.db.pgcopy import copy_rows
 
 if TYPE_CHECKING:
@@ -165,12 +166,12 @@ def block_by_size(connection: Connection, tree_size: int) -> StoredBlock | None:
 
 
 def publish(connection: Connection, block: int, checkpoint: str) -> None:
-    """Let readers see a block; the checkpoint may by now carry cosignatures."""
+    """Let readers of the log see a block."""
     connection.execute("INSERT INTO publications (block, checkpoint) VALUES (%s, %s)", (block, checkpoint))
 
 
 def newest_publication(connection: Connection) -> tuple[StoredBlock, str] | None:
-    """The newest block that readers may see, with its published checkpoint."""
+    """The newest block that readers may see, with its checkpoint as published, cosignatures behind it."""
     query = (
         "SELECT b.number, b.tree_size, b.root, b.entry, b.checkpoint, p.checkpoint FROM publications p"
         " JOIN blocks b ON b.number = p.block ORDER BY p.block DESC LIMIT 1"
@@ -180,7 +181,7 @@ def newest_publication(connection: Connection) -> tuple[StoredBlock, str] | None
         return None
     block = _block(row[:5])
     assert block is not None
-    return block, row[5]
+    return block, row[5] + cosignatures.lines_of(connection, block.number)
 
 
 def newest_published_number(connection: Connection) -> int:
@@ -191,9 +192,9 @@ def newest_published_number(connection: Connection) -> int:
 
 
 def publication(connection: Connection, block: int) -> str | None:
-    """The published checkpoint of a block."""
+    """The checkpoint of a block as published, cosignatures behind it."""
     row = connection.execute("SELECT checkpoint FROM publications WHERE block = %s", (block,)).fetchone()
-    return None if row is None else str(row[0])
+    return None if row is None else str(row[0]) + cosignatures.lines_of(connection, block)
 
 
 def unpublished(connection: Connection) -> list[StoredBlock]:

@@ -88,13 +88,13 @@ def citizens_after(connection: Connection, after: int, limit: int) -> list[Citiz
 
 
 CitizenWithAccount: TypeAlias = tuple[Citizen, int, tuple[int, bytes | None] | None]
-"""One citizen, the number of the newest published block (-1 for none), and (block that wrote it, sealed body or None) of the
-account as it stands there, if it does.
+"""One citizen, the number of the block that readers are shown (-1 for none), and (block that wrote it, sealed body or None)
+of the account as it stands there, if it does.
 """
 
 _WITH_ACCOUNT = """
     SELECT c.id, c.key, c.vrf_proof, k.wrapped, n.number, a.block, b.sealed
-    FROM (SELECT coalesce(max(block), -1) AS number FROM publications) AS n CROSS JOIN citizens c
+    FROM (SELECT coalesce(max(block), -1) AS number FROM shown) AS n CROSS JOIN citizens c
     LEFT JOIN citizen_keys k ON k.citizen = c.id
     LEFT JOIN LATERAL (SELECT block FROM accounts WHERE citizen = c.id AND block <= n.number
         ORDER BY block DESC LIMIT 1) AS a ON true
@@ -117,12 +117,12 @@ def _with_account(row: tuple[Any, ...]) -> CitizenWithAccount:
 
 
 def accounts_of(connection: Connection, citizens: Sequence[int]) -> tuple[int, dict[int, tuple[int, bytes]]]:
-    """The number of the newest published block (-1 for none), and of these citizens (block that wrote it, sealed body) of
-    the account as it stands there.
+    """The number of the block that readers are shown (-1 for none), and of these citizens (block that wrote it, sealed
+    body) of the account as it stands there.
     """
     query = """
         SELECT n.number, a.citizen, a.block, a.sealed
-        FROM (SELECT coalesce(max(block), -1) AS number FROM publications) AS n LEFT JOIN LATERAL (
+        FROM (SELECT coalesce(max(block), -1) AS number FROM shown) AS n LEFT JOIN LATERAL (
             SELECT c.citizen, b.block, b.sealed FROM unnest(%s::bigint[]) AS c (citizen) CROSS JOIN LATERAL (
                 SELECT block FROM accounts WHERE citizen = c.citizen AND block <= n.number
                 ORDER BY block DESC LIMIT 1) AS a

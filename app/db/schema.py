@@ -101,6 +101,14 @@ blocks = _table(
 publications = _table(
     "publications", _big("block", primary_key=True), Column("checkpoint", Text, nullable=False)
 )
+cosignatures = _table(
+    "cosignatures",
+    _big("block", primary_key=True),
+    Column("witness", Text, primary_key=True),
+    _big("key_id", primary_key=True),
+    _bytes("signature"),
+)
+shown = _table("shown", Column("one", SmallInteger, primary_key=True), _big("block"))
 documents = _table("documents", _bytes("hash", primary_key=True), _bytes("body"))
 
 # Accounts: a version a block that changed them; the newest up to block n is the leaf at block n.
@@ -172,7 +180,8 @@ correction_messages = _table(
 )
 
 APPEND_ONLY = (
-    batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, documents, accounts, trie_tiles,
+    batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, cosignatures, documents,
+    accounts, trie_tiles,
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
-WORKING = (log_edge, links, sessions, audits, challenger_scores, recalled_keys, correction_messages)
+WORKING = (log_edge, links, sessions, audits, challenger_scores, recalled_keys, correction_messages, shown)

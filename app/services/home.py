@@ -6,6 +6,7 @@
     keys/vrf.seed       makes citizen keys; never changes within a ledger
     keys/wrap.key       wraps each citizen's own keys
     head                the last signed checkpoint, outside the database
+    witnesses           whom to ask for cosignatures: a C2SP tlog-policy with addresses; need not be there
     postgres/           the embedded database, unless DATABASE_URL is set
     demo/               what `credence demo` leaves
 
@@ -43,6 +44,11 @@ class Home:
     def head(self) -> Path:
         """The copy of the last signed head."""
         return self.path / "head"
+
+    @property
+    def witnesses(self) -> Path:
+        """The policy of the witnesses that cosign this ledger."""
+        return self.path / "witnesses"
 
     @property
     def demo(self) -> Path:

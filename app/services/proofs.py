@@ -6,6 +6,7 @@ the citizen is one row of their account, and a few tiles and a page of leaves of
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -16,7 +17,7 @@ from app.core.block import Block
 from app.core.errors import CredenceError, NotFoundError, RefusedError
 from app.core.proof_form import build_score_proof
 from app.core.tlogproof import TlogProof
-from app.db import ledger, people, state
+from app.db import cosignatures, ledger, people, state
 from app.services.public_log import read_tile
 
 if TYPE_CHECKING:
@@ -33,26 +34,33 @@ SHOWN_TO_CITIZENS = account.NAMES
 FILE_SHOWN_BYTES_MAX = 40_960
 """A larger folded file stays hidden in a proof, which has at most 65,536 bytes."""
 _PAGES_MAX = 20_000
+COSIGNATURES_AGE_MAX_S = 1.0
+"""Witnesses may still cosign a block from which proofs are made: its checkpoint is read anew after so long."""
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """A published block as proofs see it, with the parts of its state trie that were read so far."""
+    """A published block as proofs see it, with the parts of its state trie that were read so far. `read_at` is when its
+    checkpoint was read, on the monotonic clock.
+    """
 
     block: StoredBlock
     tlog: bytes
     accounts: int
+    read_at: float
     tiles: dict[trie_tiles.TileId, bytes] = field(default_factory=dict)
     pages: dict[tuple[int, bytes], dict[bytes, tuple[bytes, ...]]] = field(default_factory=dict)
 
 
 def snapshot(bureau: Bureau, connection: Connection, number: int | None = None) -> Snapshot:
-    """The newest published block, whose number may be known already. Raises NotFoundError before the first."""
+    """The block that readers are shown, whose number may be known already. Raises NotFoundError before the first."""
     if number is None:
-        number = ledger.newest_published_number(connection)
+        number = cosignatures.newest_shown(connection)
     kept: Snapshot | None = bureau.snapshot
     if kept is None or kept.block.number != number:
         kept = bureau.snapshot = snapshot_of(connection, number)
+    elif time.monotonic() - kept.read_at > COSIGNATURES_AGE_MAX_S:
+        kept.tlog, kept.read_at = _tlog(connection, kept.block), time.monotonic()
     return kept
 
 
@@ -64,14 +72,21 @@ def snapshot_at(bureau: Bureau, connection: Connection, number: int) -> Snapshot
 
 def snapshot_of(connection: Connection, number: int) -> Snapshot:
     """Any published block."""
-    block, checkpoint = ledger.block_by_number(connection, number), ledger.publication(connection, number)
-    if block is None or checkpoint is None:
+    block = ledger.block_by_number(connection, number)
+    if block is None:
+        raise NotFoundError("no block was published yet", code="no-checkpoint")
+    return Snapshot(block, _tlog(connection, block), Block.parse(block.entry).accounts, time.monotonic())
+
+
+def _tlog(connection: Connection, block: StoredBlock) -> bytes:
+    """The block's entry in the log, under the checkpoint as it is published by now."""
+    checkpoint = ledger.publication(connection, block.number)
+    if checkpoint is None:
         raise NotFoundError("no block was published yet", code="no-checkpoint")
     size = block.tree_size
     reader = tiles.TileReader(size, lambda wanted: read_tile(connection, wanted, size))
     hashes = merkle.inclusion_proof(size - 1, size, reader)
-    tlog = TlogProof(size - 1, tuple(hashes), checkpoint.encode()).encode()
-    return Snapshot(block, tlog, Block.parse(block.entry).accounts)
+    return TlogProof(size - 1, tuple(hashes), checkpoint.encode()).encode()
 
 
 def score_proof(bureau: Bureau, citizen_id: int, shown: tuple[str, ...] = SHOWN_TO_CITIZENS) -> bytes:

@@ -10,6 +10,7 @@ the block grew from. On start the two are compared:
     the database has another root at the copy's size            forked: refuse to sign
     readers have seen more than the copy says                   the copy was replaced by an older one: refuse to sign
     there are blocks and no copy                                the copy was lost: refuse to sign
+    a witness keeps a head of ours that the database lacks      the same, though the copy was put back too: refuse to sign
 
 `adopt_head` makes the copy anew from the database, once somebody outside has confirmed the database.
 
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from app.core import checkpoint
 from app.core.errors import CredenceError, NotFoundError, RefusedError
-from app.db import ledger
+from app.db import cosignatures, ledger
 
 if TYPE_CHECKING:
     from app.db.ledger import StoredBlock
@@ -61,7 +62,7 @@ def compare(bureau: Bureau, connection: Connection) -> None:
             f" is missing, so nobody can tell whether the database was rolled back. {WHAT_TO_DO}"
         )
         raise RefusedError(message, code="head-missing")
-    _compare_tree(bureau, connection, head, f"copy in {bureau.home.head}")
+    compare_tree(bureau, connection, head, f"copy in {bureau.home.head}")
     seen = ledger.newest_publication(connection)
     if seen is not None and seen[0].tree_size > head.size:
         message = (
@@ -71,8 +72,8 @@ def compare(bureau: Bureau, connection: Connection) -> None:
         raise RefusedError(message, code="head-moved")
 
 
-def _compare_tree(bureau: Bureau, connection: Connection, head: checkpoint.Checkpoint, whence: str) -> None:
-    """Refuse unless the database has this signed tree."""
+def compare_tree(bureau: Bureau, connection: Connection, head: checkpoint.Checkpoint, whence: str) -> None:
+    """Refuse (RefusedError) unless the database has this signed tree."""
     stored = ledger.block_by_size(connection, head.size)
     if stored is not None and stored.root == head.root:
         return
@@ -92,6 +93,25 @@ def _compare_tree(bureau: Bureau, connection: Connection, head: checkpoint.Check
     raise RefusedError(message, code="forked")
 
 
+def compare_memory(
+    bureau: Bureau, connection: Connection, witness: str, kept: checkpoint.Checkpoint | None, size: int | None
+) -> None:
+    """Refuse when the database is not the one whose heads a witness has seen: `kept` is a head with our signature that it
+    shows, `size` the bare number that it names.
+    """
+    if kept is not None:
+        compare_tree(bureau, connection, kept, f"head kept by the witness {witness}")
+        return
+    newest = ledger.newest_block(connection)
+    tree_size = newest.tree_size if newest else 0
+    if size is not None and size > tree_size:
+        message = (
+            f"the witness {witness} has cosigned a tree of {size:,} entries, and the newest tree of the database has"
+            f" {tree_size:,}: it was rolled back, or the witness is wrong. {WHAT_TO_DO}"
+        )
+        raise RefusedError(message, code="behind-witness")
+
+
 def adopt_head(bureau: Bureau, outside: bytes) -> checkpoint.Checkpoint:
     """Make a lost or outdated copy of the head anew, from the newest published block; the head that it then holds.
 
@@ -104,10 +124,10 @@ def adopt_head(bureau: Bureau, outside: bytes) -> checkpoint.Checkpoint:
     with bureau.transaction() as connection:
         if not ledger.try_sequencer_lock_for_transaction(connection):
             raise RefusedError("a sequencer is at work: stop it first", code="sequencer-running")
-        _compare_tree(bureau, connection, head, "the checkpoint that was given")
+        compare_tree(bureau, connection, head, "the checkpoint that was given")
         copy = _readable_head(bureau)
         if copy is not None:
-            _compare_tree(bureau, connection, copy, f"copy in {bureau.home.head}")
+            compare_tree(bureau, connection, copy, f"copy in {bureau.home.head}")
         newest = ledger.newest_publication(connection)
         if newest is None:
             raise NotFoundError(
@@ -126,7 +146,8 @@ def _readable_head(bureau: Bureau) -> checkpoint.Checkpoint | None:
 
 
 def publish(bureau: Bureau, connection: Connection, block: StoredBlock, grew_from: int) -> None:
-    """Copy the head of a committed block out of the database, then let readers see it.
+    """Copy the head of a committed block out of the database, then let readers see it. Where witnesses are configured, those
+    of proofs see it when `app.services.cosigning` shows it.
 
     `grew_from` is the tree size of the block before it (0 for none). The copy must hold that head, or already this one
     (a crash between copy and publication); anything else means that two writers are at work: RefusedError.
@@ -142,6 +163,8 @@ def publish(bureau: Bureau, connection: Connection, block: StoredBlock, grew_fro
             raise RefusedError(message, code="head-moved")
         bureau.home.write(bureau.home.head, block.checkpoint)
     ledger.publish(connection, block.number, block.checkpoint)
+    if not bureau.home.witnesses.exists():
+        cosignatures.show(connection, block.number)
 
 
 def finish_publishing(bureau: Bureau, connection: Connection) -> int:
@@ -150,4 +173,9 @@ def finish_publishing(bureau: Bureau, connection: Connection) -> int:
     for block in waiting:
         before = ledger.block_by_number(connection, block.number - 1)
         publish(bureau, connection, block, before.tree_size if before else 0)
+    newest = ledger.newest_published_number(connection)
+    if (
+        newest >= 0 and not bureau.home.witnesses.exists()
+    ):  # there may have been some, and a block that waits for them
+        cosignatures.show(connection, newest)
     return len(waiting)

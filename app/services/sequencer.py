@@ -1,7 +1,8 @@
 """The sequencer: the one writer that turns admitted batches and notices into blocks.
 
     1. lock      one sequencer a database, by an advisory lock that dies with its connection
-    2. compare   the database with the copy of the last signed head outside it; finish what a crash left unpublished
+    2. compare   the database with the copy of the last signed head outside it, and with what witnesses remember; finish
+                 what a crash left unpublished
     3. load      the log's right edge and the state trie, both checked against the newest block
   then, for every block:
     4. take      admitted batches and notices in admission order, up to 65,536 events
@@ -39,7 +40,7 @@ from app.core.trie_store import Trie
 from app.db import admission, ledger, state
 from app.db.ledger import StoredBlock
 from app.db.session import DatabaseError
-from app.services import destruction, publishing
+from app.services import cosigning, destruction, publishing
 from app.services.cards import card_in_force
 from app.services.folding import IN_PROCESS_EVENTS_MAX, FoldingPool, Share, Task, fold_share
 
@@ -103,12 +104,17 @@ class Sequencer:
         pool: FoldingPool | None = None,
         events_max: int = BLOCK_EVENTS_MAX,
         patience_s: float = 0.0,
+        published: Callable[[], None] | None = None,
     ) -> None:
-        """Takes the lock, waiting up to `patience_s` for one that ends; RefusedError when another keeps it."""
+        """Takes the lock, waiting up to `patience_s` for one that ends; RefusedError when another keeps it. `published` is
+        called behind every block.
+        """
         self.bureau = bureau
         self.signer: Signer = bureau.home.signer("ledger")
         self.pool = pool
         self.events_max = events_max
+        self._published = published
+        self._asked_witnesses = False
         self._memory: Memory | None = None
         self._last_block_at = 0.0
         self._holder = bureau.engine.raw_connection()
@@ -172,6 +178,8 @@ class Sequencer:
         block = self._make_block(memory, taken)
         with self.bureau.transaction() as connection:  # step 13
             publishing.publish(self.bureau, connection, block, grew_from)
+        if self._published is not None:
+            self._published()
         self._memory = memory
         self._last_block_at = time.monotonic()
         seconds = round(self._last_block_at - started, 3)
@@ -184,6 +192,9 @@ class Sequencer:
         bureau = self.bureau
         with bureau.transaction() as connection:
             publishing.compare(bureau, connection)
+        if not self._asked_witnesses:
+            cosigning.check_memories(bureau)
+            self._asked_witnesses = True
         with bureau.transaction() as connection:
             publishing.finish_publishing(bureau, connection)
         with bureau.transaction() as connection:

@@ -4,7 +4,7 @@
     GET /tile/<L>/<N>[.p/<W>]           application/octet-stream, cached for ever
     GET /tile/entries/<N>[.p/<W>]       the same; gzip when the client takes it
     GET /v1/consistency/<size>          the newest head holds the one of that size (a `.proof` file of kind consistency)
-    GET /policy                         this ledger's key and no witnesses (C2SP tlog-policy)
+    GET /policy                         this ledger's key, and the witnesses that it has declared (C2SP tlog-policy)
 
 Anybody may read it from anywhere: CORS `*`, no cookies, no key, and nothing personal is in it. What is not
 there is a 404 that nobody caches, because a tile that does not exist yet may exist a second later.
@@ -19,7 +19,7 @@ from flask import Response, request
 from flask_smorest import Blueprint
 
 from app.core.errors import FormatError, NotFoundError
-from app.services import claims, public_log
+from app.services import claims, public_log, witness_policy
 from app.web.described import endpoint
 from app.web.state import bureau
 
@@ -43,10 +43,12 @@ blueprint.after_request(_open_to_all)
 
 
 def own_policy_of(ledger: Bureau) -> bytes:
-    """The policy that trusts this ledger's key and asks for no witness. Whoever is careful has it from
-    elsewhere.
+    """The policy of witnesses that this ledger has declared; without one, its key and no witness. Whoever is careful has
+    theirs from elsewhere.
     """
-    return f"log {ledger.genesis.vkey}\nquorum none\n".encode()
+    with ledger.reading() as connection:
+        declared = witness_policy.declared(connection)
+    return declared or f"log {ledger.genesis.vkey}\nquorum none\n".encode()
 
 
 @endpoint(

@@ -13,8 +13,11 @@ import psycopg
 from sqlalchemy.engine import make_url
 
 from app.core import canon
-from app.core.note import Signer
+from app.core.note import COSIGNATURE_ED25519, Signer, split
+from app.db import cosignatures
+from app.db import ledger as rows
 from app.db.schema import metadata
+from app.services import witness_policy
 from app.services.audit import audit
 from app.services.audit.source import DatabaseSource
 from app.services.inquiries import ConsentError, inquire
@@ -23,6 +26,10 @@ from app.services.register import register_key, revoke_key
 from tests.services.builders import BANK, PAPER, Desk, Ledger, card
 
 CITIZENS = 40
+WITNESSES = [Signer(f"w{n}.example", bytes([n]) * 32, COSIGNATURE_ED25519) for n in (1, 2)]
+POLICY = (
+    "".join(f"witness w{n} {each.verifier.encode()}\n" for n, each in enumerate(WITNESSES)) + "quorum w1\n"
+)
 COURT, GONE = "court.example", "gone.example"
 
 
@@ -31,6 +38,8 @@ def fill(ledger: Ledger) -> None:
     for name, role in ((COURT, "public_body"), (GONE, "lender")):
         ledger.signers[name] = Signer.generate_from_seed(name, hashlib.sha256(name.encode()).digest())
         register_key(ledger.bureau, ledger.signers[name], role)
+    policy = POLICY + f"log {ledger.bureau.genesis.vkey}\n"
+    witness_policy.declare(ledger.bureau, policy.encode())
     ledger.report(CITIZENS, months=2)
     ledger.step()
     _conduct(ledger)
@@ -45,9 +54,19 @@ def fill(ledger: Ledger) -> None:
         assert sequencer.step(), "a new day makes a block"
     ledger.admit(ledger.lender.batch([ledger.lender.status(f"uci:{n}", late=n == 3) for n in (2, 3, 50)]))
     ledger.step()
+    _cosign(ledger)
     waiting = [ledger.utility.utility("uci:4"), ledger.utility.utility("uci:60")]
     ledger.admit(ledger.utility.batch(waiting))
     register_key(ledger.bureau, Signer.generate_from_seed("new.example", bytes(32)), "lender")
+
+
+def _cosign(ledger: Ledger) -> None:
+    """Both witnesses cosign every block."""
+    with ledger.bureau.transaction() as connection:
+        for number in range(6):
+            text = split(rows.block_by_number(connection, number).checkpoint.encode())[0]
+            for signer in WITNESSES:
+                cosignatures.insert(connection, number, signer.sign_text(text, time_s=1_800_000_000 + number))
 
 
 def _conduct(ledger: Ledger) -> None:

@@ -33,6 +33,10 @@ VERSION, STATE = (
     "account_bodies: citizen {citizen} block {block}:",
 )
 TILE, EDGE = "tiles: {name}, tile {tile_index}", "log_edge: {name}:"
+COSIGNED = (
+    "publications: block {block}: carries a signature line",
+    "publications: block {block}: the checkpoint:",
+)
 TRIE = "trie_tiles: block {block} depth {depth} prefix {prefix}:"
 
 EXPECTED = {
@@ -66,6 +70,10 @@ EXPECTED = {
         "entry": ("blocks: block {number}:",), "checkpoint": ("blocks: block {number}:",),
     },
     "publications": {"block": ("publications: block {block}:",), "checkpoint": ("publications: block {block}:",)},
+    "cosignatures": {
+        "block": ("publications: block {new}:", "cosignatures: block {new}:"), "witness": COSIGNED, "key_id": COSIGNED,
+        "signature": COSIGNED,
+    },
     "documents": {"hash": ("documents: {hash}:",), "body": ("documents: {hash}:",)},
     "accounts": {"citizen": (VERSION,), "block": (VERSION,), "value": (VERSION,), "until": (VERSION,)},
     "trie_tiles": {"depth": (TRIE,), "prefix": (TRIE,), "block": (TRIE,), "data": (TRIE,)},
@@ -189,7 +197,11 @@ DELETED = {
 }
 
 
-@pytest.mark.parametrize("table", TABLES)
+UNMISSED = {"cosignatures"}
+"""That a witness has cosigned, nobody but the witness remembers; proofs below the quorum are refused by who asks for it."""
+
+
+@pytest.mark.parametrize("table", sorted(TABLES.keys() - UNMISSED))
 def test_deleted_row_is_named(tamper, table):
     expected = DELETED.get(table) or next(iter(EXPECTED[table].values()))
     for row in some(tamper.rows(table)):
@@ -213,6 +225,7 @@ INSERTED = {
     "tiles": ({"tile_index": 5}, "tiles: {name}, tile 5"),
     "blocks": ({"number": 6, "tree_size": 10**6}, "blocks: block 6:"),
     "publications": ({"block": 6}, "publications: block 6:"),
+    "cosignatures": ({"key_id": 7}, "publications: block {block}: carries a signature line"),
     "documents": ({"hash": bytes(32)}, "documents: 00000000"),
     "accounts": ({"block": 999}, "accounts: citizen {citizen} block 999:"),
     "trie_tiles": ({"prefix": b"\x07"}, "trie_tiles: block {block} depth {depth} prefix 07:"),
@@ -376,11 +389,11 @@ def test_any_damage_is_a_finding_and_never_an_error(tamper, seed):
     try:
         with tamper.replaced(table, hit, damaged):
             assert tamper.audit(), (hit, damaged)
-    except (psycopg.errors.UniqueViolation, psycopg.errors.NotNullViolation):
+    except (psycopg.errors.UniqueViolation, psycopg.errors.NotNullViolation, psycopg.errors.CheckViolation):
         return
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", sorted(TABLES.keys() - UNMISSED))
 def test_table_that_was_emptied_is_a_finding(tamper, table):
     rows = tamper.rows(table)
     with tamper.replaced(table, rows, []):

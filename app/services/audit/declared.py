@@ -47,8 +47,11 @@ class Declared:
             self.cards.append((index, notice))
             return self._check_card(notice, place)
         if isinstance(notice, notices.WitnessPolicy):
+            document = self.document(fields.hex32(notice.policy))
+            if document is None:
+                return "documents", notice.policy, f"the policy that {place} publishes is not stored"
             try:
-                policy = Policy.parse(self.document(fields.hex32(notice.policy)) or b"")
+                policy = Policy.parse(document)
             except CredenceError as error:
                 return "notices", place, f"the policy {notice.policy} that it publishes: {error.detail}"
             self.witnesses |= {witness.verifier for witness in policy.witnesses}

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import structs
+
 from app.core import sealing, tiles
 from app.core.errors import CredenceError, RuleError
 from app.core.vrf import VrfKey
-from app.db import auditing, ledger, session
+from app.db import auditing, cosignatures, ledger, session
 from app.db.engine import database_url, make_engine
 from app.services.audit.records import (
     MISSING,
@@ -28,11 +30,12 @@ from app.services.audit.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
     from sqlalchemy import Engine
 
+    from app.core.note import NoteSignature
     from app.services.bureau import Bureau
     from app.services.home import Home
 
@@ -143,7 +146,12 @@ class DatabaseSource:
 
     def blocks(self, first: int) -> list[BlockRecord]:
         with session.transaction(self.engine) as connection:
-            return [BlockRecord(*row) for row in auditing.blocks(connection, first, BLOCKS_PER_PAGE)]
+            found = [BlockRecord(*row) for row in auditing.blocks(connection, first, BLOCKS_PER_PAGE)]
+            cosigned = cosignatures.of_blocks(connection, first, found[-1].number) if found else {}
+        return [
+            structs.replace(block, published=_published(block.published, cosigned.get(block.number, [])))
+            for block in found
+        ]
 
     def publication(self, block: int) -> str | None:
         with session.transaction(self.engine) as connection:
@@ -196,6 +204,11 @@ class DatabaseSource:
             versions = auditing.versions(connection, ids)
             names = auditing.furnishers(connection)  # after the events, so that none of theirs is missing
         return _open_citizens(self.wrap_key, people, names, events, versions)
+
+
+def _published(signed: str | None, cosigned: Iterable[NoteSignature]) -> str | None:
+    """A checkpoint as readers get it: with the cosignatures."""
+    return None if signed is None else signed + "".join(each.line().decode() for each in cosigned)
 
 
 def _open_citizens(
