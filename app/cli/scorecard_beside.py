@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import signal
 import threading
@@ -14,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.files import write_whole
-from app.cli.params import FILE, read_limited
+from app.cli.params import FILE
 from app.cli.scorecard import find, open_bureau
-from app.core.errors import FormatError, NotFoundError
+from app.core.errors import NotFoundError
 from app.core.scorecard import parse_card
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from app.core.scorecard import Card
     from app.services.bureau import Bureau
 
-LABELS_BYTES_MAX = 1 << 28
 FOLLOW_PAUSE_S = 1.0
 
 
@@ -105,7 +102,7 @@ def _bar(text: str, total: int) -> Iterator[Callable[[int], None]]:
 @click.option(
     "--labels",
     type=FILE,
-    help="CSV with the head `account,bad`: <furnisher>:<account> and 1 or 0. For AUC, Gini and KS of both cards.",
+    help="A table of labels (CSV) as for `fit`: for AUC, Gini and KS of both cards.",
 )
 def compare(digest: str, out: Path, labels: Path | None) -> None:
     """Compare the challenger with the card in use.
@@ -120,8 +117,11 @@ def compare(digest: str, out: Path, labels: Path | None) -> None:
     """
     from app.services import challenger  # noqa: PLC0415 - loads the database
     from app.services.comparison_page import page  # noqa: PLC0415
+    from app.services.labels import read_labels  # noqa: PLC0415
 
-    known = None if labels is None else _read_labels(labels)
+    known = None
+    if labels is not None:
+        known = {account: label.bad for account, label in read_labels(labels).items()}
     with open_bureau() as bureau:
         report = challenger.comparison(bureau, _challenger(bureau, digest), known)
     counts = report["accounts"]
@@ -151,18 +151,3 @@ def _challenger(bureau: Bureau, digest: str) -> Card:
             "no challenger is in force today: give its HASH with --challenger", code="no-challenger"
         )
     return card
-
-
-def _read_labels(path: Path) -> dict[str, bool]:
-    """Account -> bad."""
-    data = read_limited(path, LABELS_BYTES_MAX)
-    try:
-        rows = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FormatError(f"{path} is not CSV: {error}") from None
-    if len(data) > LABELS_BYTES_MAX or not rows or rows[0] != ["account", "bad"]:
-        raise FormatError(f"{path} does not begin with the head `account,bad`, or is larger than 256 MiB")
-    for number, row in enumerate(rows[1:], 2):
-        if len(row) != 2 or row[1] not in ("0", "1"):
-            raise FormatError(f"{path}, line {number}: not an account and 0 or 1")
-    return {account: bad == "1" for account, bad in rows[1:]}

@@ -36,9 +36,10 @@ def ledger_sample(path: Path) -> Sample:
     """The ledger's folded files with the labels of a table, on the day of the newest block."""
     check_extra()
     from app.services import figures, statistics  # noqa: PLC0415 - loads the database
+    from app.services.labels import read_labels  # noqa: PLC0415
     from app.services.modelling import sample  # noqa: PLC0415 - loads the fitting libraries
 
-    labels = sample.read_labels(path)
+    labels = read_labels(path)
     with open_bureau() as bureau:
         newest = figures.figures(bureau).as_of
         if newest is None:

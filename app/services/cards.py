@@ -84,7 +84,7 @@ def fitted_card() -> tuple[bytes, bytes]:
 def publish_card(connection: Connection, publication: Publication, now: dt.datetime) -> bytes:
     """Store the documents and admit the notice; the card's hash. Raises FormatError, RuleError, ConflictError."""
     digest = parse_card(publication.document).hash
-    report = NO_REPORT if publication.report is None else _check_report(publication.report)
+    report = NO_REPORT if publication.report is None else _check_report(publication.report, digest)
     notice = notices.scorecard_published(digest, publication.role, publication.from_day, now, report=report)
     admission.lock_out_admissions(connection)
     _check_from(connection, notice)
@@ -95,7 +95,8 @@ def publish_card(connection: Connection, publication: Publication, now: dt.datet
     return digest
 
 
-def _check_report(report: bytes) -> bytes:
+def _check_report(report: bytes, scorecard: bytes) -> bytes:
+    """The report's SHA-256. Any JSON object will do, but what `credence scorecard validate` wrote is of one card only."""
     if len(report) > REPORT_BYTES_MAX:
         raise FormatError(f"a validation report has at most {REPORT_BYTES_MAX:,} bytes")
     try:
@@ -104,6 +105,12 @@ def _check_report(report: bytes) -> bytes:
         raise FormatError(f"the validation report is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise FormatError("the validation report is not a JSON object")
+    if content.get("kind") == "scorecard-validation":
+        about = content.get("card")
+        named = about.get("scorecard") if isinstance(about, dict) else None
+        if named != scorecard.hex():
+            message = f"the validation report is about the scorecard {named}, not about {scorecard.hex()}"
+            raise RuleError(message, code="other-card")
     return sha256(report).digest()
 
 

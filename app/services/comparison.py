@@ -6,26 +6,24 @@
 The report is a dictionary whose keys have a fixed order, so that the same ledger gives the same JSON. What it holds is in
 docs/operations.md. Where fewer than `GROUP_MIN` accounts would stand behind a mean of points, the mean is left out.
 
-Source: the population stability index is sum((b - a) * ln(b / a)) over bands of 50 points, with an empty band counted
-as half an account; AUC is the Mann-Whitney statistic, Gini 2 * AUC - 1, KS the largest distance of the two
-distributions.
+Source: the population stability index and its bands are those of `app.services.statistics`; AUC is the Mann-Whitney
+statistic, Gini 2 * AUC - 1, KS the largest distance of the two distributions.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, sqrt
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 from app.core.scorecard import BASE, TOP
-from app.services.statistics import auc
+from app.services.statistics import BAND_POINTS, auc, stability_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from app.services.challenger import Pair
 
-BAND_POINTS = 50
 CUT_OFFS = (500, 550, 600, 650)
 DECLINED_PERCENT = 20
 MOVERS_PERCENT = 10
@@ -106,12 +104,8 @@ def stability(scores: Sequence[tuple[int, int]]) -> float | None:
     """The population stability index of the challenger's distribution against the champion's."""
     if not scores:
         return None
-    total = 0.0
-    for band in bands(scores):
-        if band["champion"] or band["challenger"]:
-            a, b = (max(band[card], 0.5) / len(scores) for card in ("champion", "challenger"))
-            total += (b - a) * log(b / a)
-    return total
+    rows = bands(scores)
+    return stability_index([band["champion"] for band in rows], [band["challenger"] for band in rows])
 
 
 def correlation(scores: Sequence[tuple[int, int]]) -> float | None:

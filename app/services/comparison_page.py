@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from app.services.statistics import STABILITY_ALARM
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -16,7 +18,6 @@ th:first-child,td:first-child{text-align:left}caption{text-align:left;color:#505
 code{font-size:.8em;word-break:break-all}.a{fill:#1d70b8}.b{fill:#f47738}text{font-size:11px;fill:#0b0c0c}
 """
 _PLOT_WIDTH, _PLOT_HEIGHT, _PLOT_FOOT = 880, 220, 20
-STABILITY_ALARM = 0.25
 STABILITY_WATCH = 0.1
 
 

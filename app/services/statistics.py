@@ -1,8 +1,13 @@
-"""How well the scores rank what happened later. The labels come from outside; they are never in the ledger."""
+"""How well the scores rank what happened later, and how far a distribution of scores has shifted.
+
+The labels come from outside; they are never in the ledger. The population stability index is sum((b - a) * ln(b / a)) over
+the shares of two distributions in bands of `BAND_POINTS` points, an empty band counted as half a row.
+"""
 
 from __future__ import annotations
 
 from itertools import groupby
+from math import log
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,12 +17,14 @@ from app.db import people as rows
 from app.db import state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from app.core.account_state import AccountState
     from app.core.folded import File
     from app.services.bureau import Bureau
 
+BAND_POINTS = 50
+STABILITY_ALARM = 0.25  # R42
 _CITIZENS_AT_ONCE = 2_000
 
 
@@ -75,3 +82,13 @@ def auc(scored: Iterable[tuple[int, bool]]) -> float:
     if not bad or not good:
         return 0.5
     return 1 - (rank_sum - bad * (bad + 1) / 2) / (bad * good)
+
+
+def stability_index(before: Sequence[int], after: Sequence[int]) -> float:
+    """The population stability index of two distributions: the rows in each band, some in both."""
+    total = 0.0
+    for pair in zip(before, after, strict=True):
+        if any(pair):
+            a, b = (max(count, 0.5) / sum(whole) for count, whole in zip(pair, (before, after), strict=True))
+            total += (b - a) * log(b / a)
+    return total

@@ -140,7 +140,8 @@ def test_challenge_and_compare(ledger, other, tmp_path):
     assert (code, "run `credence scorecard challenge`" in output) == (1, True)
     assert run("scorecard", "challenge") == (0, "Another card: accounts scored: 12\n")
     assert run("scorecard", "challenge") == (0, "Another card: accounts scored: 0\n")
-    (tmp_path / "labels.csv").write_text("account,bad\nlender.example:card-1,1\n")
+    labels = "account,bad,test,group:sex\nlender.example:card-1,1,0,f\n"  # the very table that `fit` reads
+    (tmp_path / "labels.csv").write_text(labels)
     code, output = run("scorecard", "compare", "--out", "deep/down", "--labels", "labels.csv")
     assert code == 0, output
     assert "12 accounts are scored by both cards." in output

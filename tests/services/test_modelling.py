@@ -17,10 +17,11 @@ from tests.services.research_sample import research_files
 
 pytest.importorskip("optbinning", reason="the extra `fit` is not installed: pip install -e '.[fit]'")
 
-from app.services.modelling import fitting, research_labels
+from app.services.labels import read_labels
+from app.services.modelling import research_labels
 from app.services.modelling.design import KEPT, PLAN
 from app.services.modelling.fitting import Told, bins_of, fit, scores_of
-from app.services.modelling.sample import Label, Sample, make_sample, read_labels
+from app.services.modelling.sample import Sample, make_sample
 from app.services.modelling.weights import NUMBERLESS_LAST, weights_of
 
 ROWS = 6_000
@@ -149,37 +150,6 @@ def test_a_cell_for_no_number_without_rows_gets_the_mean_of_the_rows_beside_it()
     assert (np.diff(table, axis=0) > 0).all()
 
 
-# ---- bad tables
-
-
-def table(*rows, heading="account,bad,test"):
-    return "\n".join([heading, *rows]) + "\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (table(heading="name,bad"), "columns account and bad"),
-        (table("a,2,0"), "line 2: bad and test are 0 or 1"),
-        (table("a,1,x"), "line 2"),
-        (table("a,1,0,zwei", heading="account,bad,test,raw:n"), "line 2: could not convert"),
-        (table("a,1", heading="account,bad,test,raw:n"), "line 2"),
-        ("", "columns account and bad"),
-    ],
-)
-def test_a_bad_table_is_refused_with_its_line(tmp_path, text, said):
-    path = tmp_path / "labels.csv"
-    path.write_text(text)
-    with pytest.raises(FormatError, match=said):
-        read_labels(path)
-
-
-def test_without_a_column_test_the_accounts_name_decides(tmp_path):
-    path = tmp_path / "labels.csv"
-    path.write_text(table(*[f"a:{n},1" for n in range(1000)], heading="account,bad"))
-    assert 250 < sum(label.test for label in read_labels(path).values()) < 350
-
-
 def test_too_few_labelled_files_are_refused(labels):
     with pytest.raises(FormatError, match="too few labelled files"):
         make_sample(research_files("2026-10", 300), labels, "2026-11-22", CN)
@@ -188,5 +158,3 @@ def test_too_few_labelled_files_are_refused(labels):
 def test_the_packed_table_is_csv_with_nothing_of_it_in_the_ledger():
     names = csv.DictReader(io.StringIO(research_labels.table())).fieldnames
     assert names[:6] == ["account", "bad", "test", "group:sex", "group:age", "group:education"]
-    assert Label(bad=True, test=False).groups == {}
-    assert fitting.VERSION.startswith("credence")

@@ -118,6 +118,11 @@ def test_r37_what_cannot_be_published(ledger, clock):
             ledger.publish(card("With a report"), report=report)
     with pytest.raises(FormatError, match="at most"):
         ledger.publish(card("With a report"), report=b" " * (cards.REPORT_BYTES_MAX + 1))
+    for about in (b'{"scorecard":"' + EXPERT.encode() + b'"}', b"{}", b"null"):
+        report = b'{"kind":"scorecard-validation","card":' + about + b"}"
+        with pytest.raises(RuleError, match="the validation report is about the scorecard") as refused:
+            ledger.publish(card("With another's report"), report=report)
+        assert refused.value.code == "other-card"
     ledger.publish(card("Twice"), ahead=1)
     with pytest.raises(ConflictError, match="already"):
         ledger.publish(card("Twice"), ahead=1)

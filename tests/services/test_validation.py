@@ -23,10 +23,11 @@ pytest.importorskip("optbinning", reason="the extra `fit` is not installed: pip 
 from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 
+from app.services.labels import read_labels
 from app.services.modelling import metrics, report, research_labels
 from app.services.modelling.fairness import cut_off, fairness, lowest
 from app.services.modelling.fitting import Told, fit, scores_of
-from app.services.modelling.sample import make_sample, read_labels
+from app.services.modelling.sample import make_sample
 from app.services.modelling.validation import _stability, bars, validate
 from app.services.modelling.weak_spots import weak_spots
 

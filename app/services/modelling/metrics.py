@@ -13,12 +13,13 @@ from the tally (bootstrap by outcome, from a fixed seed); scoring.md; rule R42.
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import sqrt
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from app.core.scorecard import BASE, TOP
+from app.services.statistics import BAND_POINTS, stability_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 DIGITS: Final = 4
-BAND_POINTS: Final = 50
-STABILITY_ALARM: Final = 0.25
 _Z95: Final = 1.959964
 _DRAWS: Final = 1_000
 _SEED: Final = 1
@@ -155,11 +154,6 @@ def bands(scores: Ints, bad: Bools) -> list[dict[str, int]]:
 
 
 def stability(before: Sequence[dict[str, int]], after: Sequence[dict[str, int]]) -> float:
-    """sum((b - a) * ln(b / a)) over the bands; an empty one counts as half a row."""
+    """The population stability index of rows in `bands`."""
     counts = [[band["good"] + band["bad"] for band in each] for each in (before, after)]
-    total = 0.0
-    for pair in zip(*counts, strict=True):
-        if any(pair):
-            a, b = (max(count, 0.5) / sum(whole) for count, whole in zip(pair, counts, strict=True))
-            total += (b - a) * log(b / a)
-    return total
+    return stability_index(*counts)

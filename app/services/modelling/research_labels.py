@@ -11,7 +11,7 @@ import lzma
 from hashlib import sha256
 from importlib import resources
 
-from app.services.modelling.sample import TEST_BYTE_BELOW
+from app.services.labels import TEST_BYTE_BELOW
 from app.services.research import LENDER
 
 _EDUCATION = {1: "graduate school", 2: "university", 3: "high school"}

@@ -1,21 +1,11 @@
-"""Labelled files: the folded files of a ledger, and beside them a table that the ledger never sees.
-
-The table is a CSV file with a row for each account and these columns, of which the first two are required:
-
-    account     as the ledger names it: `<furnisher>:<account>`
-    bad         1 when the holder defaulted afterwards, 0 when not
-    test        1 for the rows that the fit must not see; without the column, those whose SHA-256 of `account` begins below 77
-    group:NAME  what fairness is judged by: sex, age, education
-    raw:NAME    numbers for the comparison with a machine that may use anything
+"""Labelled files: the folded files of a ledger, and beside them the labels that it never sees (`app.services.labels`).
 
 A measure's value is asked for with a fine grid of edges, so that a sample sees exactly what a score will see.
 """
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,29 +17,18 @@ from app.core.measures.view import view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from app.core.folded import File
     from app.core.measures.view import View
     from app.core.profiles import Profile
+    from app.services.labels import Label
 
     Bools = NDArray[np.bool_]
     Ints = NDArray[np.int64]
 
-TEST_BYTE_BELOW = 77
 ROWS_MIN = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What is known of one account from outside."""
-
-    bad: bool
-    test: bool
-    groups: dict[str, str] = field(default_factory=dict)
-    raw: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +48,6 @@ class Sample:
         """The bin of every file under these edges."""
         read = MEASURES[measure].read
         return np.fromiter((read(v, edges)[0] for v in self.views), dtype=np.int64, count=len(self.views))
-
-
-def read_labels(path: Path) -> dict[str, Label]:
-    """The table by account. Raises FormatError, which names the line."""
-    labels: dict[str, Label] = {}
-    with path.open(newline="", encoding="utf-8") as table:
-        rows = csv.DictReader(table)
-        if not {"account", "bad"} <= set(rows.fieldnames or ()):
-            raise FormatError(f"{path}: a table of labels has the columns account and bad")
-        for row in rows:
-            try:
-                labels[row["account"]] = _label(row)
-            except (TypeError, ValueError) as error:
-                raise FormatError(f"{path}, line {rows.line_num}: {error}") from None
-    return labels
-
-
-def _label(row: Mapping[str, str]) -> Label:
-    chosen = row.get("test") or str(int(sha256(row["account"].encode()).digest()[0] < TEST_BYTE_BELOW))
-    if {row["bad"], chosen} - {"0", "1"}:
-        raise ValueError("bad and test are 0 or 1")
-    return Label(
-        row["bad"] == "1",
-        chosen == "1",
-        {name.removeprefix("group:"): value for name, value in row.items() if name.startswith("group:")},
-        {name.removeprefix("raw:"): float(value) for name, value in row.items() if name.startswith("raw:")},
-    )
 
 
 def make_sample(files: Iterable[File], labels: Mapping[str, Label], day: str, profile: Profile) -> Sample:

@@ -22,8 +22,9 @@ from app.core.errors import FormatError
 from app.services.modelling import boosting, metrics
 from app.services.modelling.fairness import RATIO_BAR, fairness, lowest
 from app.services.modelling.fitting import bins_of, scores_of
-from app.services.modelling.metrics import STABILITY_ALARM, rounded
+from app.services.modelling.metrics import rounded
 from app.services.modelling.weak_spots import weak_spots
+from app.services.statistics import STABILITY_ALARM
 
 if TYPE_CHECKING:
     from app.core.scorecard import Card, CardCriterion
