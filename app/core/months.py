@@ -51,5 +51,10 @@ def add_months(day: str, months: int) -> str:
     prefix = _PREFIXES[month - MONTH_MIN]
     if day[8:] <= "28":
         return prefix + day[7:]
-    last = monthrange((month - 1) // 12, (month - 1) % 12 + 1)[1]
-    return f"{prefix}-{min(int(day[8:]), last):02d}"
+    return min(prefix + day[7:], last_day(month))
+
+
+def last_day(month: int) -> str:
+    """The last day of a month, of those that `first_day` knows."""
+    days = monthrange((month - 1) // 12, (month - 1) % 12 + 1)[1]
+    return f"{_PREFIXES[month - MONTH_MIN]}-{days}"

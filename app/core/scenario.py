@@ -22,7 +22,6 @@ Source: rules R31; docs/scorecard.md.
 
 from __future__ import annotations
 
-from calendar import monthrange
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from msgspec import Struct
@@ -31,7 +30,7 @@ from app.core import event_types as et
 from app.core.errors import RuleError
 from app.core.fold import fold
 from app.core.measures.view import FRESH_MONTHS, REVOLVING
-from app.core.months import first_day, month_of
+from app.core.months import last_day, month_of
 from app.core.score import score_file
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ def miss(file: File, day: str, account: str) -> Scenario:
     """Be 30 days late with an account. Raises RuleError when there is no such open account."""
     if _account(file, account).closed_on is not None:
         raise RuleError(f"the account {account} is closed", code="closed")
-    end = _last_day(month_of(day))
+    end = last_day(month_of(day))
     told = {"notified_on": end, "notified_by": "letter"}
     return Scenario(
         (_event(et.Status, account, end, status="late_30", first_delinquent_on=end, **told),), end
@@ -208,7 +207,7 @@ def months_on_time(file: File, day: str) -> Iterator[Scenario]:
     """What `keep_on_time` adds, month by month, the running month first; there are 60."""
     now = month_of(day)
     for month in range(now, now + MONTHS_MAX):
-        end = _last_day(month)
+        end = last_day(month)
         events: list[Event] = []
         for key, account in file.accounts.items():
             if account.closed_on is None:
@@ -258,7 +257,3 @@ def _event(cls: type[Event], account: str, day: str, **fields: Any) -> Event:
     if name and cls is not et.Answer:
         fields["account"] = name
     return cls(v=1, ledger="", id="", citizen="", nonce="", furnisher=furnisher, day=day, **fields)
-
-
-def _last_day(month: int) -> str:
-    return f"{first_day(month)[:8]}{monthrange((month - 1) // 12, (month - 1) % 12 + 1)[1]:02d}"

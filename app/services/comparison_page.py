@@ -5,18 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from app.services.standalone_page import document, shown, table
 from app.services.statistics import STABILITY_ALARM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-_STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#0b0c0c}
-h1{font-size:1.7rem}h2{font-size:1.2rem;margin-top:2rem}table{border-collapse:collapse;width:100%;margin-bottom:1.5rem}
-th,td{padding:.25rem .6rem;border-bottom:1px solid #b1b4b6;text-align:right}
-th:first-child,td:first-child{text-align:left}caption{text-align:left;color:#505a5f;padding-bottom:.4rem}
-code{font-size:.8em;word-break:break-all}.a{fill:#1d70b8}.b{fill:#f47738}text{font-size:11px;fill:#0b0c0c}
-"""
 _PLOT_WIDTH, _PLOT_HEIGHT, _PLOT_FOOT = 880, 220, 20
 STABILITY_WATCH = 0.1
 
@@ -32,7 +26,7 @@ def page(report: Mapping[str, Any]) -> str:
     parts = [
         "<h1>Challenger and champion</h1>",
         f"<p>{about}</p>",
-        _table(
+        table(
             "The two cards",
             ("role", "card", "document"),
             [
@@ -41,19 +35,23 @@ def page(report: Mapping[str, Any]) -> str:
             ],
         ),
         "<h2>Accounts</h2>",
-        _table("", ("scored", "accounts"), [(_words(k), v) for k, v in report["accounts"].items()]),
+        table(
+            "How many have a score by which card",
+            ("scored", "accounts"),
+            [(_words(k), v) for k, v in report["accounts"].items()],
+        ),
         "<h2>Scores</h2>",
         _plot(report["bands"]),
-        _table(
+        table(
             "Accounts per band of points",
             ("from", "to", "champion", "challenger"),
             [tuple(band.values()) for band in report["bands"]],
         ),
-        _table("Means, in points", ("", "points"), [(_words(k), v) for k, v in report["mean"].items()]),
-        f"<p>Correlation {_shown(report['correlation'])}.</p>",
-        f"<p>Population stability index {_shown(index)}: {_stability(index)}.</p>",
+        table("Means, in points", ("", "points"), [(_words(k), v) for k, v in report["mean"].items()]),
+        f"<p>Correlation {shown(report['correlation'])}.</p>",
+        f"<p>Population stability index {shown(index)}: {_stability(index)}.</p>",
         "<h2>Who would be approved</h2>",
-        _table(
+        table(
             "At the percentile each card declines its own lowest; at a score both decline below it",
             (
                 "cut-off",
@@ -70,32 +68,7 @@ def page(report: Mapping[str, Any]) -> str:
         _movers(report["movers"]),
         *_quality(report["labels"]),
     ]
-    body = "\n".join(parts)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{escape(challenger['name'])} beside {escape(champion['name'])}</title>\n"
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
-
-
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
-    body = "".join("<tr>" + "".join(f"<td>{_cell(v)}</td>" for v in row) + "</tr>\n" for row in rows)
-    said = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f"<table>{said}<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
-
-
-def _cell(value: object) -> str:
-    text = escape(_shown(value))
-    return f"<code>{text}</code>" if isinstance(value, str) and len(value) == 64 else text
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, float):
-        return f"{value:,.3f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return document(f"{challenger['name']} beside {champion['name']}", parts)
 
 
 def _words(name: str) -> str:
@@ -117,11 +90,11 @@ def _plot(bands: Sequence[Mapping[str, int]]) -> str:
     step, room = _PLOT_WIDTH / len(bands), _PLOT_HEIGHT - _PLOT_FOOT
     bars = []
     for number, band in enumerate(bands):
-        for place, (card, colour) in enumerate((("champion", "a"), ("challenger", "b"))):
+        for place, (card, colour) in enumerate((("champion", "#1d70b8"), ("challenger", "#f47738"))):
             height = room * band[card] / most
             left = step * number + 4 + place * (step - 8) / 2
             bars.append(
-                f'<rect class="{colour}" x="{left:.1f}" y="{room - height:.1f}" width="{(step - 10) / 2:.1f}"'
+                f'<rect fill="{colour}" x="{left:.1f}" y="{room - height:.1f}" width="{(step - 10) / 2:.1f}"'
                 f' height="{height:.1f}"/>'
             )
         bars.append(f'<text x="{step * number + 4:.1f}" y="{_PLOT_HEIGHT - 5}">{band["from"]}</text>')
@@ -140,7 +113,7 @@ def _movers(movers: Mapping[str, Any]) -> str:
         " mean points of the challenger less the champion's"
     )
     rows = [(row["criterion"], row["mean_points"]) for row in movers["criteria"]]
-    return _table(caption, ("criterion", "points"), rows)
+    return table(caption, ("criterion", "points"), rows)
 
 
 def _quality(labels: Mapping[str, Any] | None) -> list[str]:
@@ -152,5 +125,5 @@ def _quality(labels: Mapping[str, Any] | None) -> list[str]:
     ]
     return [
         "<h2>How well they rank</h2>",
-        _table(f"{counted}; the labels came from outside the ledger", ("card", "AUC", "Gini", "KS"), rows),
+        table(f"{counted}; the labels came from outside the ledger", ("card", "AUC", "Gini", "KS"), rows),
     ]

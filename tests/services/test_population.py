@@ -21,7 +21,8 @@ from app.core.measures import MEASURES
 from app.core.months import LAST_DAY
 from app.core.profiles import CN, PROFILES
 from app.core.score import flags_of, score_file
-from app.core.scorecard import CardCriterion, CardMeasure, make_card
+from app.core.scorecard import CardCriterion, CardMeasure, make_card, parse_card
+from app.services import cards
 from app.services.audit import audit
 from app.services.audit.source import DatabaseSource
 from app.services.home import Home
@@ -97,6 +98,16 @@ def test_thousands_of_random_files(number):
     made = Columns.of if number % 2 else lambda files: Columns.of_json(list(map(encode_file, files)))
     found, _ = compare(files, made(files), day, card, profile)
     assert found.by_reference < FILES / 10, "columns are for most files"
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_the_fitted_card_that_the_product_ships(profile):
+    """Its pairs, on files and days like those above."""
+    random, fitted = Random(profile), parse_card(cards.fitted_card()[0])
+    folded = [random_file(random) for _ in range(100)]
+    files = folded + [combined(random, folded) for _ in range(900)]
+    for later in (0, 33, 400):
+        compare(files, Columns.of(files), next_day(TODAY, later), fitted, PROFILES[profile])
 
 
 def test_the_random_files_fall_into_every_bin():

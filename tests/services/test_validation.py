@@ -164,6 +164,32 @@ def test_a_group_that_is_approved_less_often_fails_and_a_small_one_is_shown_but_
     assert lowest(found) == ("g", rows["b"])
 
 
+def test_groups_that_nobody_of_is_approved_are_no_ratio_and_no_crash(made):
+    """Everybody who is approved is in a group too small to judge."""
+    rows = [*[170] * 10, 210, 210]
+    scores = np.repeat([*[700] * 10, 500, 500], rows)
+    groups = [{"g": str(number)} for number, count in enumerate(rows) for _ in range(count)]
+    found = fairness(scores, np.arange(len(scores)) % 4 == 0, groups, ODDS)
+    assert found["cut_off"] == 700
+    assert lowest(found) is None
+    told = weak_spots({**made, "fairness": found})
+    assert sum("too few to judge" in each for each in told) == 10
+
+
+def test_labels_without_groups_leave_no_fairness_and_the_report_says_so(made):
+    without = {**made, "fairness": {**made["fairness"], "attributes": []}}
+    assert "fairness" not in {bar["bar"] for bar in bars(without)}
+    assert any("nothing is known about fairness" in each for each in weak_spots(without))
+    assert not any("nothing is known about fairness" in each for each in made["weak_spots"])
+    assert "<svg" in report.to_page(without)
+
+
+def test_a_pair_that_is_worth_nothing_has_a_table_too(made):
+    pair = made["criteria"][0]
+    nothing = {**pair, "points_max": 0, "bins": [{**each, "points": 0} for each in pair["bins"]]}
+    assert report.to_page({**made, "criteria": [nothing]}).count("hsl(207 60% 96%)") == len(pair["bins"])
+
+
 def test_each_bar_fails_just_beyond_its_limit(made):
     def with_(**parts):
         return {bar["bar"] for bar in bars({**made, **parts}) if not bar["met"]}

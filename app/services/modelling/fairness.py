@@ -77,11 +77,11 @@ def _group(scores: Ints, bad: Bools, least: int, odds: DefaultProbability) -> di
 
 
 def lowest(found: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """(attribute, group) with the lowest ratio among those that are judged."""
+    """(attribute, group) with the lowest ratio among those that are judged; None when there is none."""
     judged = [
         (each["attribute"], group)
         for each in found["attributes"]
         for group in each["groups"]
-        if group["judged"]
+        if group["judged"] and group["ratio"] is not None
     ]
     return min(judged, key=lambda pair: pair[1]["ratio"], default=None)

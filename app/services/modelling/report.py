@@ -11,29 +11,15 @@ from __future__ import annotations
 
 from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
 from app.core.errors import FormatError
 from app.services.modelling import plots
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from app.services.standalone_page import document, framed, shown, table
 
 BYTES_MAX: Final = 4 << 20
-
-_STYLE: Final = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;color:#0b0c0c;background:#fff}
-h1{font-size:1.8rem;line-height:1.2}h2{font-size:1.3rem;margin-top:2.5rem;border-top:1px solid #b1b4b6;padding-top:1rem}
-h3{font-size:1.05rem;margin:1.5rem 0 .3rem}svg{width:100%;height:auto;max-width:40rem;display:block}
-svg text{font:12px system-ui,sans-serif;fill:#0b0c0c}table{border-collapse:collapse;width:100%;margin:.5rem 0 1rem}
-.wide{overflow-x:auto}th,td{padding:.25rem .6rem;border-bottom:1px solid #b1b4b6;text-align:right;vertical-align:top}
-th:first-child,td:first-child{text-align:left}caption{text-align:left;color:#3d4447;padding-bottom:.3rem}
-code{font-size:.85em;word-break:break-all}.met{color:#00532f;font-weight:bold}.missed{color:#8f1d1d;font-weight:bold}
-.heat td{text-align:center}.heat td:first-child{text-align:left}
-@media print{body{margin:0;max-width:none;font-size:11pt}h2{break-after:avoid}svg,table{break-inside:avoid}}
-"""
 
 
 def to_json(report: dict[str, Any]) -> bytes:
@@ -72,46 +58,11 @@ def to_page(report: dict[str, Any]) -> str:
         *_fairness(report["fairness"]),
         *_card(report["criteria"]),
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(parts)
-        + "\n</main>\n</body>\n</html>\n"
-    )
-
-
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """The first cell of each row is its heading."""
-    head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
-    body = "".join(
-        f'<tr><th scope="row">{escape(_shown(row[0]))}</th>'
-        + "".join(f"<td>{escape(_shown(value))}</td>" for value in row[1:])
-        + "</tr>\n"
-        for row in rows
-    )
-    return _framed(caption, head, body)
-
-
-def _framed(caption: str, head: str, body: str, kind: str = "") -> str:
-    """A table that scrolls by itself where the screen is narrow."""
-    said, marked = escape(caption), f' class="{kind}"' if kind else ""
-    return (
-        f'<div class="wide" role="region" tabindex="0" aria-label="{said}"><table{marked}><caption>{said}</caption>'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
-    )
+    return document(title, parts)
 
 
 def _said(*lines: str) -> str:
     return f"<p>{' '.join(lines)}</p>"
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4f}".rstrip("0").rstrip(".")
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _percent(value: float | None) -> str:
@@ -137,13 +88,13 @@ def _bars(bars: list[dict[str, Any]]) -> list[str]:
     for bar in bars:
         kind, told = ("met", "met") if bar["met"] else ("missed", "NOT met")
         rows.append(
-            f'<tr><th scope="row">{escape(bar["what"])}</th><td>{bar["must_be"]} {_shown(bar["limit"])}</td>'
-            f'<td>{_shown(bar["figure"])}</td><td class="{kind}">{told}</td></tr>\n'
+            f'<tr><th scope="row">{escape(bar["what"])}</th><td>{bar["must_be"]} {shown(bar["limit"])}</td>'
+            f'<td>{shown(bar["figure"])}</td><td class="{kind}">{told}</td></tr>\n'
         )
     heads = "".join(f'<th scope="col">{each}</th>' for each in ("figure", "must be", "is", "bar"))
     return [
         "<h2>What was asked of it beforehand</h2>",
-        _framed("Bars, set before the fit, and what was reached", heads, "".join(rows)),
+        framed("Bars, set before the fit, and what was reached", heads, "".join(rows)),
     ]
 
 
@@ -177,7 +128,7 @@ def _ranking(report: dict[str, Any]) -> list[str]:
             "chance, 1 is never wrong. Gini is twice the distance from chance. KS is the widest gap between the shares of",
             "both that lie below one score. In brackets: the 95 % confidence interval of the figure.",
         ),
-        _table(
+        table(
             "AUC, Gini and KS with 95 % confidence intervals",
             ("what ranks", "AUC", "Gini", "KS"),
             [(name, *(_estimate(found[key]) for key in ("auc", "gini", "ks"))) for name, found in told],
@@ -187,7 +138,7 @@ def _ranking(report: dict[str, Any]) -> list[str]:
             "good payers. Solid: the card; dashed: gradient boosting on the same measures; dotted: chance.",
         ),
         plots.roc(curves),
-        _table("Later defaults declined", ("good payers declined", "card", "gradient boosting"), rows),
+        table("Later defaults declined", ("good payers declined", "card", "gradient boosting"), rows),
     ]
 
 
@@ -211,7 +162,7 @@ def _distribution(report: dict[str, Any]) -> list[str]:
         "<h2>Scores by outcome</h2>",
         "<p>Of those who paid (right) and those who defaulted (left), the share in each band of 50 points.</p>",
         plots.distribution(bands),
-        _table(
+        table(
             "Test rows per band",
             ("score", "paid", "defaulted", "share defaulted"),
             [
@@ -233,7 +184,7 @@ def _share(part: int, rest: int) -> float | None:
 def _calibration(found: dict[str, list[dict[str, Any]]]) -> list[str]:
     heads = ("score", "rows", "predicted", "observed", "standard error", "z")
     tables = [
-        _table(
+        table(
             f"{name} rows",
             heads,
             [
@@ -288,7 +239,7 @@ def _fairness(found: dict[str, Any]) -> list[str]:
             )
             for group in each["groups"]
         ]
-        parts.append(_table(each["attribute"], heads, rows))
+        parts.append(table(each["attribute"], heads, rows))
     return parts
 
 
@@ -311,7 +262,7 @@ def _card(criteria: list[dict[str, Any]]) -> list[str]:
             (each["bin"], each["points"], each["train"]["rows"], _percent(each["train"]["bad_share"]))
             for each in criterion["bins"]
         ]
-        parts.append(_table(criterion["name"], ("bin", "points", "rows", "defaulted"), rows))
+        parts.append(table(criterion["name"], ("bin", "points", "rows", "defaulted"), rows))
     return parts
 
 
@@ -324,7 +275,7 @@ def _heat(criterion: dict[str, Any]) -> str:
     for row in cells:
         told = []
         for each in row:
-            light = 96 - round(34 * each["points"] / criterion["points_max"])
+            light = 96 - round(34 * each["points"] / (criterion["points_max"] or 1))
             star = "" if each["train"]["rows"] else "*"
             about = f"{each['train']['rows']:,} rows, {_percent(each['train']['bad_share'])}"
             told.append(
@@ -334,7 +285,7 @@ def _heat(criterion: dict[str, Any]) -> str:
             f'<tr><th scope="row">{escape(row[0]["bin"].split("; ", 1)[0])}</th>{"".join(told)}</tr>\n'
         )
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
-    return _framed(
+    return framed(
         f"{criterion['name']}: points, rows and share that defaulted; * no rows to fit",
         f"<td></td>{head}",
         "".join(body),

@@ -65,8 +65,13 @@ def _miss(row: dict[str, Any]) -> str:
 
 
 def _groups(report: dict[str, Any]) -> list[str]:
-    told = []
-    for each in report["fairness"]["attributes"]:
+    attributes = report["fairness"]["attributes"]
+    told = (
+        []
+        if attributes
+        else ["The labels name no groups: nothing is known about fairness, and no bar judges it."]
+    )
+    for each in attributes:
         for group in each["groups"]:
             name = f"{each['attribute']} {group['group'] or 'not given'}"
             if not group["judged"]:
@@ -76,7 +81,7 @@ def _groups(report: dict[str, Any]) -> list[str]:
                     else f" (its approval ratio would be {group['ratio']:.3f}, and others' against it lower)"
                 )
                 told.append(f"{name}: {group['rows']:,} rows are too few to judge{against}.")
-            elif group["ratio"] < _CLOSE_RATIO:
+            elif group["ratio"] is not None and group["ratio"] < _CLOSE_RATIO:
                 told.append(f"{name}: approved {group['ratio']:.3f} times as often as the best group.")
             if group["judged"] and abs(group["z"]) >= STANDARD_ERRORS:
                 told.append(f"{name}: {_miss(group)}.")
