@@ -78,7 +78,8 @@ class Witness:
         kept = _read(folder / "checkpoint")
         latest = witness.NEVER if kept is None else _head_of(kept)
         if kept is not None and latest.size == head.size and latest.root != head.root:
-            self._keep_contradiction(folder, kept, request.note)
+            notes = self._own_view(kept), self._own_view(request.note)
+            keep_contradiction(folder / "contradiction.proof", *notes)
         if (folder / "contradiction.proof").exists():
             message = (
                 f"{head.origin} has signed two heads that contradict each other, and is not trusted any more"
@@ -95,11 +96,6 @@ class Witness:
         known = {(key.name, key.key_id) for keys in self.logs.values() for key in keys}
         kept = [each.line() for each in dict.fromkeys(signatures) if (each.name, each.key_id) in known]
         return text + b"\n" + b"".join(kept)
-
-    def _keep_contradiction(self, folder: Path, first: bytes, second: bytes) -> None:
-        if not (folder / "contradiction.proof").exists():
-            proof = build_contradiction(self._own_view(first), self._own_view(second))
-            self._home.write(folder / "contradiction.proof", proof)
 
     def checkpoint(self, origin_hash: str) -> bytes:
         """The head of a log that we cosigned last. Raises NotFoundError."""
@@ -127,6 +123,12 @@ class Witness:
         with (folder / "lock").open("ab") as file:  # opened anew each time: the lock is of the open file
             fcntl.flock(file, fcntl.LOCK_EX)
             yield folder
+
+
+def keep_contradiction(path: Path, first: bytes, second: bytes) -> None:
+    """Keep two signed heads of one size with different roots as a file that proves it; the first such file stays for ever."""
+    if not path.exists():
+        Home(path.parent).write(path, build_contradiction(first, second))
 
 
 def prepare(folder: Path, name: str | None, algorithms: Iterable[str], logs: Iterable[Verifier]) -> None:
