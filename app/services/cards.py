@@ -83,11 +83,14 @@ def fitted_card() -> tuple[bytes, bytes]:
 
 def publish_card(connection: Connection, publication: Publication, now: dt.datetime) -> bytes:
     """Store the documents and admit the notice; the card's hash. Raises FormatError, RuleError, ConflictError."""
-    digest = parse_card(publication.document).hash
+    card = parse_card(publication.document)
+    digest = card.hash
     report = NO_REPORT if publication.report is None else _check_report(publication.report, digest)
     notice = notices.scorecard_published(digest, publication.role, publication.from_day, now, report=report)
     admission.lock_out_admissions(connection)
     _check_from(connection, notice)
+    if notice.role == "champion" and report == NO_REPORT:
+        _check_reported(connection, card)
     ledger.store_document(connection, digest, publication.document)
     if publication.report is not None:
         ledger.store_document(connection, report, publication.report)
@@ -112,6 +115,18 @@ def _check_report(report: bytes, scorecard: bytes) -> bytes:
             message = f"the validation report is about the scorecard {named}, not about {scorecard.hex()}"
             raise RuleError(message, code="other-card")
     return sha256(report).digest()
+
+
+def _check_reported(connection: Connection, card: Card) -> None:
+    """Who is scored by fitted points can read how good they were found to be, then or before (R37)."""
+    fitted = any(criterion.source == "fitted" for criterion in card.contents.criteria)
+    reported = any(
+        notice.scorecard == card.hash.hex() and fields.hex32(notice.report) != NO_REPORT
+        for _, notice in published_cards(connection)
+    )
+    if fitted and not reported:
+        message = "the card's points are fitted: it becomes champion with its validation report only"
+        raise RuleError(message, code="no-report")
 
 
 def _check_from(connection: Connection, notice: ScorecardPublished) -> None:

@@ -134,6 +134,23 @@ def test_r37_what_cannot_be_published(ledger, clock):
     assert findings(ledger) == [], "what was refused left nothing behind"
 
 
+def test_r37_fitted_points_need_their_report_with_them_or_before(ledger):
+    document, report = cards.fitted_card()
+    ledger.report(2)
+    ledger.step()
+    with pytest.raises(RuleError, match="fitted") as refused:
+        ledger.publish(document, ahead=1)
+    assert refused.value.code == "no-report"
+    ledger.publish(document, role="challenger")
+    with pytest.raises(RuleError, match="fitted"):
+        ledger.publish(document, ahead=1)
+    ledger.publish(document, ahead=1, role="challenger", report=report)
+    used = ledger.publish(document, ahead=1)
+    new_day(ledger)
+    assert blocks(ledger)[-1][1] == used
+    assert findings(ledger) == []
+
+
 def test_r37_no_block_before_the_first_card_s_day(ledger, clock):
     clock.move(days=-1)
     with ledger.sequencer() as sequencer, pytest.raises(RefusedError, match="no scorecard is published for"):
