@@ -7,7 +7,8 @@ criteria may move along. A reason gets the first of these that betters its own p
 
 1. paying one card down to the next better bin, the smallest payment first;
 2. settling one open record, then all of them;
-3. being on time with everything for one more month, for two, up to sixty: which also lets old marks fade and inquiries go.
+3. being on time with everything for one more month, for two, up to sixty: which also lets old marks fade and inquiries go;
+   where the highest balances of six statements count, paying one card down first is tried behind the sixth month.
 
 A reason that nothing of that improves gets none.
 
@@ -23,7 +24,7 @@ from msgspec import Struct
 from app.core import scenario
 from app.core.fold import fold_owned
 from app.core.folded import copy_file
-from app.core.measures.view import view
+from app.core.measures.view import PAID_STATEMENTS, view
 from app.core.scenario import Step
 from app.core.score import score_file
 
@@ -91,8 +92,23 @@ def _outcomes(waits: Waits, criterion: CardCriterion) -> Iterator[tuple[tuple[St
     for steps in _actions(waits, criterion):
         made = scenario.plan(waits.file, waits.day, steps)
         yield steps, made.day, scenario.outcome(waits.file, made, waits.card, waits.profile)
+    lasting = any(measure.id == "utilisation_peak" for measure in criterion.measures)
     for wait in waits:
+        if lasting and wait.months == PAID_STATEMENTS + 1:
+            yield from _lasting_payments(waits, criterion)
         yield (Step("on_time", months=wait.months),), wait.day, wait.scored
+
+
+def _lasting_payments(
+    waits: Waits, criterion: CardCriterion
+) -> Iterator[tuple[tuple[Step, ...], str, Scored]]:
+    """A payment, and then months with the lower balance, until the higher ones have left the newest six statements."""
+    for months in range(1, PAID_STATEMENTS + 1):
+        for payment in _actions(waits, criterion):
+            if len(payment) == 1 and payment[0].action == "pay":
+                steps = (*payment, Step("on_time", months=months))
+                made = scenario.plan(waits.file, waits.day, steps)
+                yield steps, made.day, scenario.outcome(waits.file, made, waits.card, waits.profile)
 
 
 class Waits:

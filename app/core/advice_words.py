@@ -77,7 +77,7 @@ def plain_voice(language: str) -> Voice:
 def advice_sentence(advice: Advice, voice: Voice) -> str:
     """What to do, what it would gain, and when that would show."""
     asks = [_imperative(step, voice) for step in advice.steps]
-    kind = advice.steps[0].action
+    kind = advice.steps[-1].action
     if voice.zh:
         when = {"pay": "待下期账单体现后", "settle": "待报送后"}.get(
             kind, f"到{_spaced(voice.day(advice.day)).rstrip()}"

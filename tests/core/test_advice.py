@@ -1,5 +1,7 @@
 """R31: what would help is what the real scorer says of the same events, and what nobody can do is not promised."""
 
+from importlib import resources
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from app.core import event_types as et
 from app.core import scenario
 from app.core.advice import advice, advice_for, first_score
+from app.core.advice_words import advice_sentence, plain_voice
 from app.core.errors import RuleError
 from app.core.fold import fold
 from app.core.folded import File, encode_file
@@ -14,6 +17,7 @@ from app.core.months import month_of
 from app.core.profiles import CN, PROFILES
 from app.core.scenario import Step
 from app.core.score import score_file
+from app.core.scorecard import parse_card
 from tests.core.fold_samples import (
     CARD,
     CARDS,
@@ -66,6 +70,23 @@ def test_r31_months_on_time_are_the_fewest_that_help():
     found = by_criterion(late)["current"]
     assert (found.steps, found.day) == ((Step("on_time", months=1),), "2026-11-30")
     assert scored([*late, status("2026-11-30")], "2026-11-30").score - scored(late).score == found.gain
+
+
+def test_r31_a_high_balance_is_paid_and_then_kept_low_until_it_has_left_the_newest_six_statements():
+    card = parse_card((resources.files("app.core") / "cards" / "fitted-1.json").read_bytes())
+    file = file_of(*FULL, payment(ago(6), 30_00, "c"))
+    found = {each.criterion: each for each in advice_for(file, TODAY, card, CN)}
+    advised = found["unpaid_months_by_utilisation_peak"]
+    paid, kept = advised.steps
+    assert (paid.action, kept.action) == ("pay", "on_time")
+    assert 1 <= kept.months <= 6
+    before = score_file(file, TODAY, card, CN)
+    after = scenario.outcome(file, scenario.plan(file, TODAY, advised.steps), card, CN)
+    assert after.score - before.score == advised.gain > 0
+    for language in ("en", "zh-Hans"):
+        said = advice_sentence(advised, plain_voice(language))
+        assert str(kept.months) in said
+        assert str(advised.gain) in said
 
 
 def test_r31_an_open_record_is_settled():
