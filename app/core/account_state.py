@@ -4,7 +4,8 @@ At rest it is one canonical JSON object, sealed under the citizen's data key:
 
     {"file":{...},"flags":{...},"frontier":"<hex of core.merkle.Frontier>","history":{...},"receipt":{...},"score":{...}}
 
-and, once plaintext of this citizen was destroyed, `"opaque":[[position in the citizen tree,reason,day], ...]`, ascending.
+and, once plaintext of this citizen was destroyed, `"opaque":[[position in the citizen tree,reason,day], ...]`, ascending;
+the version that a destruction writes has `replaced` too, so that it can be shown to follow from the one that went.
 The values are kept as the canonical bytes that go into the digests, so that reading an account never re-encodes it.
 `advance` makes the next state out of the last one and new events, `rescore` when there are none; `rebuild` makes it out of
 what is left when a block destroys some. The sequencer and the audit both use them; they are pure, so that the same ledger
@@ -50,6 +51,18 @@ class PlacedEvent(NamedTuple):
     event: Event
 
 
+class Replaced(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the version before a destruction was, as far as its successor has to show: digests in hex, and the value `score`.
+
+    Its `history` can be worked out again; the rest of it was destroyed.
+    """
+
+    file: str
+    flags: str
+    receipt: str
+    score: msgspec.Raw
+
+
 class AccountState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The sealed state; every field but `frontier` and `opaque` is the canonical JSON of a disclosure's value."""
 
@@ -60,6 +73,7 @@ class AccountState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     receipt: msgspec.Raw
     score: msgspec.Raw
     opaque: list[Opaque] = []
+    replaced: Replaced | None = None
 
     def values(self) -> tuple[bytes, ...]:
         """Canonical JSON of the five values, in the order of `account.NAMES`."""
@@ -127,8 +141,20 @@ def advance(
     `whole_history` gives all events of the citizen including the new ones; it is called only when a correction,
     retraction or dispute makes it necessary to fold from the start.
     """
+    leaves = [_tree_leaf(salt_key, placed.log_index, placed.leaf_hash) for placed in new]
+    return grow(previous, new, leaves, rules, whole_history)
+
+
+def grow(
+    previous: AccountState | None,
+    new: Sequence[PlacedEvent],
+    tree_leaves: Sequence[bytes],
+    rules: Rules,
+    whole_history: Callable[[], list[tuple[int, Event]]],
+) -> Written:
+    """`advance` for who has the new events' leaves in the citizen tree and not the key of its salts."""
     file, frontier, opaque = (folded.File(), Frontier(), []) if previous is None else _opened(previous)
-    frontier = frontier.append_many([_tree_leaf(salt_key, p.log_index, p.leaf_hash) for p in new])
+    frontier = frontier.append_many(tree_leaves)
     if any(repairs.touches_repair(placed.event) for placed in new):
         file = fold.fold_history(whole_history())
     elif new:
@@ -142,6 +168,7 @@ def rescore(previous: AccountState, scored: Scored, flags: score.Flags, rules: R
         previous,
         flags=msgspec.Raw(score.flags_json(flags)),
         receipt=msgspec.Raw(score.receipt_json(scored)),
+        replaced=None,
         score=msgspec.Raw(score.score_json(scored, flags, rules.day, rules.card)),
     )
     return Written(state, scored.until, scored)
@@ -159,7 +186,17 @@ def rebuild(
     `leaves`: (log index, leaf hash) of all of the citizen's events, ascending; nothing ever leaves the tree. `surviving`:
     the events that can still be read. `opaque`: all parts that were ever destroyed, ascending by position.
     """
-    frontier = Frontier().append_many([_tree_leaf(salt_key, index, leaf) for index, leaf in leaves])
+    return refold([_tree_leaf(salt_key, index, leaf) for index, leaf in leaves], surviving, opaque, rules)
+
+
+def refold(
+    tree_leaves: Sequence[bytes],
+    surviving: Iterable[tuple[int, Event]],
+    opaque: Sequence[Opaque],
+    rules: Rules,
+) -> Written:
+    """`rebuild` for who has all leaves of the citizen tree and not the key of its salts."""
+    frontier = Frontier().append_many(tree_leaves)
     return _write(fold.fold_history(surviving), frontier, list(opaque), rules)
 
 
@@ -169,8 +206,12 @@ def _opened(previous: AccountState) -> tuple[folded.File, Frontier, list[Opaque]
 
 
 def _tree_leaf(salt_key: bytes, log_index: int, event_leaf_hash: bytes) -> bytes:
-    salt = account.salt(salt_key, account.EVENT_SALT_NAME, log_index)
-    return leaf_hash(account.citizen_entry(salt, log_index, event_leaf_hash))
+    return tree_leaf(account.salt(salt_key, account.EVENT_SALT_NAME, log_index), log_index, event_leaf_hash)
+
+
+def tree_leaf(salt32: bytes, log_index: int, event_leaf_hash: bytes) -> bytes:
+    """The leaf of an event in its citizen's tree."""
+    return leaf_hash(account.citizen_entry(salt32, log_index, event_leaf_hash))
 
 
 def opaque_hash(opaque: Sequence[Opaque]) -> str:
@@ -178,15 +219,19 @@ def opaque_hash(opaque: Sequence[Opaque]) -> str:
     return sha256(canon.encode([list(part) for part in opaque])).hexdigest()
 
 
+def history_json(frontier: Frontier, opaque: Sequence[Opaque]) -> bytes:
+    """The canonical value of the disclosure `history`."""
+    parts = opaque_hash(opaque) if opaque else _NOTHING_OPAQUE
+    return f'{{"opaque":"{parts}","root":"{frontier.root().hex()}","size":{frontier.size}}}'.encode()
+
+
 def _write(file: folded.File, frontier: Frontier, opaque: list[Opaque], rules: Rules) -> Written:
     scored = score.score_file(file, rules.day, rules.card, rules.profile)
-    parts = opaque_hash(opaque) if opaque else _NOTHING_OPAQUE
-    history = f'{{"opaque":"{parts}","root":"{frontier.root().hex()}","size":{frontier.size}}}'.encode()
     state = AccountState(
         file=msgspec.Raw(folded.encode_file(file)),
         flags=msgspec.Raw(score.flags_json(score.flags_of(file, rules.day))),
         frontier=frontier.encode().hex(),
-        history=msgspec.Raw(history),
+        history=msgspec.Raw(history_json(frontier, opaque)),
         opaque=opaque,
         receipt=msgspec.Raw(score.receipt_json(scored)),
         score=msgspec.Raw(score.score_json(scored, file, rules.day, rules.card)),

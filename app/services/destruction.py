@@ -20,7 +20,9 @@ from collections import defaultdict
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from app.core import account_state, entries, merkle, notices, sealing
+import msgspec
+
+from app.core import account, account_state, entries, merkle, notices, sealing
 from app.core.account_state import Opaque, Rules
 from app.core.events import decode_stored
 from app.core.profiles import PROFILES
@@ -80,7 +82,9 @@ def destroy(connection: Connection, wrap_key: bytes, task: Task, going: Doomed) 
         for index, row in rows[loaded.citizen]:
             if index in gone:
                 del lines[row.batch, row.position]
-        written = _rebuilt(rows[loaded.citizen], lines, _opaque(loaded, before), gone, rules, after.salt_key)
+        old_state = _old_state(loaded, before)
+        written = _rebuilt(rows[loaded.citizen], lines, old_state.opaque, gone, rules, after.salt_key)
+        written = _with_replaced(written, old_state, loaded, before)
         keep(share, task, loaded, after, written, os.urandom(sealing.NONCE_SIZE))
         for place, line in lines.items():
             new[place] = sealing.seal(after.data_key, os.urandom(sealing.NONCE_SIZE), line)
@@ -103,10 +107,27 @@ def _events(connection: Connection, task: Task, going: Doomed) -> dict[int, list
     return found
 
 
-def _opaque(loaded: state.LoadedAccount, keys: sealing.CitizenKeys) -> list[Opaque]:
-    """What was destroyed before."""
+def _old_state(loaded: state.LoadedAccount, keys: sealing.CitizenKeys) -> account_state.AccountState:
+    """The account that goes."""
     assert loaded.sealed is not None, f"citizen {loaded.citizen} has events in a block and no account"
-    return account_state.decode(sealing.unseal(keys.data_key, loaded.sealed)).opaque
+    return account_state.decode(sealing.unseal(keys.data_key, loaded.sealed))
+
+
+def _with_replaced(
+    written: account_state.Written,
+    old: account_state.AccountState,
+    loaded: state.LoadedAccount,
+    keys: sealing.CitizenKeys,
+) -> account_state.Written:
+    """The new account with what a transition proof has to show of the old one."""
+    assert loaded.block is not None, "a version has its block"
+    disclosures = old.disclosures(keys.salt_key, loaded.block)
+    digests = dict(zip(account.NAMES, map(account.digest, disclosures), strict=True))
+    replaced = account_state.Replaced(
+        digests["file"].hex(), digests["flags"].hex(), digests["receipt"].hex(), old.score
+    )
+    state_now = msgspec.structs.replace(written.state, replaced=replaced)
+    return account_state.Written(state_now, written.until, written.scored)
 
 
 def _rebuilt(  # noqa: PLR0917 - one account's share

@@ -240,7 +240,7 @@ def trie_paths(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> d
 
 def _tiles_for(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> dict[trie_tiles.TileId, bytes]:
     """The tiles on the ways to these keys, where one is stored."""
-    depth = _depth_max(at.accounts)
+    depth = depth_max(at.accounts)
     wanted = {tile for key in keys for tile in trie_tiles.tile_ids(key, depth)}
     known = {tile: data for tile in wanted if (data := at.tiles.get(tile)) is not None}
     missing = [tile for tile in wanted if tile not in known]
@@ -253,7 +253,7 @@ def _tiles_for(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> d
     return {tile: data for tile, data in known.items() if data}
 
 
-def _depth_max(accounts: int) -> int:
+def depth_max(accounts: int) -> int:
     """The depth to look for tiles to: VRF outputs are spread evenly, so a few levels more than the mean is enough."""
     depth = trie_tiles.LEVELS
     while accounts > trie_tiles.PAGE_MAX // 4:

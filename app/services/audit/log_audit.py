@@ -14,12 +14,11 @@ import datetime as dt
 import time
 from typing import TYPE_CHECKING
 
-from app.core import checkpoint, entries, fields, log_edge, merkle, notices, tiles
+from app.core import block_rules, checkpoint, entries, fields, log_edge, merkle, notices, tiles
 from app.core.errors import CredenceError
 from app.core.note import Verifier
 from app.services.audit import batch_audit, block_audit, layout
 from app.services.audit.batch_audit import WAITING, BatchFacts
-from app.services.audit.block_audit import BlockFacts, Expected
 from app.services.audit.declared import Declared
 from app.services.audit.destroyed import Destroyed
 from app.services.audit.findings import Finding
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from app.core.block import Block
+    from app.services.audit.block_audit import BlockFacts
     from app.services.audit.layout import Run
     from app.services.audit.records import Head
     from app.services.audit.source import Source
@@ -319,10 +319,10 @@ class LogReplay:
         if block is None:
             self._found("blocks", place, "neither its row nor the log holds a block")
         else:
-            expected = Expected(
+            expected = block_rules.Expected(
                 self.genesis, self._before, self._declared.register.root(), self._declared.cards
             )
-            for problem in block_audit.check_fields(block, number, expected):
+            for problem in block_rules.check_fields(block, number, expected):
                 self._found("blocks", place, problem)
             if self._declared.document(block.scorecard) is None:
                 self._found("documents", block.scorecard.hex(), f"the scorecard of {place} is not stored")
