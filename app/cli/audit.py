@@ -11,11 +11,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.cli import plain
-from app.cli.params import KeyFile, policy_option
+from app.cli.follow import CosignerFile, Follower, follow
+from app.cli.params import NEW_FILE, KeyFile, policy_option, utc_now
+from app.core.note import Verifier
 from app.core.policy import Policy
 
 if TYPE_CHECKING:
-    from app.core.note import Signer, Verifier
+    from pathlib import Path
+
+    from app.core.note import Signer
     from app.services.audit import Report
     from app.services.audit.remote import RemoteSource
     from app.services.audit.source import DatabaseSource, Source
@@ -52,8 +56,20 @@ class OpenService:
 
 @click.command()
 @click.option("--url", help="Audit the running service at this address, not the database.")
-@click.option("--key", type=KeyFile(), help="With --url: the regulator's private key.")
-@click.option("--case", help="With --url: the case number; the audit is announced in the ledger under it.")
+@click.option("--follow", "follow_url", help="Follow the running service at this address block by block.")
+@click.option("--key", type=KeyFile(), help="With --url, --follow: the regulator's private key.")
+@click.option(
+    "--case", help="With --url, --follow: the case number; the ledger announces the audit under it."
+)
+@click.option(
+    "--state", type=NEW_FILE, help="With --follow: what is checked so far; made when it is not there."
+)
+@click.option(
+    "--cosign",
+    type=CosignerFile(),
+    help="With --follow: cosign each checkpoint that is right, beside --state.",
+)
+@click.option("--once", is_flag=True, help="With --follow: stop when there is no new block.")
 @policy_option()
 @click.option(
     "--processes",
@@ -62,8 +78,16 @@ class OpenService:
     show_default=True,
     help="Processes that replay citizens; 0: none but this one.",
 )
-def audit(
-    url: str | None, key: Signer | None, case: str | None, policy: bytes | None, processes: int
+def audit(  # noqa: PLR0917 - one command's options
+    url: str | None,
+    follow_url: str | None,
+    key: Signer | None,
+    case: str | None,
+    state: Path | None,
+    cosign: Signer | None,
+    once: bool,
+    policy: bytes | None,
+    processes: int,
 ) -> None:
     """Replay everything that the ledger holds, and compare: signatures, roots, tiles, blocks, folds, scores, state.
 
@@ -76,7 +100,25 @@ def audit(
     \b
         credence audit
         credence audit --url https://bureau.example --key regulator.key --case 2026-17 --policy ledger.policy
+        credence audit --follow https://bureau.example --key regulator.key --case 2026-18 --policy ledger.policy \\
+            --state seen --cosign auditor.key
+
+    Following keeps a few kilobytes: each block is checked against the one before, by its transition proof, and then kept in
+    --state, from where a restart goes on. It refuses the first block that is not right, and says why (exit code 1).
     """
+    from app.cli.client import Service  # noqa: PLC0415 - only where a service is asked
+    from app.services.audit.following import Memory  # noqa: PLC0415
+
+    if follow_url is not None:
+        if url is not None or key is None or case is None or state is None:
+            raise click.UsageError("--follow needs --key, --case and --state, and goes without --url")
+        genesis = Service(follow_url).genesis()
+        ledger = _trusted(policy, genesis.origin)[0] or Verifier.parse(genesis.vkey)
+        memory = Memory(state, cosign, lambda: int(utc_now().timestamp()))
+        follow(Follower(follow_url, key, case, genesis.origin), memory, ledger, once=once)
+        return
+    if state or cosign or once:
+        raise click.UsageError("--state, --cosign and --once go with --follow")
     if url is None and (key or case):
         raise click.UsageError("--key and --case go with --url")
     opened: OpenDatabase | OpenService

@@ -125,6 +125,15 @@ def build(stored: StoredTrie, touched: Iterable[bytes]) -> bytes:
             bits.extend((0, 0))
 
     visit(0, 0, 0, len(keys))
+    return _encode(bits, hashes)
+
+
+def build_untouched(root: bytes) -> bytes:
+    """The multiproof for no key at all, of a trie of which the root is known."""
+    return _encode([int(root != EMPTY)], [root] if root != EMPTY else [])
+
+
+def _encode(bits: Sequence[int], hashes: Sequence[bytes]) -> bytes:
     packed = bytearray(-(-len(bits) // 8))
     for place, bit in enumerate(bits):
         packed[place >> 3] |= bit << 7 - (place & 7)

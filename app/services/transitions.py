@@ -24,6 +24,7 @@ from app.core.events import decode_stored
 from app.core.fields import format_hex32
 from app.core.repairs import touches_repair
 from app.core.transition import form
+from app.core.trie import EMPTY
 from app.db import auditing, ledger, state, transitions
 from app.services.proofs import depth_max
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from app.services.bureau import Bureau
 
 CITIZENS_AT_ONCE = 500
+_NO_TRIE = trie_multiproof.StoredTrie([], {})
 
 
 class _At(NamedTuple):
@@ -112,11 +114,10 @@ def _head(
     admitted: Sequence[tuple[object, ...]],
     keys: Sequence[bytes],
 ) -> form.Head:
-    parsed = Block.parse(block.entry)
+    stored = ledger.block_by_number(connection, block.number - 1)
+    before, parsed = None if stored is None else Block.parse(stored.entry), Block.parse(block.entry)
     card = b""
-    before = ledger.block_by_number(connection, block.number - 1)
-    accounts_before = 0 if before is None else Block.parse(before.entry).accounts
-    if before is None or Block.parse(before.entry).scorecard != parsed.scorecard:
+    if before is None or before.scorecard != parsed.scorecard:
         card = ledger.document(connection, parsed.scorecard) or b""
     return form.Head(
         v=1,
@@ -124,7 +125,7 @@ def _head(
         admissions=_admissions(connection, admitted),
         entry=block.entry,
         checkpoint=checkpoint,
-        trie=_multiproof(connection, block.number - 1, accounts_before, keys),
+        trie=_multiproof(connection, before, keys),
         accounts=len(keys),
         card=card,
     )
@@ -145,9 +146,12 @@ def _admissions(connection: Connection, admitted: Sequence[tuple[object, ...]]) 
     return made
 
 
-def _multiproof(connection: Connection, block: int, accounts: int, keys: Sequence[bytes]) -> bytes:
+def _multiproof(connection: Connection, before: Block | None, keys: Sequence[bytes]) -> bytes:
     """The keys' ways in the trie of a block, from its tiles and the leaves of the pages that they lead to."""
-    deepest = depth_max(accounts)
+    if before is None or not keys:
+        root = EMPTY if before is None else before.state
+        return trie_multiproof.build_untouched(root) if not keys else trie_multiproof.build(_NO_TRIE, keys)
+    block, deepest = before.number, depth_max(before.accounts)
     wanted = list({tile for key in keys for tile in trie_tiles.tile_ids(key, deepest)})
     tiles = {tile: data for tile, (_, data) in state.trie_tiles(connection, wanted, block).items()}
     ways = [trie_tiles.descend(tiles, key) for key in keys]

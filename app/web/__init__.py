@@ -93,10 +93,12 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     scorecards.register(app)
     machine = api.register(app)
     machine.register_blueprint(audit_api.blueprint)
+    machine.register_blueprint(audit_api.transitions_blueprint)
     machine.register_blueprint(public_log.blueprint)
     machine.register_blueprint(scorecards.blueprint)
     csrf.exempt(api.blueprint)
     csrf.exempt(audit_api.blueprint)
+    csrf.exempt(audit_api.transitions_blueprint)
     csrf.exempt(pages.blueprint)
     for blueprint in (
         operations.blueprint,

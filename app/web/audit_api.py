@@ -2,6 +2,7 @@
 
     POST /v1/audits                      a note by a regulator's key in, a token out; the ledger announces the audit
     GET  /v1/audits/current/<what>?...   the records, with `Authorization: Bearer <token>`
+    GET  /v1/audit/transitions/<block>   how a block follows from the one before, likewise
 
 The token is not a cookie and not in an address, so that no log and no other page ever has it. What can be asked for is
 listed in `app.services.audit.wire`; nothing about a citizen stands in an address but a number.
@@ -9,24 +10,33 @@ listed in `app.services.audit.wire`; nothing about a citizen stands in an addres
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import orjson
 from flask import Response, request
 from flask_smorest import Blueprint
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import Gone, Unauthorized
 
 from app.core.audit_note import AUDIT_NOTE_BYTES_MAX
-from app.core.errors import FormatError
+from app.core.errors import FormatError, NotFoundError
 from app.core.fields import format_instant
 from app.services.audit import opening, wire
 from app.services.audit.source import DatabaseSource
+from app.services.transitions import transition
 from app.web import schemas
 from app.web.api import UNAVAILABLE, read_body
 from app.web.described import endpoint
 from app.web.limits import AUDITS_A_MINUTE, limiter
 from app.web.state import bureau
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 blueprint = Blueprint("audits", __name__, url_prefix="/v1/audits", description="Full audits by regulators.")
+transitions_blueprint = Blueprint(
+    "audit", __name__, url_prefix="/v1/audit", description="Regulators follow block by block."
+)
 
 
 @endpoint(
@@ -74,6 +84,45 @@ def open_audit() -> Response:
     },
 )
 def read_audit(what: str) -> Response:
+    _require_token()
+    if len(request.args) != len(list(request.args.items(multi=True))):
+        raise FormatError("the query names something twice")
+    return _json(wire.answer(DatabaseSource.of_bureau(bureau()), what, request.args), 200)
+
+
+@endpoint(
+    transitions_blueprint,
+    "GET",
+    "/transitions/<int:block>",
+    summary="Read how a block follows from the one before",
+    good={200: ("application/x-ndjson", "A transition proof, docs/formats.md section 17.")},
+    problems={
+        401: "No token, or one that is unknown or expired.",
+        404: "This block was not published yet.",
+        410: "Part of what the block wrote was destroyed since, so the transition cannot be shown any more (R11).",
+        503: UNAVAILABLE,
+    },
+)
+def read_transition(block: int) -> Response:
+    _require_token()
+    lines = transition(bureau(), block)
+    try:
+        head = next(lines)  # what is wrong is said before the answer begins
+    except NotFoundError as error:
+        if error.code == "destroyed":
+            raise Gone(error.detail) from None
+        raise
+
+    def body() -> Iterator[bytes]:
+        yield head
+        yield from lines
+
+    response = Response(body(), content_type="application/x-ndjson")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _require_token() -> None:
     granted = request.authorization
     token = granted.token if granted is not None and granted.type == "bearer" else None
     if not token or not opening.is_open(bureau(), token):
@@ -81,9 +130,6 @@ def read_audit(what: str) -> Response:
             "Open an audit first; a token is good for an hour, and as long as its regulator's key is valid.",
             www_authenticate=WWWAuthenticate("bearer", {"realm": "audit"}),
         )
-    if len(request.args) != len(list(request.args.items(multi=True))):
-        raise FormatError("the query names something twice")
-    return _json(wire.answer(DatabaseSource.of_bureau(bureau()), what, request.args), 200)
 
 
 def _json(body: bytes, status: int) -> Response:

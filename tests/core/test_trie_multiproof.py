@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.core import trie, trie_tiles
 from app.core.errors import CredenceError, FormatError, ProofError
-from app.core.trie_multiproof import Applied, Change, StoredTrie, apply, build
+from app.core.trie_multiproof import Applied, Change, StoredTrie, apply, build, build_untouched
 from app.core.trie_store import Trie
 
 
@@ -77,6 +77,12 @@ def test_from_stored_tiles_and_pages(size, seed):
     proof = build(StoredTrie(sorted(pages.items()), tiles), touched)
     assert proof == build(StoredTrie(sorted(before.items()), {}), touched)
     assert apply(proof, changes(before, touched))[:2] == (root(before), root(before | touched))
+
+
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_nothing_touched(size):
+    before = {value(number): value((number, "old")) for number in range(size)}
+    assert build_untouched(root(before)) == check(before, {})
 
 
 def test_example_of_the_documentation():

@@ -16,6 +16,7 @@ Source: docs/formats.md section 13; RFC 6750 (bearer tokens); RFC 9457 (problem+
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -24,11 +25,13 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from app.core.audit_note import AuditNote
-from app.core.errors import CredenceError, FormatError, RefusedError, SignatureError
+from app.core.errors import CredenceError, FormatError, NotFoundError, RefusedError, SignatureError
+from app.core.transition.form import LINE_BYTES_MAX
 from app.services.audit import wire
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterator
 
     from app.core.note import Signer
     from app.services.audit.records import (
@@ -45,6 +48,8 @@ CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 300
 ANSWER_BYTES_MAX = 1 << 28
 TRIES = 4
+PROBLEM_BYTES_MAX = 1 << 16
+CHUNK_BYTES = 1 << 20
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -115,6 +120,34 @@ class _Service:
             )
         return status, answer
 
+    def lines(self, path: str, headers: dict[str, str], line_bytes_max: int) -> Iterator[bytes]:
+        """The lines of a 2xx answer as they come in, without newlines; never more of it in memory than one of them."""
+        try:
+            with self._session.get(
+                self.url + path,
+                headers=headers,
+                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                if response.status_code != HTTPStatus.OK:
+                    answer = response.raw.read(PROBLEM_BYTES_MAX, decode_content=True)
+                    raise _problem(self.url, response.status_code, answer)
+                rest = b""
+                while chunk := response.raw.read(CHUNK_BYTES, decode_content=True):
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    yield from whole
+                    if len(rest) > line_bytes_max:
+                        raise CredenceError(
+                            f"{self.url} answered with a line that has no end", code="too-large"
+                        )
+        except (requests.RequestException, HTTPError) as error:
+            raise CredenceError(
+                f"{self.url} does not answer: {type(error).__name__}", code="unreachable"
+            ) from error
+        if rest:
+            raise FormatError(f"{self.url} answered with a last line that is cut short")
+
 
 def _problem(url: str, status: int, body: bytes) -> CredenceError:
     try:
@@ -125,7 +158,8 @@ def _problem(url: str, status: int, body: bytes) -> CredenceError:
     code = problem.get("code") if isinstance(problem, dict) else None
     if not isinstance(detail, str) or not isinstance(code, str):
         detail, code = f"{url} answered with status {status} and no explanation", f"http-{status}"
-    return (SignatureError if status in (401, 403) else CredenceError)(detail, code=code)
+    kinds: dict[int, type[CredenceError]] = {401: SignatureError, 403: SignatureError, 404: NotFoundError}
+    return kinds.get(status, CredenceError)(detail, code=code)
 
 
 class RemoteSource:
@@ -189,3 +223,7 @@ class RemoteSource:
 
     def citizens(self, first: int, last: int) -> list[CitizenRecord]:
         return self._call("citizens", first, last)
+
+    def transition(self, block: int) -> Iterator[bytes]:
+        """The lines of a transition proof (docs/formats.md section 17). NotFoundError while there is no such block."""
+        return self._service.lines(f"/v1/audit/transitions/{block}", self._headers, LINE_BYTES_MAX)

@@ -1,0 +1,113 @@
+"""`credence audit --follow`: a running ledger is followed block by block, in constant memory, and its heads cosigned."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli import plain
+from app.cli.params import read_line, utc_now
+from app.core.checkpoint import WITNESS_KEY_TYPES
+from app.core.errors import CredenceError, FormatError, NotFoundError, SignatureError
+from app.core.note import Signer
+
+if TYPE_CHECKING:
+    from app.core.note import Verifier
+    from app.core.transition import AuditorState
+    from app.services.audit.following import Memory
+    from app.services.audit.remote import RemoteSource
+
+POLL_S = 2.0
+NETWORK_CODES = frozenset({"unreachable", "too-large"})
+
+
+class CosignerFile(click.ParamType[Signer]):
+    """A file with a private key for cosignatures, as `credence witness` makes them."""
+
+    name = "KEYFILE"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Signer:
+        if isinstance(value, Signer):
+            return value
+        try:
+            signer = Signer.parse(read_line(Path(str(value))))
+        except OSError as error:
+            self.fail(f"{value}: {error.strerror}", param, ctx)
+        except FormatError as error:
+            self.fail(f"{value}: {error.detail}", param, ctx)
+        if signer.algorithm not in WITNESS_KEY_TYPES:
+            self.fail(f"{value}: the key is for notes, not for cosignatures", param, ctx)
+        return signer
+
+
+class Follower:
+    """Asks for one transition after the other; opens the audit anew when its hour is over."""
+
+    def __init__(self, url: str, key: Signer, case: str, origin: str) -> None:
+        self._url, self._key, self._case, self._origin = url, key, case, origin
+        self._source: RemoteSource | None = None
+
+    def block(self, state: AuditorState, memory: Memory) -> AuditorState:
+        """The state after the next block. NotFoundError while there is none."""
+        from app.services.audit.following import follow_block  # noqa: PLC0415
+
+        fresh = self._source is None
+        try:
+            return follow_block(state, self._open().transition(state.next_block), memory)
+        except SignatureError as error:
+            if fresh or error.code not in {"unauthorized", "http-401"}:
+                raise
+        self._source = None
+        return follow_block(state, self._open().transition(state.next_block), memory)
+
+    def _open(self) -> RemoteSource:
+        from app.services.audit.remote import RemoteSource, open_remote  # noqa: PLC0415
+
+        if self._source is None:
+            try:
+                token = open_remote(self._url, self._key, self._origin, self._case, utc_now())
+            except CredenceError as error:
+                if error.code != "note-used":
+                    raise
+                time.sleep(1.0)  # a note is known by its second, and this one has opened an audit before
+                token = open_remote(self._url, self._key, self._origin, self._case, utc_now())
+            self._source = RemoteSource(self._url, token)
+        return self._source
+
+
+def follow(follower: Follower, memory: Memory, ledger: Verifier, *, once: bool) -> None:
+    """Until something is wrong (exit code 1), or with `once` until nothing is new."""
+    state = memory.load(ledger)
+    while True:
+        try:
+            state = follower.block(state, memory)
+        except NotFoundError:
+            if once:
+                break
+            time.sleep(POLL_S)
+            continue
+        except CredenceError as error:
+            if error.code in NETWORK_CODES:
+                if once:
+                    raise
+                click.echo(plain(error.detail), err=True)
+                time.sleep(POLL_S)
+                continue
+            click.echo(f"REFUSED  block {state.next_block:,}: {plain(error.detail)}")
+            click.echo(_standing(state))
+            sys.exit(1)
+        assert state.block is not None, "a block was followed"
+        click.echo(
+            f"block {state.block.number:,} is right: {state.frontier.size:,} entries, {state.block.accounts:,} accounts"
+        )
+    click.echo(_standing(state))
+
+
+def _standing(state: AuditorState) -> str:
+    if state.block is None:
+        return "Nothing is checked yet."
+    return f"Checked up to block {state.block.number:,}: {state.head.size:,} entries, root {state.head.root.hex()}."
