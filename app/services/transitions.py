@@ -12,7 +12,7 @@ Source: docs/formats.md, section 17.
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -88,7 +88,7 @@ def transition(bureau: Bureau, number: int) -> Iterator[bytes]:
         yield form.encode(_head(connection, block, checkpoint, admitted, keys))
         events = _events(connection, at)
         rows = transitions.rewritten(connection, number)
-        while page := [row for row, _ in zip(rows, range(CITIZENS_AT_ONCE), strict=False)]:
+        while page := list(islice(rows, CITIZENS_AT_ONCE)):
             yield from _lines(connection, at, [_open(at, row, events.pop(row.citizen, [])) for row in page])
 
 

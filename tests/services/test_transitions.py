@@ -22,7 +22,7 @@ from app.core.note import Signer
 from app.core.transition import AuditorState, check, form
 from app.db import ledger as log_rows
 from app.db import state as rows
-from app.services import folding, intake, retention, sequencer
+from app.services import folding, intake, retention, sequencer, transitions
 from app.services.register import register_key
 from app.services.transitions import transition
 from tests.conftest import url_of
@@ -60,7 +60,9 @@ def follow(ledger, state=None):
     return state
 
 
-def test_a_ledger_is_followed_from_its_genesis(filled):
+@pytest.mark.parametrize("at_once", [3, 500])
+def test_a_ledger_is_followed_from_its_genesis(filled, monkeypatch, at_once):
+    monkeypatch.setattr(transitions, "CITIZENS_AT_ONCE", at_once)
     state, block = follow(filled), newest(filled)
     assert (state.head.size, state.head.root) == (block.tree_size, block.root)
     assert sum(state.until.values()) == state.block.accounts
