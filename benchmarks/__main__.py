@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from app.web import logs
-from benchmarks import floors, importing, intake, population, proving, sequencing, serving
+from benchmarks import browser, floors, importing, intake, population, proving, sequencing, serving
 from benchmarks.places import Places, clear
 from benchmarks.report import DOCUMENT, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PARTS = ("population", "serving", "intake", "sequencing")
+PARTS = ("population", "serving", "intake", "sequencing", "browser")
 
 
 class Stopped(KeyboardInterrupt):
@@ -93,6 +93,9 @@ def main() -> int:
 def _run(report: Report, size: Size, parts: list[str], console: Console) -> None:
     with _stage(report, console, "floors"):
         floors.measure(report)
+    if "browser" in parts:
+        with _stage(report, console, "the check page's verifier in Chromium"):
+            browser.measure(report)
     if "population" in parts:
         with _stage(report, console, f"scores of {size.scored_citizens:,} citizens in columns"):
             population.measure(report, size.scored_citizens)

@@ -77,7 +77,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         SESSION_COOKIE_SECURE=https,
         SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
         MAX_CONTENT_LENGTH=check.REQUEST_BYTES_MAX,  # the API sets its own, larger one
-        MAX_FORM_MEMORY_SIZE=check.REQUEST_BYTES_MAX,
+        MAX_FORM_MEMORY_SIZE=check.FORM_BYTES_MAX,
         WTF_CSRF_SSL_STRICT=False,  # it asks for a Referer, and our own policy is to send none
     )
     if proxies:

@@ -1,12 +1,14 @@
 """A page that checks a proof file: what it proves, for which day, and what was not checked.
 
-The file is read, verified by `app.core.proof` and forgotten; nothing is stored and nothing is logged. The
-page works without JavaScript; with it, a file can be dropped. Checking here means trusting this server: the
-page says so, and names the command that needs no server.
+With JavaScript the file is checked in the browser by `static/verify/` (written from docs/formats.md) and goes nowhere:
+the page's own policy allows no request. Without JavaScript, or in a browser without Ed25519, the form is sent; then the
+file is read, verified by `app.core` and forgotten: nothing is stored and nothing is logged. Checking here
+means trusting this server: the page says so, and names the command that needs no server.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, render_template
@@ -15,25 +17,40 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import StringField, TextAreaField
 
+from app.core.card_words import EN, ZH
+from app.core.claims.head import Asked
+from app.core.claims.verify import SCORE, kind_of, verify_claim
 from app.core.errors import CredenceError, FormatError
 from app.core.identifiers import check_identifier
 from app.core.policy import Policy
-from app.core.proof import PROOF_BYTES_MAX, verify_score_proof
-from app.web import language
-from app.web.errors import kind_of
+from app.core.proof import verify_score_proof
+from app.web import errors, language
+from app.web.language import N_
 from app.web.limits import limiter
 from app.web.public_log import own_policy_of
 from app.web.state import bureau
 
 if TYPE_CHECKING:
-    from app.core.proof import Verified
+    import datetime as dt
 
 blueprint = Blueprint("check", __name__)
-REQUEST_BYTES_MAX = 160 * 1024  # a proof, a policy and the form around them
+FILE_BYTES_MAX = 1 << 20  # sent to the server; a browser checks all that the formats allow
 POLICY_CHARACTERS_MAX = 16_384
-IDENTIFIER_CHARACTERS_MAX = 64
+FORM_BYTES_MAX = 96 * 1024
+REQUEST_BYTES_MAX = FILE_BYTES_MAX + FORM_BYTES_MAX  # a proof, a policy and the form around them
+TEXT_CHARACTERS_MAX = 128  # identifier, audience, nonce
 EXAMPLES = {"cn": "cn:11010519491231002X", "uci": "uci:17"}
-NOT_PROVED = ("Not ", "未")  # how the sentences of app.core.proof_words say what they do not prove
+NOT_PROVED = ("Not ", "未")  # how the sentences about what is not proved begin
+HEADINGS = {
+    "score": N_("No score"),  # of a file that has none; else the score is the heading
+    "history": N_("All events of one citizen"),
+    "absent": N_("There is no file"),
+    "event": N_("One event, signed by its furnisher"),
+    "consistency": N_("The ledger has only grown"),
+    "erasure": N_("Plaintext was announced as destroyed"),
+    "contradiction": N_("The bureau signed two histories"),
+    "range": N_("The score is within bounds"),
+}
 
 
 class CheckForm(FlaskForm):  # type: ignore[misc]
@@ -41,7 +58,21 @@ class CheckForm(FlaskForm):  # type: ignore[misc]
 
     proof = FileField()
     identifier = StringField()
+    audience = StringField()
+    nonce = StringField()
     policy = TextAreaField()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A proof that holds, as the page shows it. `facts` are hashes to compare: block, key, scorecard."""
+
+    kind: str
+    score: int | None
+    day: dt.date | None
+    proved: list[str]
+    not_proved: list[str]
+    facts: dict[str, str]
 
 
 @blueprint.get("/check")
@@ -54,21 +85,57 @@ def ask() -> str:
 def check() -> tuple[str, int] | str:
     form = CheckForm()
     upload = form.proof.data
-    data = upload.read(PROOF_BYTES_MAX + 1) if upload else b""
+    data = upload.read(FILE_BYTES_MAX + 1) if upload else b""
     problem = _problem_before(form, data)
     if problem is not None:
         return _page(form, problem=problem), 400
-    identifier = (form.identifier.data or "").strip() or None
     own_policy = not (form.policy.data or "").strip()
     policy = own_policy_of(bureau()) if own_policy else _policy_bytes(form.policy.data or "")
+    identifier = _text(form.identifier.data)
     problem = _problem_beside(identifier, policy)
     if problem is not None:
         return _page(form, problem=problem), 400
+    asked = Asked(
+        Policy.parse(policy),
+        bureau().now(),
+        identifier=identifier,
+        audience=_text(form.audience.data),
+        nonce=_text(form.nonce.data),
+    )
     try:
-        verified = verify_score_proof(data, policy, at=bureau().now(), identifier=identifier)
+        answer = _answer(data, policy, asked)
     except CredenceError as error:
         return _page(form, failed=error), 422
-    return _page(form, verified=verified, own_policy=own_policy)
+    return _page(form, answer=answer, own_policy=own_policy)
+
+
+def _answer(data: bytes, policy: bytes, asked: Asked) -> Answer:
+    """What the file proves. FormatError, SignatureError, ProofError, RuleError."""
+    kind = kind_of(data)
+    score, day = None, None
+    if kind == SCORE:
+        verified = verify_score_proof(data, policy, at=asked.at, identifier=asked.identifier)
+        said, score, day = verified.sentences(_lang()), verified.score, verified.day
+        facts = verified.as_json()
+    else:
+        claimed = verify_claim(data, asked)
+        said, facts = claimed.sentences(_lang()), dict(claimed.as_json())
+    return Answer(
+        kind,
+        score,
+        day,
+        [each for each in said if not each.startswith(NOT_PROVED)],
+        [each for each in said if each.startswith(NOT_PROVED)],
+        {name: str(facts[name]) for name in ("block_hash", "key", "scorecard") if name in facts},
+    )
+
+
+def _lang() -> str:
+    return language.LANGUAGES[language.code()][1]
+
+
+def _text(value: str | None) -> str | None:
+    return (value or "").strip() or None
 
 
 def _policy_bytes(text: str) -> bytes:
@@ -83,13 +150,14 @@ def _problem_before(form: CheckForm, data: bytes) -> tuple[str, str] | None:
         return ("proof", gettext("The page was open for too long. Choose the file again and try once more."))
     if not data:
         return ("proof", gettext("Choose a .proof file."))
-    if len(data) > PROOF_BYTES_MAX:
+    if len(data) > FILE_BYTES_MAX:
         return (
             "proof",
-            gettext("This file is larger than 64 KiB, so it is not a proof. Choose the .proof file itself."),
+            gettext("This file is larger than 1 MiB. Check it with JavaScript on, or with credence verify."),
         )
-    if len(form.identifier.data or "") > IDENTIFIER_CHARACTERS_MAX:
-        return ("identifier", gettext("An identifier is shorter than this."))
+    for name in ("identifier", "audience", "nonce"):
+        if len(form[name].data or "") > TEXT_CHARACTERS_MAX:
+            return (name, gettext("What belongs here is shorter than this."))
     if len(form.policy.data or "") > POLICY_CHARACTERS_MAX:
         return ("policy", gettext("A policy is shorter than this."))
     return None
@@ -118,19 +186,21 @@ def _page(
     *,
     problem: tuple[str, str] | None = None,
     failed: CredenceError | None = None,
-    verified: Verified | None = None,
+    answer: Answer | None = None,
     own_policy: bool = True,
 ) -> str:
-    sentences = [] if verified is None else verified.sentences(language.LANGUAGES[language.code()][1])
+    words = {"en": EN, "zh-Hans": ZH}[_lang()]
     return render_template(
         "check.html",
         form=form,
         problem=problem,
         failed=failed,
-        failed_kind=None if failed is None else kind_of(failed),
-        verified=verified,
-        proved=[each for each in sentences if not each.startswith(NOT_PROVED)],
-        not_proved=[each for each in sentences if each.startswith(NOT_PROVED)],
+        failed_kind=None if failed is None else errors.kind_of(failed),
+        answer=answer,
+        headings={kind: gettext(words) for kind, words in HEADINGS.items()},
         own_policy=own_policy,
         example=EXAMPLES[bureau().scheme],
+        scheme=bureau().scheme,
+        policy=own_policy_of(bureau()).decode(),
+        measures={name: each.name for name, each in words.items()},
     )

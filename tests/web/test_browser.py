@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.web import verifier
 from tests.web.conftest import CITIZEN, THIN
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -64,9 +65,12 @@ def visit(browser, address, app):
         limiter.reset()
     contexts, complaints = [], []
 
-    def new(language="en", width="desktop", *, javascript=True):
+    def new(language="en", width="desktop", *, javascript=True, **more):
         context = browser.new_context(
-            viewport={"width": WIDTHS[width], "height": 800}, base_url=address, java_script_enabled=javascript
+            viewport={"width": WIDTHS[width], "height": 800},
+            base_url=address,
+            java_script_enabled=javascript,
+            **more,
         )
         context.add_cookies([{"name": "lang", "value": language, "url": address}])
         contexts.append(context)
@@ -217,18 +221,115 @@ def test_the_language_switch_keeps_the_page(visit):
     assert page.inner_text("h1") == "Check a proof"
 
 
-def test_a_file_can_be_dropped(visit, world, tmp_path):
-    page = visit()
-    page.goto("/check")
-    data = proof_file(world, tmp_path).read_text()
+def drop(page, text):
     transfer = page.evaluate_handle(
         "(text) => { const t = new DataTransfer(); t.items.add(new File([text], 'score.proof')); return t; }",
-        data,
+        text,
     )
     page.dispatch_event(".govuk-file-upload-button", "drop", {"dataTransfer": transfer})
+
+
+def ready_and_cut_off(page):
+    """The check page once it has its verifier, without a network from then on; gives the list of what it asks for all the same."""
+    page.goto("/check")
+    page.wait_for_selector("form[data-local=ready]")
+    page.context.set_offline(True)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    return asked
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("width", list(WIDTHS))
+def test_a_dropped_file_is_checked_without_a_network(visit, world, tmp_path, language, width):
+    page = visit(language, width)
+    asked = ready_and_cut_off(page)
+    text = proof_file(world, tmp_path).read_text()
+    drop(page, text)
     page.fill("#identifier", CITIZEN)
     page.click("main button[type=submit]")
-    assert "The proof holds" in page.inner_text("main")
+    page.wait_for_selector("#answer .credence-panel--good")
+    local = {"en": "Checked in this browser; nothing was sent.", "zh": "已在此浏览器中核验，未发送任何内容。"}
+    assert local[language] in page.inner_text("#answer")
+    assert page.evaluate("document.activeElement.className").startswith("credence-panel")
+    judge(page, "check-local-good", language, width)
+    for name, identifier, changed in (
+        ("score", CITIZEN, text.replace('"disputed":0', '"disputed":1')),
+        ("citizen", "uci:4711", text),
+        ("bytes", "", "{"),
+    ):
+        drop(page, changed)
+        page.fill("#identifier", identifier)
+        page.click("main button[type=submit]")
+        page.wait_for_selector("#answer .govuk-error-summary")
+        assert local[language] in page.inner_text("#answer")
+        judge(page, f"check-local-{name}", language, width)
+    page.fill("#identifier", "17")
+    page.click("main button[type=submit]")
+    page.wait_for_selector("#answer a[href='#identifier']")
+    judge(page, "check-local-problem", language, width)
+    page.click("#answer a[href='#identifier']")
+    assert page.evaluate("document.activeElement.id") == "identifier"
+    assert not [each for each in asked if "favicon" not in each]  # which Chromium fetches when it likes
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_browser_and_server_say_the_same(visit, world, tmp_path, language):
+    """The same file and identifier: sentence for sentence, but for the moment of judging."""
+    said = []
+    for javascript in (True, False):
+        page = visit(language, javascript=javascript)
+        page.goto("/check")
+        if javascript:
+            page.wait_for_selector("form[data-local=ready]")
+        page.set_input_files("input[type=file]", proof_file(world, tmp_path))
+        page.fill("#identifier", CITIZEN)
+        page.click("main button[type=submit]")
+        page.wait_for_selector("#answer .credence-panel--good")
+        page.evaluate("document.querySelector('#answer details').open = true") if javascript else page.click(
+            "#answer summary"
+        )
+        text = page.inner_text("#answer")
+        said.append([line for line in text.splitlines() if line.strip() and "UTC" not in line])
+    local, server = said
+    assert [line for line in local if line not in server] == [
+        line for line in local if "浏览器" in line or "this browser" in line
+    ]
+    assert [line for line in server if line not in local] == []
+
+
+def test_all_vectors_in_a_browser_without_a_network(visit):
+    """Every proof of tests/vectors, good or bad, by the verifier in Chromium, in the step that the vectors name."""
+    page = visit(bypass_csp=True)  # the page itself hands its verifier to nobody
+    page.goto("/check")
+    page.evaluate("async () => { window.verifier = await import('/static/verify/verify.js'); }")
+    page.context.set_offline(True)
+    cases = verifier.cases("valid") + verifier.cases("invalid")
+    answers = page.evaluate(
+        """async (cases) => {
+            const { verify, sentences, Refused } = window.verifier;
+            const bytes = (text) => new TextEncoder().encode(text);
+            const answers = [];
+            for (const each of cases) {
+                const asked = { atS: Date.parse(each.at) / 1000, maxAgeS: each.max_age_s, identifier: each.identifier,
+                                audience: each.audience ?? null, nonce: each.nonce ?? null };
+                try {
+                    const found = await verify(bytes(each.proof), bytes(each.policy), asked);
+                    answers.push(sentences(found, "en").proved.length && sentences(found, "zh-Hans").proved.length ? null : "silent");
+                } catch (error) {
+                    answers.push(error instanceof Refused ? error.step : String(error.stack));
+                }
+            }
+            return answers;
+        }""",
+        cases,
+    )
+    wrong = [
+        (case["name"], case["step"], got)
+        for case, got in zip(cases, answers, strict=True)
+        if case["step"] != got
+    ]
+    assert not wrong
 
 
 def test_everything_works_without_javascript(visit, world, tmp_path):

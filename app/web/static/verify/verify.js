@@ -9,7 +9,7 @@
 // no such call in these files, and the page's policy allows none.
 
 import { Refused, need, step } from "./bytes.js";
-import { decode, fields } from "./json.js";
+import { citizen, decode, fields } from "./json.js";
 import { CLAIM_BYTES_MAX } from "./head.js";
 import { parsePolicy } from "./policy.js";
 import { verifyScore } from "./score.js";
@@ -17,7 +17,7 @@ import { verifyAbsent, verifyConsistency, verifyContradiction, verifyErasure, ve
 import { verifyEvent } from "./event.js";
 import { verifyRange } from "./range.js";
 
-export { Refused } from "./bytes.js";
+export { Refused, toHex } from "./bytes.js";
 export { parsePolicy } from "./policy.js";
 export { sentences, stepName } from "./words.js";
 
@@ -34,6 +34,15 @@ const VERIFIERS = {
   range: verifyRange,
   score: verifyScore,
 };
+
+/** Whether this is an identifier of a scheme, `cn` or `uci`. */
+export function isIdentifier(scheme, text) {
+  try {
+    return citizen(text).startsWith(`${scheme}:`);
+  } catch {
+    return false;
+  }
+}
 
 export async function verify(bytes, policy, { atS, maxAgeS = MAX_AGE_S, identifier = null, audience = null, nonce = null }) {
   const asked = { policy: await parsePolicy(policy), atS, maxAgeS, identifier, audience, nonce };
