@@ -21,7 +21,17 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from app.web import logs
-from benchmarks import browser, floors, importing, intake, population, proving, sequencing, serving
+from benchmarks import (
+    browser,
+    floors,
+    following,
+    importing,
+    intake,
+    population,
+    proving,
+    sequencing,
+    serving,
+)
 from benchmarks.places import Places, clear
 from benchmarks.report import DOCUMENT, Report
 
@@ -107,6 +117,9 @@ def _run(report: Report, size: Size, parts: list[str], console: Console) -> None
                 serving.measure(report, running, research, size.load_rounds, size.load_seconds)
             with _stage(report, console, "proofs in one process"):
                 proving.measure_running(report, running, research, size.proofs)
+            with _stage(report, console, "an auditor who follows"):
+                following.measure_running(report, running)
+                following.measure_trie(report, max(size.ledgers))
     with Places() as places:
         if "population" in parts:
             with _stage(report, console, f"a switch of cards at {size.switched_citizens:,} citizens"):
