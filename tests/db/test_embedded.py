@@ -29,8 +29,9 @@ WAIT_S = 60
 
 # Holds the server until its standard input ends, then says goodbye properly.
 HOLD = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background of a shell
 from app.db.embedded import EmbeddedPostgres
 with EmbeddedPostgres(Path(sys.argv[1])) as server:
     print(server.server._postmaster().pid, flush=True)
