@@ -43,7 +43,7 @@ STOP_TIMEOUT_S = 20
 RESTART_PAUSE_S = 1.0
 DATABASE_STARTS_MAX = 5
 WATCH_S = 0.5
-PORT_TIMEOUT_S = 15  # for the server of a bureau that was killed to end
+PORT_TIMEOUT_S = 30  # for the server of a bureau that was killed to end
 ROOT = Path(__file__).resolve().parents[2]
 Result = TypeVar("Result")
 

@@ -49,5 +49,5 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
         "--log-level",
         "warning",
     ]
-    command += ["--workers-kill-timeout", "10", "--working-dir", str(ROOT), "wsgi:app"]
+    command += ["--workers-kill-timeout", "5", "--working-dir", str(ROOT), "wsgi:app"]
     os.execv(granian, command)  # noqa: S606 - this process becomes the server, so that signals reach it
