@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from app.cli import plain
-from app.cli.params import read_line, utc_now
+from app.cli.params import KeyFile, utc_now
 from app.core.checkpoint import WITNESS_KEY_TYPES
-from app.core.errors import CredenceError, FormatError, NotFoundError, SignatureError
-from app.core.note import Signer
+from app.core.errors import CredenceError, NotFoundError, SignatureError
 
 if TYPE_CHECKING:
-    from app.core.note import Verifier
+    from app.core.note import Signer, Verifier
     from app.core.transition import AuditorState
     from app.services.audit.following import Memory
     from app.services.audit.remote import RemoteSource
@@ -25,23 +23,11 @@ POLL_S = 2.0
 NETWORK_CODES = frozenset({"unreachable", "too-large"})
 
 
-class CosignerFile(click.ParamType[Signer]):
+class CosignerFile(KeyFile):
     """A file with a private key for cosignatures, as `credence witness` makes them."""
 
-    name = "KEYFILE"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Signer:
-        if isinstance(value, Signer):
-            return value
-        try:
-            signer = Signer.parse(read_line(Path(str(value))))
-        except OSError as error:
-            self.fail(f"{value}: {error.strerror}", param, ctx)
-        except FormatError as error:
-            self.fail(f"{value}: {error.detail}", param, ctx)
-        if signer.algorithm not in WITNESS_KEY_TYPES:
-            self.fail(f"{value}: the key is for notes, not for cosignatures", param, ctx)
-        return signer
+    algorithms = frozenset(WITNESS_KEY_TYPES)
+    otherwise = "the key is for notes, not for cosignatures"
 
 
 class Follower:

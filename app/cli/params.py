@@ -103,6 +103,8 @@ class KeyFile(click.ParamType[Signer]):
     """A file with a private Ed25519 key, as `credence keys new` writes it."""
 
     name = "KEYFILE"
+    algorithms = frozenset({ED25519})
+    otherwise = "the key is for cosignatures, not for notes"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Signer:
         if isinstance(value, Signer):
@@ -113,8 +115,8 @@ class KeyFile(click.ParamType[Signer]):
             self.fail(f"{value}: {error.strerror}", param, ctx)
         except FormatError as error:
             self.fail(f"{value}: {error.detail}", param, ctx)
-        if signer.algorithm != ED25519:
-            self.fail(f"{value}: the key is for cosignatures, not for notes", param, ctx)
+        if signer.algorithm not in self.algorithms:
+            self.fail(f"{value}: {self.otherwise}", param, ctx)
         return signer
 
 

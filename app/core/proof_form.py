@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -22,6 +22,7 @@ import orjson
 
 from app.core import account, canon, tlogproof, trie, vrf
 from app.core.block import Block
+from app.core.claims.head import format_hashes, integer_of, vrf_of
 from app.core.errors import FormatError
 from app.core.fields import b64url32, hex32, parse_day
 
@@ -150,14 +151,10 @@ def build_score_proof(
         (b'},"disclosures":[', shown),
         (b'],"key":"', key.hex().encode()),
         (b'","kind":"score","tlog":', orjson.dumps(tlog.decode())),
-        (b',"trie":"', _format_trie(siblings)),
+        (b',"trie":"', format_hashes(siblings).encode()),
         (b'","v":1,"vrf":"', vrf_proof.hex().encode()),
     )
     return b"".join(piece for part in parts for piece in part) + b'"}'
-
-
-def _format_trie(siblings: Sequence[bytes]) -> bytes:
-    return urlsafe_b64encode(trie.join_siblings(siblings)).rstrip(b"=")
 
 
 # ---- parsing ----------------------------------------------------------------------------------------------
@@ -186,7 +183,7 @@ def parse_score_proof(data: bytes) -> ScoreProof:
         raise FormatError("A receipt without a score has neither criteria nor reasons.")
     return ScoreProof(
         key=_at("key", hex32, fields["key"]),
-        vrf_proof=_parse_vrf(fields["vrf"]),
+        vrf_proof=vrf_of(fields["vrf"]),
         shown=shown,
         siblings=_parse_trie(fields["trie"]),
         block=Block.parse(block_json),
@@ -248,16 +245,6 @@ def _parse_digests(value: JSON) -> dict[str, bytes]:
     return {name: _at(f"digest of {name}", hex32, text) for name, text in items.items()}
 
 
-def _parse_vrf(text: JSON) -> bytes:
-    try:
-        proof = bytes.fromhex(text) if isinstance(text, str) else b""
-    except ValueError:
-        proof = b""
-    if len(proof) != vrf.PROOF_SIZE or proof.hex() != text:
-        raise FormatError(f"The field vrf is not {vrf.PROOF_SIZE} bytes in lower-case hex.")
-    return proof
-
-
 def _parse_trie(text: JSON) -> tuple[bytes, ...]:
     if not isinstance(text, str) or not text.isascii():
         raise FormatError("The field trie is not base64url.")
@@ -266,7 +253,7 @@ def _parse_trie(text: JSON) -> tuple[bytes, ...]:
     except binascii.Error:
         raise FormatError("The field trie is not base64url.") from None
     siblings = trie.split_siblings(data)
-    if _format_trie(siblings) != text.encode():
+    if format_hashes(siblings) != text:
         raise FormatError("The field trie is not in the one form of base64url without padding.")
     return siblings
 
@@ -280,8 +267,8 @@ def parse_score(value: JSON) -> ScoreValue:
         as_of=_at("score.as_of", parse_day, fields["as_of"]),
         until=_at("score.until", parse_day, fields["until"]),
         scorecard=_at("score.scorecard", hex32, fields["scorecard"]),
-        disputed=_integer(fields["disputed"], "score.disputed", 0, canon.INTEGER_MAX),
-        score=_integer(fields["score"], "score.score", SCORE_MIN, SCORE_MAX) if "score" in fields else None,
+        disputed=integer_of(fields["disputed"], "score.disputed", 0, canon.INTEGER_MAX),
+        score=integer_of(fields["score"], "score.score", SCORE_MIN, SCORE_MAX) if "score" in fields else None,
         insufficient=_parse_insufficient(fields["insufficient"]) if "insufficient" in fields else (),
     )
 
@@ -305,26 +292,20 @@ def _parse_receipt(value: JSON) -> Receipt:
     reasons = _texts(fields["reasons"], "receipt.reasons", REASONS_MAX)
     if len(set(names)) != len(names) or not set(reasons) <= set(names):
         raise FormatError("The criteria of a receipt are distinct, and its reasons are some of them.")
-    return Receipt(_integer(fields["base"], "receipt.base", 0, SCORE_MAX), criteria, reasons)
+    return Receipt(integer_of(fields["base"], "receipt.base", 0, SCORE_MAX), criteria, reasons)
 
 
 def _parse_criterion(item: JSON) -> Criterion:
     if not isinstance(item, list) or len(item) != 4:
         raise FormatError("A criterion is a list of name, bin, points and maximum.")
     (name,) = _texts(item[:1], "receipt.criteria", 1)
-    points_max = _integer(item[3], "maximum of a criterion", 0, SCORE_MAX)
+    points_max = integer_of(item[3], "maximum of a criterion", 0, SCORE_MAX)
     return Criterion(
         name,
-        bin_index=_integer(item[1], "bin of a criterion", 0, 1000),
-        points=_integer(item[2], "points of a criterion", 0, points_max),
+        bin_index=integer_of(item[1], "bin of a criterion", 0, 1000),
+        points=integer_of(item[2], "points of a criterion", 0, points_max),
         points_max=points_max,
     )
-
-
-def _integer(value: JSON, field: str, low: int, high: int) -> int:
-    if type(value) is not int or not low <= value <= high:
-        raise FormatError(f"The field {field} is not an integer in {low}..{high}.")
-    return value
 
 
 def _texts(value: JSON, field: str, count_max: int) -> tuple[str, ...]:

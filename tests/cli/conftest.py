@@ -140,3 +140,14 @@ def ledger(template_database, administer, server_url, tmp_path_factory):
     yield made
     made.close()
     administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def check_golden(name):
+    """`CREDENCE_GOLDEN=write` makes a transcript anew; read the difference before you commit it."""
+    path = Path(__file__).parent / "golden" / f"{name}.txt"
+    text = path.read_text(encoding="utf-8")
+    again = transcript(text)
+    if os.environ.get("CREDENCE_GOLDEN") == "write":
+        path.write_text(again, encoding="utf-8")
+        return
+    assert again == text

@@ -28,7 +28,7 @@ from tests.core.fold_samples import (
     status,
 )
 
-from .conftest import run, transcript
+from .conftest import check_golden, run
 
 HERE = Path(__file__).parent
 NOW = ("--at", "2026-11-22T16:00:00Z")
@@ -69,14 +69,7 @@ def own(files, make, monkeypatch):
 
 
 def test_the_transcript_is_as_it_was(own):
-    """`CREDENCE_GOLDEN=write` makes it anew; read the difference before you commit it."""
-    path = HERE / "golden" / "simulate.txt"
-    text = path.read_text(encoding="utf-8")
-    again = transcript(text)
-    if os.environ.get("CREDENCE_GOLDEN") == "write":
-        path.write_text(again, encoding="utf-8")
-        return
-    assert again == text
+    check_golden("simulate")
 
 
 def test_r31_every_advice_holds_when_it_is_tried(own):

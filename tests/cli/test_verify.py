@@ -9,21 +9,14 @@ from pathlib import Path
 import orjson
 import pytest
 
-from .conftest import run, transcript
+from .conftest import check_golden, run
 
 HERE = Path(__file__).parent
 NOW = ("--at", "2026-11-22T16:00:00Z")
 
 
 def test_the_transcript_is_as_it_was(files):
-    """`CREDENCE_GOLDEN=write` makes it anew; read the difference before you commit it."""
-    path = HERE / "golden" / "verify.txt"
-    text = path.read_text(encoding="utf-8")
-    again = transcript(text)
-    if os.environ.get("CREDENCE_GOLDEN") == "write":
-        path.write_text(again, encoding="utf-8")
-        return
-    assert again == text
+    check_golden("verify")
 
 
 def test_exit_codes(files):

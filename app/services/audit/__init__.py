@@ -100,13 +100,7 @@ def audit(
         opaque.update(events=page.opaque_events, versions=page.opaque_versions, citizens=page.opaque_citizens)
         unexplained += page.unexplained
         advance("citizens", page.citizens)
-    findings += [
-        Finding(
-            "citizens", f"key {key.hex()}", f"{files} files stand under one key, so one citizen has several"
-        )
-        for key, files in keys.items()
-        if files > 1
-    ]
+    findings += _check_one_file_a_key(keys)
     findings += _check_batches_whole(log, seen)
     if unexplained:
         later = destroyed_since(source, len(log.blocks))
@@ -126,6 +120,15 @@ def audit(
         waiting=len(log.batches) - len(placed),
         opaque=_opaque(log, opaque),
     )
+
+
+def _check_one_file_a_key(keys: Counter[bytes]) -> list[Finding]:
+    several = "files stand under one key, so one citizen has several"
+    return [
+        Finding("citizens", f"key {key.hex()}", f"{files} {several}")
+        for key, files in keys.items()
+        if files > 1
+    ]
 
 
 def _opaque(log: LogReplay, counted: Counter[str]) -> Opaque | None:
