@@ -2,12 +2,10 @@
 
 The choice is a cookie `lang` set by the switch in the header, else what the browser asks for, else English.
 The address never carries it, so nothing about a reader gets into logs or links. Texts are marked with `_()`
-in templates and views, and with `N_()` in tables that are translated where they are used. `translations/`
-holds the .po files and, committed, the compiled .mo files; a test compares the two.
+in templates and views, and with `N_()` in tables that are translated where they are used.
 
-    pybabel extract -F app/web/babel.cfg -k N_ --omit-header -o /tmp/messages.pot .
-    pybabel update -i /tmp/messages.pot -d app/web/translations -l zh_Hans --no-fuzzy-matching
-    pybabel compile -d app/web/translations
+`translations/` has a folder for each area of pages, which holds its texts as a .po file and, committed, the compiled .mo
+file (`make translations` compiles them all). A test says which texts are in none, and which are in a catalogue for nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from __future__ import annotations
 from copy import copy
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from babel import Locale
@@ -36,6 +35,7 @@ LANGUAGES = {
 }
 COOKIE = "lang"
 DEFAULT = "en"
+CATALOGS = Path(__file__).parent / "translations"
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's usual name for "translated elsewhere"
@@ -102,11 +102,16 @@ def format_money(amount_minor: int, currency: str) -> str:
     )
 
 
+def areas() -> list[str]:
+    """The catalogues, by name."""
+    return sorted(each.name for each in CATALOGS.iterdir() if each.is_dir())
+
+
 def register(app: Flask) -> None:
     Babel(
         app,
         default_locale="en",
-        default_translation_directories="translations",
+        default_translation_directories=";".join(f"translations/{area}" for area in areas()),
         locale_selector=lambda: LANGUAGES[code()][0],
     )
     app.jinja_env.globals.update(language_code=code, LANGUAGES=LANGUAGES)

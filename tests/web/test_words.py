@@ -28,10 +28,13 @@ def test_every_field_is_shown_somewhere():
             assert (name in words.FIELDS) != bool(words.unnamed({name: "x"})), (kind, name)
 
 
-def catalog():
+CATALOGS = sorted(WEB.glob("translations/*/zh_Hans/LC_MESSAGES/messages.po"))
+
+
+def read(path):
     from babel.messages.pofile import read_po
 
-    with (WEB / "translations/zh_Hans/LC_MESSAGES/messages.po").open("rb") as file:
+    with path.open("rb") as file:
         return read_po(file, locale="zh_Hans")
 
 
@@ -46,18 +49,25 @@ def test_every_text_is_translated_and_none_is_left_over():
             keywords={"_": None, "gettext": None, "N_": None},
         )
     }
-    translated = {message.id: message.string for message in catalog() if message.id}
-    assert marked == set(translated)
-    assert all(translated.values())
-    assert not [text for text in translated if catalog()[text].fuzzy]
+    translated = [message for path in CATALOGS for message in read(path) if message.id]
+    assert marked == {message.id for message in translated}
+    assert all(message.string and not message.fuzzy for message in translated)
 
 
-def test_the_compiled_catalog_is_the_written_one():
+def test_a_text_has_one_translation():
+    said = {}
+    for path in CATALOGS:
+        for message in read(path):
+            assert said.setdefault(message.id, message.string) == message.string or not message.id, path
+
+
+@pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.parts[-4])
+def test_the_compiled_catalog_is_the_written_one(path):
     from babel.messages.mofile import write_mo
 
     compiled = io.BytesIO()
-    write_mo(compiled, catalog())
-    assert (WEB / "translations/zh_Hans/LC_MESSAGES/messages.mo").read_bytes() == compiled.getvalue()
+    write_mo(compiled, read(path))
+    assert path.with_suffix(".mo").read_bytes() == compiled.getvalue(), "make translations"
 
 
 @pytest.mark.parametrize(
