@@ -189,9 +189,8 @@ def erasure_at(bureau: Bureau, log_index: int) -> bytes:
     """The notice of destruction at a log index. Raises NotFoundError when there is none in a published block."""
     with bureau.transaction() as connection:
         at = proofs.snapshot(bureau, connection)
-        found = next(
-            (payload for _, payload, index in admission.all_notices(connection) if index == log_index), None
-        )
+        announced = admission.notices_with(connection, b'"notice":"destroyed"')
+        found = next((payload for _, payload, index in announced if index == log_index), None)
         notice = None if found is None else notices.decode(found)
         if not isinstance(notice, notices.Destroyed) or log_index >= at.block.tree_size:
             raise NotFoundError(

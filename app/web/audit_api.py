@@ -3,6 +3,7 @@
     POST /v1/audits                      a note by a regulator's key in, a token out; the ledger announces the audit
     GET  /v1/audits/current/<what>?...   the records, with `Authorization: Bearer <token>`
     GET  /v1/audit/transitions/<block>   how a block follows from the one before, likewise
+    POST /v1/audit/absences              an identifier in, the proof that it has no file out, likewise
 
 The token is not a cookie and not in an address, so that no log and no other page ever has it. What can be asked for is
 listed in `app.services.audit.wire`; nothing about a citizen stands in an address but a number.
@@ -21,6 +22,8 @@ from werkzeug.exceptions import Gone, Unauthorized
 from app.core.audit_note import AUDIT_NOTE_BYTES_MAX
 from app.core.errors import FormatError, NotFoundError
 from app.core.fields import format_instant
+from app.core.identifiers import check_identifier
+from app.services import claims
 from app.services.audit import opening, wire
 from app.services.audit.source import DatabaseSource
 from app.services.transitions import transition
@@ -32,6 +35,8 @@ from app.web.state import bureau
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+IDENTIFIER_BYTES_MAX = 64
 
 blueprint = Blueprint("audits", __name__, url_prefix="/v1/audits", description="Full audits by regulators.")
 transitions_blueprint = Blueprint(
@@ -120,6 +125,35 @@ def read_transition(block: int) -> Response:
     response = Response(body(), content_type="application/x-ndjson")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@endpoint(
+    transitions_blueprint,
+    "POST",
+    "/absences",
+    summary="Prove that somebody has no file",
+    takes="text/plain",
+    good={200: ("application/json", "A proof file of kind absent, docs/formats.md section 15.")},
+    problems={
+        400: "The body is not an identifier of this ledger's scheme.",
+        401: "No token, or one that is unknown or expired.",
+        409: "There is a file.",
+        413: "More than an identifier has.",
+        415: "The body is compressed.",
+        503: UNAVAILABLE,
+    },
+)
+def prove_absence() -> Response:
+    """The identifier comes in a body, so that no address has it. Nobody but a regulator may ask: to whoever has no file the
+    bureau's own desk gives the proof, and a bank's inquiry is refused alike without a file and without consent.
+    """
+    _require_token()
+    try:
+        identifier = read_body(IDENTIFIER_BYTES_MAX).decode("ascii")
+    except UnicodeDecodeError:
+        raise FormatError("the body is not an identifier") from None
+    check_identifier(bureau().scheme, identifier)
+    return _json(claims.absence_of(bureau(), identifier), 200)
 
 
 def _require_token() -> None:

@@ -4,6 +4,7 @@
     GET /tile/<L>/<N>[.p/<W>]           application/octet-stream, cached for ever
     GET /tile/entries/<N>[.p/<W>]       the same; gzip when the client takes it
     GET /v1/consistency/<size>          the newest head holds the one of that size (a `.proof` file of kind consistency)
+    GET /v1/erasures/<log index>        the notice of destruction there (a `.proof` file of kind erasure)
     GET /policy                         this ledger's key, and the witnesses that it has declared (C2SP tlog-policy)
 
 Anybody may read it from anywhere: CORS `*`, no cookies, no key, and nothing personal is in it. What is not
@@ -119,5 +120,19 @@ def tile(rest: str) -> Response:
 )
 def consistency(old_size: int) -> Response:
     response = Response(claims.consistency_from(bureau(), old_size), content_type="application/json")
+    response.headers["Cache-Control"] = "public, max-age=1"
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/v1/erasures/<int:log_index>",
+    summary="A proof that a destruction was announced",
+    good={200: ("application/json", "A proof file of kind erasure: the notice at this log index.")},
+    problems={404: "No notice of destruction stands there in a published block."},
+)
+def erasure(log_index: int) -> Response:
+    response = Response(claims.erasure_at(bureau(), log_index), content_type="application/json")
     response.headers["Cache-Control"] = "public, max-age=1"
     return response

@@ -11,6 +11,7 @@ import copy
 import json
 import os
 import random
+import sys
 import time
 from hashlib import sha256
 
@@ -133,7 +134,7 @@ def test_no_change_is_accepted(world, made, kind):
         canon.decode_object(proof, bytes_max=1 << 25),
         canon.decode_object(other, bytes_max=1 << 25),
     )
-    slowest, tried = 0.0, 0
+    slowest_s, tried, began_s = 0.0, 0, time.process_time()
     while tried < CHANGES:
         changed = (
             _bytes_changed(proof, other, rng) if rng.random() < 0.4 else _json_changed(parsed, foreign, rng)
@@ -141,15 +142,24 @@ def test_no_change_is_accepted(world, made, kind):
         if changed in (proof, other):
             continue
         tried += 1
-        began = time.thread_time()
-        try:
-            verify(changed)
-        except CredenceError:
-            slowest = max(slowest, time.thread_time() - began)
-            continue
-        pytest.fail(f"accepted: {changed[:3000]!r}")
-    # thread time, so that a busy machine does not count; the first evaluations warm caches
-    assert slowest < 20 * SECONDS_MAX, f"{slowest * 1000:.0f} ms for one answer"
+        answered_s = _refused_within(verify, changed)
+        if answered_s > SECONDS_MAX:  # a pause of the machine or the collector is not the verifier's
+            answered_s = min(answered_s, *(_refused_within(verify, changed) for _ in range(3)))
+        slowest_s = max(slowest_s, answered_s)
+    each_us = (time.process_time() - began_s) / tried * 1e6
+    said = f"{kind}: {tried:,} changes refused, slowest {slowest_s * 1e3:.1f} ms, {each_us:.0f} us each\n"
+    sys.stdout.write(said)  # `make soak` shows it
+    assert slowest_s <= SECONDS_MAX
+
+
+def _refused_within(verify, changed):
+    """Seconds of this thread's time until our own error, so that a busy machine does not count."""
+    began_s = time.thread_time()
+    try:
+        verify(changed)
+    except CredenceError:
+        return time.thread_time() - began_s
+    pytest.fail(f"accepted: {changed[:3000]!r}")
 
 
 def _bytes_changed(proof, other, rng):

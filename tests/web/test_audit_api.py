@@ -15,6 +15,8 @@ from click.testing import CliRunner
 
 from app.core import notices
 from app.core.audit_note import AuditNote
+from app.core.claims.head import Asked
+from app.core.claims.verify import verify_claim
 from app.core.errors import CredenceError, FormatError, RefusedError, SignatureError
 from app.core.note import Signer
 from app.core.policy import LogKey, Policy
@@ -264,6 +266,43 @@ def test_query_is_exact_and_has_limits(address, token, query, status):
     assert answer.status_code == status, answer.text
 
 
+# ---- who has no file
+
+
+def ask_absence(address, token, body, **more):
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/plain", **more}
+    return requests.post(f"{address}/v1/audit/absences", data=body, headers=headers, timeout=5)
+
+
+def asked_of(ledger, identifier):
+    policy = Policy((LogKey(ledger.bureau.verifier),), (), (), b"none")
+    return Asked(policy, ledger.clock.moment, identifier=identifier)
+
+
+def test_a_regulator_is_proved_that_there_is_no_file(ledger, address, token):
+    answer = ask_absence(address, token, "uci:999999")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store"), answer.text
+    assert verify_claim(answer.content, asked_of(ledger, "uci:999999")).facts["identity_checked"]
+    there = ask_absence(address, token, "uci:5")
+    assert (there.status_code, there.json()["code"]) == (409, "file-exists")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"", 400), (b"uci:0", 400), (b"uci:7\n", 400), (b"cn:1", 400), (b"\xff", 400), (b"u" * 65, 413)]
+)  # fmt: skip
+def test_what_is_no_identifier_is_refused(address, token, body, status):
+    assert ask_absence(address, token, body).status_code == status
+
+
+def test_nobody_else_may_ask_who_has_no_file(address):
+    for answer in (
+        ask_absence(address, "AAAA", "uci:5"),
+        requests.get(f"{address}/v1/audit/absences", timeout=5),
+    ):
+        assert answer.status_code in (401, 405)
+        assert b"file-exists" not in answer.content
+
+
 # ---- the client's side
 
 
@@ -307,3 +346,10 @@ def test_what_was_destroyed_is_opaque_over_the_network_too(ledger, address, file
     assert code == 0, output
     assert "The plaintext of 1 events of 1 citizens was destroyed, as notices say, since block" in output
     assert "for 1 account versions from before, the stored hashes stand in." in output
+    with ledger.bureau.transaction() as connection:
+        (announced,) = [index for _, _, index in admission.notices_with(connection, b'"notice":"destroyed"')]
+    proof = requests.get(f"{address}/v1/erasures/{announced}", timeout=5)  # for anybody: no token
+    assert verify_claim(proof.content, asked_of(ledger, None)).facts["reason"] == "retention"
+    assert proof.headers["Access-Control-Allow-Origin"] == "*"
+    assert requests.get(f"{address}/v1/erasures/{announced - 1}", timeout=5).status_code == 404
+    assert requests.get(f"{address}/v1/erasures/{10**30}", timeout=5).status_code == 404
