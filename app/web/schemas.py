@@ -9,9 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 
+from app.core.fields import format_instant
 from app.web.errors import PROBLEM_JSON
+
+
+class Instant(fields.String):
+    """A moment, in whole seconds of UTC: 2026-11-22T15:35:50Z."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata={"format": "date-time"}, **options)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> str | None:
+        return super()._serialize(None if value is None else format_instant(value), attr, obj, **options)
 
 
 class LineProblem(Schema):
@@ -84,7 +95,7 @@ class Figures(Schema):
     furnishers = fields.Integer(required=True)
     tree_size = fields.Integer(required=True)
     root = fields.Function(lambda figures: figures.root.hex(), required=True)
-    last_block_time = fields.DateTime(format="%Y-%m-%dT%H:%M:%SZ", allow_none=True)
+    last_block_time = Instant(allow_none=True)
     as_of = fields.Date(allow_none=True)
 
 
@@ -99,7 +110,7 @@ class OpenedAudit(Schema):
         metadata={"description": "First log index, as announced in the ledger."},
     )
     to = fields.Integer(required=True, metadata={"description": "Last log index."})
-    expires = fields.DateTime(required=True, format="%Y-%m-%dT%H:%M:%SZ")
+    expires = Instant(required=True)
 
 
 class PublishedCard(Schema):
@@ -132,6 +143,9 @@ class PublishedCards(Schema):
 
 class Document(Schema):
     """A JSON object as it was published, byte for byte: its SHA-256 is in the ledger."""
+
+    class Meta:
+        unknown = INCLUDE
 
 
 # What `alt_response` needs for an answer that is a problem.
