@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web import verifier
+from tests.web import signing, verifier
 from tests.web.conftest import CITIZEN, THIN
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -330,6 +330,15 @@ def test_all_vectors_in_a_browser_without_a_network(visit):
         if case["step"] != got
     ]
     assert not wrong
+
+
+def test_a_browser_signs_the_vectors_to_the_byte(visit):
+    page = visit(bypass_csp=True)
+    page.goto("/check")
+    source = (signing.HERE / "signing.js").read_text()
+    work = source[source.index("async (") :].rstrip().rstrip(";")
+    made = page.evaluate(f"(given) => ({work})(given, '/static')", signing.given())
+    assert made == signing.expected()
 
 
 def test_everything_works_without_javascript(visit, world, tmp_path):
