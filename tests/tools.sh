@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Installs what tests need beside Python packages: Debian's chromium and nodejs, and Go for tests/interop. What cannot be had is
-# said in a line, and the tests that need it skip.
+# Installs what tests need beside Python packages: Debian's chromium and nodejs, Pango and a Chinese font of 5 MB for PDFs, and Go
+# for tests/interop. What cannot be had is said in a line, and the tests that need it skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# have_debian COMMAND PACKAGE WHAT-SKIPS
+# have_debian TEST PACKAGES WHAT-SKIPS: when the shell's TEST fails, the packages are installed
 have_debian() {
-    if command -v "$1" >/dev/null; then
+    if eval "$1" >/dev/null 2>&1; then
         return
     fi
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        echo "$3 will be skipped: no $1; to have them, run as root: apt-get install -y $2"
+        echo "$3 will be skipped; to have them, run as root: apt-get install -y $2"
         return
     fi
     echo "installing $2 (once)"
@@ -19,7 +19,8 @@ have_debian() {
     log=$(mktemp)
     # A list that cannot be read (a registry that is not reached here) must not stop the others.
     apt-get update >"$log" 2>&1 </dev/null || true
-    if ! apt-get install -y --no-install-recommends "$2" >>"$log" 2>&1 </dev/null; then
+    # shellcheck disable=SC2086 - packages are words
+    if ! apt-get install -y --no-install-recommends $2 >>"$log" 2>&1 </dev/null; then
         tail -n 5 "$log"
         echo "$3 will be skipped: $2 could not be installed"
     fi
@@ -41,6 +42,8 @@ have_go() {
     fi
 }
 
-have_debian chromium chromium "browser tests"
-have_debian node nodejs "the browser's verifier under Node (20 or newer)"
+draws_chinese=".venv/bin/python -c 'from app.services.pdf import render; render(\"<html lang=zh><title>x</title>信\")'"
+have_debian "command -v chromium" chromium "browser tests"
+have_debian "command -v node" nodejs "the browser's verifier under Node (20 or newer)"
+have_debian "$draws_chinese" "libpangoft2-1.0-0 libharfbuzz-subset0 fonts-wqy-microhei" "tests of PDFs"
 have_go
