@@ -37,6 +37,7 @@ COMMANDS = {
     "scorecard": "Publish scorecards, and run one beside the one in use.",
     "retention": "Destroy the plaintext of what is past its retention.",
     "link": "Print a one-time link to a citizen's record.",
+    "seat": "Seats for people at organisations: banks, furnishers, regulators, staff.",
     "checkpoint": "Show the newest signed head of the ledger.",
 }
 

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from app.cli.importing import adopt_fitted_card, import_research
 from app.cli.processes import Running
+from app.services import seats
 from app.services.bureau import Bureau
 from app.services.figures import Figures, figures
 from app.services.home import Home
 from app.services.links import create_link
+from app.services.research import BANK, LENDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEMO_CITIZEN = "uci:17"
+REGULATOR = "regulator.demo"
+OWN = ""  # the bureau itself
+DEMO_SEATS = (
+    (BANK, "bank", "Bank clerk"),
+    (LENDER, "furnisher", "Furnisher"),
+    (REGULATOR, "regulator", "Regulator"),
+    (OWN, "clerk", "Clerk"),
+    (OWN, "officer", "Officer 1"),
+    (OWN, "officer", "Officer 2"),
+)
 
 
 @click.command()
@@ -64,9 +80,21 @@ def _summary(home: Home, running: Running) -> list[str]:
         if now.events and bureau.scheme == "uci":
             token = create_link(bureau, DEMO_CITIZEN)
             lines.append(f"The record of citizen {DEMO_CITIZEN}, once: {running.url}/open/{token}")
+            lines += [
+                f"{label} of {name}, once: {running.url}/seat/open/{link}"
+                for name, label, link in _demo_links(bureau)
+            ]
         return lines
     finally:
         bureau.close()
+
+
+def _demo_links(bureau: Bureau) -> Iterator[tuple[str, str, str]]:
+    """(organisation, label, a fresh link's token) of each demo seat. The seats are made by the first start."""
+    for organisation, role, label in DEMO_SEATS:
+        name = organisation or bureau.signer.name
+        seat = seats.find(bureau, name, role, label) or seats.add(bureau, name, role, label)
+        yield name, label, seats.create_link(bureau, seat.id)
 
 
 def _counts(now: Figures) -> list[str]:

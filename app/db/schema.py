@@ -4,7 +4,7 @@ Three kinds of table, and what may be done to each:
 
 - *append-only*, the ledger: INSERT and SELECT only; UPDATE, DELETE and TRUNCATE are refused by trigger and by role;
 - *sealed*, what is personal (`event_bodies`, `account_bodies`, `citizen_keys`): only the retention role may delete;
-- *working*, what can be rebuilt or is of the moment (`log_edge`, `links`, `sessions`, `audits`,
+- *working*, what can be rebuilt or is of the moment (`log_edge`, `links`, `sessions`, `seats`, `audits`,
   `challenger_scores`).
 
 The unit of work is the batch: an event is known by (`batch`, `position`), and `placements.first_index + 1 + position` is
@@ -145,6 +145,32 @@ sessions = _table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
+# People at organisations, by what they are called; their one-time links and sessions by the hashes of tokens.
+seats = _table(
+    "seats",
+    _big("id", primary_key=True),
+    Column("organisation", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+)
+seat_links = _table(
+    "seat_links",
+    _bytes("token_hash", primary_key=True),
+    _big("seat"),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+seat_sessions = _table(
+    "seat_sessions",
+    _big("id", primary_key=True),
+    _bytes("token_hash"),
+    _big("seat"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+
 # Regulators: who may read all of it for an hour, by the hash of a token; a note opens one audit.
 audits = _table(
     "audits",
@@ -184,4 +210,7 @@ APPEND_ONLY = (
     accounts, trie_tiles,
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
-WORKING = (log_edge, links, sessions, audits, challenger_scores, recalled_keys, correction_messages, shown)
+WORKING = (
+    log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
+    correction_messages, shown,
+)  # fmt: skip

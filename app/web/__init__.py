@@ -9,6 +9,7 @@
 | public_log | checkpoint and tiles |
 | scorecards | the published cards |
 | pages, record, what_if, check | HTML for people; words, chart and language serve them |
+| seats | people at organisations sign in |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
 | front | the two busiest answers, given in front of Flask |
 | application | Flask, with short ways |
@@ -44,6 +45,7 @@ from app.web import (
     public_log,
     record,
     scorecards,
+    seats,
     what_if,
 )
 from app.web.application import Application
@@ -104,6 +106,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         operations.blueprint,
         pages.blueprint,
         record.blueprint,
+        seats.blueprint,
         what_if.blueprint,
         check.blueprint,
     ):

@@ -12,7 +12,9 @@ from flask_limiter.util import get_remote_address
 limiter = Limiter(get_remote_address, storage_uri="memory://", headers_enabled=True, strategy="fixed-window")
 BATCHES_A_MINUTE = "6000 per minute"
 AUDITS_A_MINUTE = "20 per minute"
-LIMITED = frozenset({"api.post_batch", "audits.open_audit", "record.open_record", "check.check"})
+LIMITED = frozenset(
+    {"api.post_batch", "audits.open_audit", "record.open_record", "seats.open_seat", "check.check"}
+)
 
 
 @limiter.request_filter

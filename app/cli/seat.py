@@ -1,0 +1,96 @@
+"""`credence seat`: seats for people at organisations. Works on the bureau's own database.
+
+A seat is opened by a one-time link, good for a day; `link` makes another one for a seat that is there.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.params import url_option
+from app.services import seats
+from app.services.bureau import Bureau
+from app.services.home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@click.group()
+def seat() -> None:
+    """Seats for people at organisations.
+
+    \b
+        credence seat add bank.example bank "A. Chen"
+        credence seat list
+        credence seat end 7
+    """
+
+
+@seat.command()
+@click.argument("organisation")
+@click.argument("role", type=click.Choice(seats.ROLES))
+@click.argument("label")
+@url_option
+def add(organisation: str, role: str, label: str, url: str) -> None:
+    """Make a seat for LABEL at ORGANISATION, and print the link that opens it once, within a day.
+
+    Whoever has the link sits there, so hand it to that person alone. Clerks and officers sit at `bureau`.
+
+    \b
+        credence seat add bureau officer "B. Wang"
+    """
+    with _bureau() as bureau:
+        made = seats.add(bureau, organisation, role, label)
+        click.echo(f"{url}/seat/open/{seats.create_link(bureau, made.id)}")
+
+
+@seat.command()
+@click.argument("number", type=int)
+@url_option
+def link(number: int, url: str) -> None:
+    """Print another link for the seat NUMBER.
+
+    \b
+        credence seat link 7
+    """
+    with _bureau() as bureau:
+        click.echo(f"{url}/seat/open/{seats.create_link(bureau, number)}")
+
+
+@seat.command(name="list")
+def list_() -> None:
+    """Show every seat, ended ones too.
+
+    \b
+        credence seat list
+    """
+    with _bureau() as bureau:
+        for row in seats.all_seats(bureau):
+            ended = "" if row.ended_at is None else f"  ended {row.ended_at:%Y-%m-%d}"
+            click.echo(f"{row.id:>5}  {row.role:<10} {row.organisation}  {row.label}{ended}")
+
+
+@seat.command()
+@click.argument("number", type=int)
+def end(number: int) -> None:
+    """End the seat NUMBER at once: its links and sessions too.
+
+    \b
+        credence seat end 7
+    """
+    with _bureau() as bureau:
+        seats.end(bureau, number)
+    click.echo(f"Seat {number} has ended.")
+
+
+@contextmanager
+def _bureau() -> Iterator[Bureau]:
+    bureau = Bureau.open(Home.from_environment())
+    try:
+        yield bureau
+    finally:
+        bureau.close()
