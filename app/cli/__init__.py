@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": "Load the research data, make blocks, prove and verify a score.",
     "serve": "Run the web server alone.",
     "sequencer": "Run the one writer that makes blocks, alone.",
+    "scheduler": "Do what is due by the clock, alone.",
     "migrate": "Bring the database's tables up to date.",
     "keys": "Make keys, and register or revoke them.",
     "furnish": "Send signed batches of events to the ledger.",

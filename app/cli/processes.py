@@ -1,4 +1,4 @@
-"""The bureau's processes, as `credence up` and `credence demo` run them: database, sequencer, web server.
+"""The bureau's processes, as `credence up` and `credence demo` run them: database, sequencer, web server, scheduler.
 
     with Running(home, port=8080) as running:
         running.wait_until_ready()
@@ -51,10 +51,22 @@ Result = TypeVar("Result")
 class Running:
     """A bureau at work on this machine. Entering starts it, leaving ends what it started."""
 
-    def __init__(self, home: Home, *, host: str = "127.0.0.1", port: int = 8080, workers: int = 2) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        workers: int = 2,
+        scheduler: bool = False,
+    ) -> None:
+        """`scheduler`: whether it also does what is due by the clock."""
         self.home = home
         self.url = f"http://{host}:{port}"
-        self._host, self._port, self._workers = host, port, workers
+        self._commands = {"sequencer": ["sequencer"]}
+        if scheduler:
+            self._commands["scheduler"] = ["scheduler"]
+        self._commands["web"] = ["serve", "--host", host, "--port", str(port), "--workers", str(workers)]
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._said: dict[str, str] = {}
         self._embedded = not os.environ.get("DATABASE_URL")
@@ -73,7 +85,7 @@ class Running:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for name in ("web", "sequencer"):
+        for name in ("web", "scheduler", "sequencer"):
             child = self._children.pop(name, None)
             if child is not None:
                 end(child)
@@ -174,21 +186,9 @@ class Running:
         return self._logs / f"{name}.log"
 
     def _start_missing(self) -> None:
-        if "sequencer" not in self._children:
-            self._children["sequencer"] = self._spawn(
-                "sequencer", [sys.executable, "-m", "app.cli", "sequencer"]
-            )
-        if "web" not in self._children:
-            arguments = [
-                "serve",
-                "--host",
-                self._host,
-                "--port",
-                str(self._port),
-                "--workers",
-                str(self._workers),
-            ]
-            self._children["web"] = self._spawn("web", [sys.executable, "-m", "app.cli", *arguments])
+        for name, arguments in self._commands.items():
+            if name not in self._children:
+                self._children[name] = self._spawn(name, [sys.executable, "-m", "app.cli", *arguments])
 
     def _spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         environment = os.environ | {"CREDENCE_HOME": str(self.home.path), "DATABASE_URL": self.database_url}

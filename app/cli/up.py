@@ -47,7 +47,7 @@ DEMO_SEATS = (
     help="Load the research data into an empty ledger (the default).",
 )
 def up(host: str, port: int, workers: int, research: bool) -> None:
-    """Start everything: database, tables, ledger, sequencer, web server. Serves until Ctrl-C.
+    """Start everything: database, tables, ledger, sequencer, scheduler, web server. Serves until Ctrl-C.
 
     State is in CREDENCE_HOME (default ./var). DATABASE_URL names another PostgreSQL than the embedded one. An empty ledger
     of the research scheme is filled with the data of 30,000 real card holders; an interrupted import goes on.
@@ -58,7 +58,7 @@ def up(host: str, port: int, workers: int, research: bool) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     home, console = Home.from_environment(), Console()
     try:
-        with Running(home, host=host, port=port, workers=workers) as running:
+        with Running(home, host=host, port=port, workers=workers, scheduler=True) as running:
             running.wait_until_ready()
             if research:
                 running.watch_while(

@@ -205,6 +205,16 @@ correction_messages = _table(
     _big("item"),
 )
 
+# What the scheduler ran last.
+scheduled_jobs = _table(
+    "scheduled_jobs",
+    Column("job", Text, primary_key=True),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("succeeded_at", DateTime(timezone=True)),
+    Column("failures", Integer, nullable=False),
+    _big("done"),
+)
+
 APPEND_ONLY = (
     batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, cosignatures, documents,
     accounts, trie_tiles,
@@ -212,5 +222,5 @@ APPEND_ONLY = (
 SEALED = (event_bodies, account_bodies, citizen_keys)
 WORKING = (
     log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
-    correction_messages, shown,
+    correction_messages, shown, scheduled_jobs,
 )  # fmt: skip

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, values
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
+    from app.db.scheduling import LastRun
     from app.services.figures import Figures
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -75,12 +76,13 @@ class Metrics:
             bytes_in.inc(received)
         bytes_out.inc(sent)
 
-    def render(self, ledger: Figures | None) -> bytes:
-        """Prometheus' text format: all workers' counters, and the ledger's figures when they can be had."""
+    def render(self, ledger: Figures | None, jobs: Collection[LastRun] = ()) -> bytes:
+        """Prometheus' text format: all workers' counters, the ledger's figures when they can be had, the scheduler's jobs."""
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=str(self.directory))  # type: ignore[no-untyped-call]
         if ledger is not None:
             registry.register(LedgerCollector(ledger))
+        registry.register(JobCollector(jobs))
         text: bytes = generate_latest(registry)
         return text
 
@@ -109,3 +111,29 @@ class LedgerCollector:
                 "When the newest block was made.",
                 value=ledger.last_block_time.timestamp(),
             )
+
+
+class JobCollector:
+    """What the scheduler did last: a label a job, which come from a short list."""
+
+    def __init__(self, jobs: Collection[LastRun]) -> None:
+        self.jobs = jobs
+
+    def collect(self) -> Iterator[Metric]:
+        started = GaugeMetricFamily(
+            "credence_job_started_timestamp_seconds", "When a job last began.", labels=["job"]
+        )
+        succeeded = GaugeMetricFamily(
+            "credence_job_succeeded_timestamp_seconds", "When a job last succeeded.", labels=["job"]
+        )
+        failures = GaugeMetricFamily(
+            "credence_job_failures", "Runs in a row without success.", labels=["job"]
+        )
+        done = CounterMetricFamily("credence_job_done", "What a job has done in all.", labels=["job"])
+        for last in self.jobs:
+            started.add_metric([last.job], last.started_at.timestamp())
+            if last.succeeded_at is not None:
+                succeeded.add_metric([last.job], last.succeeded_at.timestamp())
+            failures.add_metric([last.job], last.failures)
+            done.add_metric([last.job], last.done)
+        yield from (started, succeeded, failures, done)

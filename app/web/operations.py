@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.errors import CredenceError
 from app.db.session import DatabaseError
-from app.services import figures
+from app.services import figures, scheduler
 from app.web.errors import problem
 from app.web.state import bureau
 
@@ -57,9 +57,9 @@ def readyz() -> Response:
 def metrics() -> Response:
     counters: Metrics = current_app.extensions["metrics"]
     try:
-        ledger = figures.figures(bureau())
+        ledger, jobs = figures.figures(bureau()), list(scheduler.last_runs(bureau()).values())
     except (CredenceError, DatabaseError, SQLAlchemyError):
-        ledger = None  # the counters matter most when the database is away
-    response = Response(counters.render(ledger), content_type=CONTENT_TYPE_LATEST)
+        ledger, jobs = None, []  # the counters matter most when the database is away
+    response = Response(counters.render(ledger, jobs), content_type=CONTENT_TYPE_LATEST)
     response.headers["Cache-Control"] = "no-store"
     return response

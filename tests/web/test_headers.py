@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from app.services.scheduler import Job, Scheduler
 from tests.web.test_errors import csrf_of
 
 PAGES = ["/", "/check", "/problems", "/open/some-token", "/nope"]
@@ -119,7 +120,12 @@ def test_the_access_log_says_what_happened_and_to_nobody(world, link, tmp_path):
 def test_metrics_count_by_route_and_hold_nothing_personal(client, link, world):
     client.get(f"/open/{link}")
     client.get("/nope")
+    with Scheduler(world.bureau, (Job("count", 60, lambda _: 3),)) as scheduler:
+        scheduler.turn()
     text = client.get("/metrics").text
+    assert 'credence_job_failures{job="count"} 0.0' in text
+    assert 'credence_job_done_total{job="count"} 3.0' in text
+    assert 'credence_job_succeeded_timestamp_seconds{job="count"}' in text
     assert 'credence_http_requests_total{method="GET",route="/open/<token>",status="200"}' in text
     assert 'route="(none)",status="404"' in text
     assert "credence_ledger_tree_size" in text

@@ -1,0 +1,56 @@
+"""The table of jobs: when each began last, when it last succeeded, and how often it failed since. Beside the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from app.db.session import Connection
+
+SCHEDULER_LOCK = 4871170006
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """`failures` in a row, a run that is under way or was killed counted as one; `done` by all runs together."""
+
+    job: str
+    started_at: datetime
+    succeeded_at: datetime | None
+    failures: int
+    done: int
+
+
+def try_lock(connection: Connection) -> bool:
+    """The lock of the one scheduler, for as long as this connection lives."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (SCHEDULER_LOCK,)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def unlock(connection: Connection) -> None:
+    """Let go of it on the connection that has it."""
+    connection.execute("SELECT pg_advisory_unlock(%s)", (SCHEDULER_LOCK,))
+
+
+def last_runs(connection: Connection) -> dict[str, LastRun]:
+    """What is known of each job that ever ran, by name."""
+    query = "SELECT job, started_at, succeeded_at, failures, done FROM scheduled_jobs ORDER BY job"
+    return {row[0]: LastRun(*row) for row in connection.execute(query).fetchall()}
+
+
+def begin(connection: Connection, job: str, now: datetime) -> None:
+    """A run begins; until it has succeeded it counts as a failure, so one that kills its process is not tried in haste."""
+    connection.execute(
+        "INSERT INTO scheduled_jobs (job, started_at, failures, done) VALUES (%s, %s, 1, 0)"
+        " ON CONFLICT (job) DO UPDATE SET started_at = excluded.started_at, failures = scheduled_jobs.failures + 1",
+        (job, now),
+    )
+
+
+def succeed(connection: Connection, job: str, now: datetime, done: int) -> None:
+    """The run that began last has done so much."""
+    query = "UPDATE scheduled_jobs SET succeeded_at = %s, failures = 0, done = done + %s WHERE job = %s"
+    connection.execute(query, (now, done, job))

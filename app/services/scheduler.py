@@ -1,0 +1,157 @@
+"""What the bureau does by the clock: named jobs, each again and again after its interval.
+
+    with Scheduler(bureau) as scheduler:
+        scheduler.run(stop)          # until stop() is true
+        scheduler.turn()             # or: everything that is due, once
+
+A job is a function that does whatever is due by `bureau.now()` and returns how much that was. It may be run at any time and
+any number of times, may be killed at any place, and has its own transactions; so nothing is lost while the scheduler is
+down: the first run afterwards does what has piled up. When each job ran last is in PostgreSQL, and one scheduler works on a
+database.
+
+A job that fails is tried again after 10, 20, 40 ... seconds, at the latest after its interval; the others go on. Log lines
+have the job's name, how much was done, how long it took, and of an error its kind and code, never its text, which may name
+a citizen.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+import structlog
+
+from app.core.errors import CredenceError, RefusedError
+from app.db import scheduling
+from app.db.session import DATABASE_ERRORS, DatabaseError
+from app.services import retention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from app.db.scheduling import LastRun
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+
+MINUTE_S: Final = 60
+DAY_S: Final = 86_400
+POLL_S: Final = 1.0
+LOCK_POLL_S: Final = 0.1
+RETRY_S: Final = 10
+
+log = structlog.get_logger()
+
+
+class Job(NamedTuple):
+    """`work` does what is due and says how much that was; `every_s` lies between two beginnings."""
+
+    name: str
+    every_s: int
+    work: Callable[[Bureau], int]
+
+
+def _retention(bureau: Bureau) -> int:
+    """R11: what is past its time is announced; the sequencer destroys it."""
+    return retention.run(bureau, lambda _: None).events
+
+
+JOBS: Final[tuple[Job, ...]] = (Job("retention", DAY_S, _retention),)
+
+
+class Scheduler:
+    """The one that works through jobs. Use as a context manager."""
+
+    def __init__(self, bureau: Bureau, jobs: Sequence[Job] = JOBS, *, patience_s: float = 0.0) -> None:
+        """Takes the lock, waiting up to `patience_s` for one that ends; RefusedError when another keeps it."""
+        self.bureau, self.jobs = bureau, jobs
+        self._holder = bureau.engine.raw_connection()
+        self._lock(patience_s)
+
+    @property
+    def _lock_connection(self) -> Connection:
+        connection: Connection = self._holder.driver_connection  # type: ignore[assignment]
+        return connection
+
+    def _lock(self, patience_s: float) -> None:
+        self._lock_connection.autocommit = True
+        deadline_s = time.monotonic() + patience_s
+        while not scheduling.try_lock(self._lock_connection):
+            if time.monotonic() >= deadline_s:
+                self.close()
+                message = "another scheduler is at work on this database; one is enough"
+                raise RefusedError(message, code="scheduler-running")
+            time.sleep(LOCK_POLL_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the lock. May be called twice."""
+        if self._holder.is_valid:
+            with suppress(DatabaseError):
+                scheduling.unlock(self._lock_connection)
+            self._holder.invalidate()  # never back to the pool
+        self._holder.close()
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Take turns until `stop()`. Raises what the database raises: then start again."""
+        while not stop():
+            self.turn(stop)
+            time.sleep(POLL_S)
+
+    def turn(self, stop: Callable[[], bool] = lambda: False) -> dict[str, int]:
+        """Run whatever is due, in the order of the list; what the jobs that succeeded have done."""
+        self._lock_connection.execute("SELECT 1")  # the lock lives as long as its connection
+        with self.bureau.transaction() as connection:
+            before = scheduling.last_runs(connection)
+        now, done = self.bureau.now(), {}
+        for job in self.jobs:
+            if is_due(job, before.get(job.name), now) and not stop():
+                count = self._run(job)
+                if count is not None:
+                    done[job.name] = count
+        return done
+
+    def _run(self, job: Job) -> int | None:
+        """One run; None when it failed."""
+        with self.bureau.transaction() as connection:
+            scheduling.begin(connection, job.name, self.bureau.now())
+        began = time.monotonic()
+        try:
+            done = job.work(self.bureau)
+        except Exception as error:  # noqa: BLE001 - one failing job does not stop the others
+            code = error.code if isinstance(error, CredenceError) else ""
+            seconds = _since(began)
+            log.error("job", job=job.name, failed=type(error).__name__, code=code, seconds=seconds)  # noqa: TRY400 - no text
+            if isinstance(error, DATABASE_ERRORS):
+                self._lock_connection.execute("SELECT 1")  # is it away, or did it refuse this job alone?
+            return None
+        with self.bureau.transaction() as connection:
+            scheduling.succeed(connection, job.name, self.bureau.now(), done)
+        log.info("job", job=job.name, done=done, seconds=_since(began))
+        return done
+
+
+def is_due(job: Job, last: LastRun | None, now: dt.datetime) -> bool:
+    """Whether a job is to run; also when the clock says that it last ran in the future: it was set back since."""
+    if last is None or now < last.started_at:
+        return True
+    wait_s = job.every_s
+    if last.failures:
+        wait_s = min(wait_s, RETRY_S << min(last.failures - 1, 20))
+    return now >= last.started_at + dt.timedelta(seconds=wait_s)
+
+
+def last_runs(bureau: Bureau) -> dict[str, LastRun]:
+    """When each job ran last, for operations."""
+    with bureau.transaction() as connection:
+        return scheduling.last_runs(connection)
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 3)
