@@ -19,6 +19,7 @@ from app.core.register import Register
 from app.core.vrf import VrfKey
 from app.db import admission, session
 from app.db.engine import database_url, make_engine
+from app.services.address import Address
 from app.services.gathering import Gathering
 from app.services.people import People
 
@@ -62,6 +63,7 @@ class Bureau:
     inquiries: Gathering[Any, Any] = field(default_factory=Gathering)
     sessions: Gathering[Any, Any] = field(default_factory=Gathering)
     counted: Counted | None = None
+    address: Address = field(default_factory=Address.from_environment)
 
     @classmethod
     def open(cls, home: Home, url: str | None = None, *, now: Callable[[], dt.datetime] = utc_now) -> Bureau:

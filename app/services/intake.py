@@ -7,7 +7,7 @@ The way of a batch, a rung each; the first that fails refuses the whole batch an
     3. signature    a key of this furnisher, valid now (R4), over this ledger's origin
     4. root         count and RFC 6962 root over the commitments
     5. events       closed schema, R1-R3, R5, R7; types that the key's role may report
-    6. history      targets of repairs exist; first delinquency cannot move (R8)
+    6. history      targets of repairs exist; first delinquency cannot move (R8); who signed by passkey had it registered
     7. store        seal, COPY, one transaction; an event id twice is R6
     8. tell         banks that got what is repaired now (R27)               services.recipients
 
@@ -33,7 +33,7 @@ from app.core.repairs import REPAIRS
 from app.core.sealing import NONCE_SIZE, seal_each
 from app.db import admission
 from app.db.session import Deadlock, UniqueViolation
-from app.services import history, recipients
+from app.services import history, passkeys, recipients
 from app.services.bureau import UNPLACED
 
 if TYPE_CHECKING:
@@ -104,9 +104,11 @@ def _admit(bureau: Bureau, file: batches.BatchFile) -> Admission:
         checked = check(bureau, bureau.register(connection), file)
         _refuse_online_types(checked.events)
         ends = [event.citizen for event in checked.events if isinstance(event, ANSWERS_CHANGE)]
+        ends += passkeys.concerned(checked.events)
         if ends:
             admission.lock_access(connection, ends)
         problems = history.check(bureau, connection, checked.file.header.furnisher, checked.events)
+        problems = problems or passkeys.check(bureau, connection, checked.events)
         if problems:
             raise refusal(problems)
         (receipt,) = store(bureau, connection, [checked])
@@ -235,10 +237,7 @@ def _repeated_ids(events: Sequence[event_formats.Event]) -> list[LineProblem]:
 
 def _refused_types(events: Sequence[event_formats.Event], roles: frozenset[str]) -> list[LineProblem]:
     allowed = {t for t, may in event_formats.ROLES_BY_TYPE.items() if may & roles}
-    classes = set(map(type, events))
-    if classes <= {event_formats.CLASS_BY_TYPE[t] for t in allowed} and not any(
-        hasattr(cls, "assertion") for cls in classes
-    ):
+    if set(map(type, events)) <= {event_formats.CLASS_BY_TYPE[t] for t in allowed}:
         return []
     problems = []
     for line, event in enumerate(events, FIRST_EVENT_LINE):
@@ -246,10 +245,6 @@ def _refused_types(events: Sequence[event_formats.Event], roles: frozenset[str])
         if kind not in allowed:
             problems.append(
                 LineProblem(line, "R4", f"a key of role {', '.join(sorted(roles))} may not report {kind!r}")
-            )
-        elif getattr(event, "assertion", None) is not None:
-            problems.append(
-                LineProblem(line, "R4", "passkey assertions are not accepted yet: use basis and basis_ref")
             )
         if len(problems) == PROBLEMS_MAX:
             break

@@ -780,3 +780,69 @@ def verify_range_proof(data, policy, at, *, audience, nonce=None, max_age_s=1728
         own = citizen_key(origin, identifier, bytes.fromhex(block["vrf"]), bytes.fromhex(proof["vrf"]), 8)
         need(own.hex() == proof["key"], 8, "another citizen")
     return origin, *(bounds.get(name, (None,))[0] for name in ("at_least", "at_most")), scored["as_of"]
+
+
+# -- section 2: assertions --------------------------------------------------------------------------------------
+
+
+def judge_assertions(lines):
+    """Of a citizen's events in the order of the log: `none`, `holds` or `refused` for each one's assertion."""
+    keys, removed, said = {}, set(), []
+    for line in lines:
+        event = json.loads(line)
+        try:
+            said.append("holds" if assertion_holds(event, keys, removed) else "none")
+        except (Refused, InvalidSignature, ValueError):
+            said.append("refused")
+        if event["type"] == "passkey_added":
+            name, terms = event["credential"], (event["day"], event["public_key"])
+            keys[name] = min(keys.get(name, terms), terms)
+        elif event["type"] == "passkey_removed":
+            removed.add(event["credential"])
+    return said
+
+
+def assertion_holds(event, keys, removed):
+    if "assertion" not in event:
+        return False
+    made = event["assertion"]
+    bare = {name: value for name, value in event.items() if name != "assertion"}
+    data, client, signature = (
+        unb64url(made[name], 2) for name in ("authenticator_data", "client_data", "signature")
+    )
+    need(made["credential"] in keys and made["credential"] not in removed, 2, "unknown passkey")
+    said = json.loads(client)
+    challenge = base64.urlsafe_b64encode(H(canonical(bare))).rstrip(b"=").decode()
+    need(said["type"] == "webauthn.get" and said["challenge"] == challenge, 2, "about something else")
+    need(
+        said.get("crossOrigin", False) is False and len(data) >= 37 and data[32] & 1,
+        2,
+        "framed, or nobody there",
+    )
+    host = re.fullmatch(
+        r"(?:https://([a-z0-9.-]+)|http://((?:[a-z0-9-]+\.)*localhost))(?::\d{1,5})?", said["origin"]
+    )
+    need(host, 2, "not a secure origin")
+    labels = (host[1] or host[2]).split(".")
+    need(
+        data[:32] in [H(".".join(labels[n:]).encode()) for n in range(len(labels))],
+        2,
+        "another relying party",
+    )
+    check_cose(unb64url(keys[made["credential"]][1], 2), signature, data + H(client))
+    return True
+
+
+def check_cose(key, signature, message):
+    if (
+        key.startswith(bytes.fromhex("a5010203262001215820"))
+        and len(key) == 77
+        and key[42:45] == bytes.fromhex("225820")
+    ):
+        point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + key[10:42] + key[45:])
+        point.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+    else:
+        need(
+            key.startswith(bytes.fromhex("a4010103272006215820")) and len(key) == 42, 2, "another kind of key"
+        )
+        Ed25519PublicKey.from_public_bytes(key[10:]).verify(signature, message)

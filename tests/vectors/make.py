@@ -869,6 +869,11 @@ def claims_file():
     return beside("claims").claims_file(sys.modules[__name__])
 
 
+def assertions_file():
+    """What citizens sign with passkeys, likewise: signed.py."""
+    return beside("signed").assertions_file(sys.modules[__name__])
+
+
 FILES = {
     "canonical-json.json": canonical_json,
     "citizen-key.json": citizen_file,
@@ -879,6 +884,7 @@ FILES = {
     "destroyed.json": destroyed_file,
     "trie.json": trie_file,
     "log.json": log_file,
+    "assertions.json": assertions_file,
     "claims.json": claims_file,
     "range.json": range_file,
     "score-proof-valid.json": lambda: {"cases": valid_cases()},

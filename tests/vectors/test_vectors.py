@@ -385,3 +385,31 @@ def test_a_range_proof_that_does_not_hold_is_refused_in_its_step(case):
 
 def test_every_step_of_a_range_proof_has_some_that_fail_in_it():
     assert {case["step"] for case in RANGE["invalid"]} == set(range(1, 9))
+
+
+# -- what citizens sign -----------------------------------------------------------------------------------------
+
+HISTORIES = vectors("assertions.json")["histories"]
+
+
+@pytest.mark.parametrize("case", HISTORIES, ids=names(HISTORIES))
+def test_assertions_are_judged_alike_by_the_independent_reader(case):
+    assert independent.judge_assertions(case["events"]) == case["verdicts"]
+
+
+def test_every_bad_assertion_is_refused():
+    """What makes a history interesting is in its name; here is what has to come of it."""
+    said = {case["name"]: "".join(each[0] for each in case["verdicts"]) for case in HISTORIES}
+    assert said == {
+        "by an ES256 and an Ed25519 passkey": "nnhhhh",
+        "on paper": "n",
+        "a passkey that registers another one": "nhh",
+        "before its registration, and after its removal": "rnhrnr",
+        "a passkey that registers itself": "rh",
+        "another one's signature under a known credential": "nr",
+        "an assertion over another event": "nr",
+        "another origin than the relying party's": "nrr",
+        "not over https, but on this machine": "nrh",
+        "without its user; merely present": "nrh",
+        "of another type; in a frame": "nrr",
+    }

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from app.core import canon, merkle
+from app.core.assertions import check_binding
 from app.core.batch import EVENTS_MAX, BatchNote
 from app.core.claims import head as h
 from app.core.claims.signer import SIGNER_FIELDS, SignerPlace
@@ -21,6 +22,7 @@ from app.core.claims.words import Claimed, claimed, say_head
 from app.core.entries import batch_entry, event_entry
 from app.core.errors import ProofError
 from app.core.events import LINE_BYTES_MAX, decode_stored, type_of
+from app.core.holder import unpadded
 from app.core.note import open_single
 
 if TYPE_CHECKING:
@@ -92,13 +94,20 @@ def verify_event(data: bytes, asked: Asked) -> Claimed:
         signer.check(part.block, batch_index)
     with h.step(4, "the furnisher's signature"):
         note = _signed_batch(place, signer, event, found)
+        asserted = _check_assertion(event)
     with h.step(5, "the places in the log"):
         entry, batch = event_entry(sha256(place.line).digest()), batch_entry(sha256(note).digest())
         merkle.verify_inclusion(merkle.leaf_hash(entry), place.index, found.tree_size, place.path, found.root)
         merkle.verify_inclusion(
             merkle.leaf_hash(batch), batch_index, found.tree_size, place.batch_entry_path, found.root
         )
-    return _said(event, place, found, asked)
+    said = _said(event, place, found, asked)
+    if asserted:
+        said.proves_not(
+            "Not proved: that the passkey which signed it is the citizen's. The whole history shows that.",
+            "未证明：签署该事件的通行密钥属于该公民。完整事件历史可以证明这一点。",
+        )
+    return said
 
 
 def _place(claim: dict[str, canon.JSON]) -> EventPlace:
@@ -126,6 +135,16 @@ def _signed_batch(place: EventPlace, signer: SignerPlace, event: Event, found: H
     leaf = merkle.leaf_hash(event_entry(sha256(place.line).digest()))
     merkle.verify_inclusion(leaf, place.position, batch.count, place.batch_path, batch.root)
     return opened.text
+
+
+def _check_assertion(event: Event) -> bool:
+    """Whether there is an assertion; it is about this event. Whose passkey it was, other events say."""
+    assertion = getattr(event, "assertion", None)
+    if assertion is None:
+        return False
+    data = unpadded(assertion.authenticator_data, "authenticator_data")
+    check_binding(event, data, unpadded(assertion.client_data, "client_data"))
+    return True
 
 
 def _said(event: Event, place: EventPlace, found: Head, asked: Asked) -> Claimed:

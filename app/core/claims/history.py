@@ -18,10 +18,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from app.core import account, account_state, canon, merkle, trie
+from app.core.assertions import UNKNOWN_PASSKEY, Passkeys
 from app.core.claims import head as h
 from app.core.claims.words import Claimed, claimed, say_head, say_identity
 from app.core.entries import event_entry
-from app.core.errors import FormatError, ProofError
+from app.core.errors import CredenceError, FormatError, ProofError
 from app.core.events import LINE_BYTES_MAX, decode_stored
 from app.core.fields import b64url32, format_b64url32
 from app.core.fold import fold_history
@@ -101,6 +102,7 @@ def verify_history(
         )
     with h.step(4, "the events"):
         events = _check_events(parts, shown, found.origin, asked.identifier)
+        signed = _check_assertions(parts, dict(events))
     with h.step(5, "the score"):
         if score.scorecard != part.block.scorecard or not score.as_of <= part.block.as_of < score.until:
             raise ProofError("the score is of another scorecard or day than the block's")
@@ -117,11 +119,13 @@ def verify_history(
         "events": len(parts),
         "opaque": opaque,
         "refolded": refolded,
+        "signed": signed,
         "identity_checked": asked.identifier is not None,
         **({"score": score.score} if score.score is not None else {"insufficient": list(score.insufficient)}),
     }
     said = claimed(KIND, found, facts)
     _say(said, len(parts), opaque, score, refolded=refolded)
+    _say_signed(said, signed)
     say_identity(said, asked)
     say_head(said, found, asked)
     return said
@@ -168,6 +172,25 @@ def _check_events(
     if len(citizens) > 1 or any(event.ledger != origin for _, event in events):
         raise ProofError("there are events of another citizen or another ledger among them")
     return events
+
+
+def _check_assertions(parts: Sequence[Part], events: dict[int, Event]) -> int:
+    """How many events a passkey of the citizen's signed. One that is not known may have been registered in a part before
+    it that was destroyed.
+    """
+    passkeys, signed, gone = Passkeys(), 0, False
+    for part in parts:
+        gone = gone or not part.line
+        if part.line:
+            try:
+                signed += passkeys.follow(events[part.index]) is not None
+            except CredenceError as error:
+                if error.code != UNKNOWN_PASSKEY or not gone:
+                    message = (
+                        f"the event at log index {part.index:,} was not signed by the citizen: {error.detail}"
+                    )
+                    raise ProofError(message) from None
+    return signed
 
 
 def _check_fold(  # noqa: PLR0917 - what a score is made from
@@ -218,4 +241,12 @@ def _say(said: Claimed, count: int, opaque: int, score: ScoreValue, *, refolded:
         said.proves_not(
             f"Not shown: {opaque:,} of the events, whose plaintext was destroyed; they take no part in the score any more.",
             f"未出示：其中 {opaque:,} 个事件的明文已销毁，它们不再参与评分。",
+        )
+
+
+def _say_signed(said: Claimed, signed: int) -> None:
+    if signed:
+        said.proves(
+            f"{signed:,} of them were signed by a passkey registered for this citizen; the bureau cannot invent these.",
+            f"其中 {signed:,} 个事件由为该公民登记的通行密钥签署，征信机构无法伪造。",
         )

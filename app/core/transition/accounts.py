@@ -1,7 +1,8 @@
 """One account that a block writes, checked: its old state is opened, the events are folded in, and the leaf follows.
 
     1. old       state and salts give the value before, which the multiproof leads to the old root
-    2. events    each at its log index, under this citizen's key and nobody else's (VRF), by a furnisher who may report it
+    2. events    each at its log index, under this citizen's key and nobody else's (VRF), by a furnisher who may report it;
+                 what the citizen is said to have signed was signed by a passkey of theirs
     3. why       an account is written for new events, for its age, for a new scorecard, or for what is destroyed of it
     4. new       the same fold and score that the bureau has to use; its five digests are the ones that the block wrote
 
@@ -10,6 +11,7 @@ What is wrong is said with the account's key. Source: docs/formats.md, sections 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -19,9 +21,11 @@ import orjson
 
 from app.core import account, account_state, merkle, vrf
 from app.core.account_state import AccountState, Opaque, PlacedEvent, Rules
-from app.core.errors import CredenceError, FormatError, ProofError
+from app.core.assertions import UNKNOWN_PASSKEY, Passkeys
+from app.core.errors import CredenceError, FormatError, ProofError, SignatureError
 from app.core.events import ROLES_BY_TYPE, decode_event, decode_stored, type_of
 from app.core.fields import hex32
+from app.core.folded import reopen_file
 from app.core.merkle import Frontier
 from app.core.trie_multiproof import Change
 
@@ -95,6 +99,8 @@ def _check(record: Account, asked: Asked) -> Checked:
         past = _past(record.history, record.opaque if state is None else state.opaque, asked)
     old = _old(record, state, past)
     new, leaves = _events(record, asked)
+    if any(getattr(placed.event, "assertion", None) is not None for placed in new):
+        _check_assertions(new, state, past)
     if not (new or asked.switched or (past and past.gone)) and old.until > asked.rules.day:
         raise ProofError(f"is written without a reason: it has no event here and stands until {old.until}")
     if past is not None and past.gone:
@@ -220,6 +226,25 @@ def _events(record: Account, asked: Asked) -> tuple[list[PlacedEvent], list[byte
         new.append(PlacedEvent(index, reported.leaf_hash, event))
         leaves.append(account_state.tree_leaf(salt, index, reported.leaf_hash))
     return new, leaves
+
+
+def _check_assertions(new: Sequence[PlacedEvent], state: AccountState | None, past: Past | None) -> None:
+    """By the passkeys of the file as it was; where this very block destroys what it was, by those that are left."""
+    passkeys = Passkeys(None if state is None else reopen_file(bytes(state.file)).passkeys)
+    if state is None and past is not None:
+        for _, event in past.surviving:
+            with suppress(CredenceError):  # judged when it came
+                passkeys.follow(event)
+    for placed in new:
+        try:
+            passkeys.follow(placed.event)
+        except CredenceError as error:
+            if error.code == UNKNOWN_PASSKEY and past is not None and past.gone:
+                continue
+            message = (
+                f"the event at log index {placed.log_index:,} was not signed by the citizen: {error.detail}"
+            )
+            raise SignatureError(message, code=error.code) from None
 
 
 def _check_key(record: Account, asked: Asked, citizen: str) -> None:

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from app.core import account, account_state, entries, events, merkle, vrf
 from app.core.account_state import PlacedEvent, Rules
+from app.core.assertions import UNKNOWN_PASSKEY, Passkeys
 from app.core.errors import CredenceError
 from app.core.event_types import Answer
 from app.core.profiles import PROFILES
@@ -142,6 +143,7 @@ class CitizenReplay:
         if len(readable) == len(placed) and record.salt_key is not None:
             self._check_key(record, readable)
             self._check_announced(readable)
+            self._check_assertions(readable)
             if self._replay(record, record.salt_key, readable):
                 return
         # what cannot be read was found elsewhere; the stored values stand in, so that the trie is still checked
@@ -206,6 +208,23 @@ class CitizenReplay:
         if rules is not None:
             history = [(e.admission, e.log_index, e.event) for e in placed if e.event is not None]
             self.findings += check_announced(history, self.facts.announced, rules.card, self.facts.genesis)
+
+    def _check_assertions(self, placed: Sequence[Opened]) -> None:
+        """What the citizen is said to have signed was signed by a passkey of theirs.
+
+        Where it is one that is not known, and something earlier was destroyed since, it may have been registered there.
+        """
+        passkeys, gone = Passkeys(), -1
+        for opened in placed:
+            if opened.event is None:
+                gone = max(gone, self.facts.destroyed[opened.log_index].block)
+                continue
+            try:
+                passkeys.follow(opened.event)
+            except CredenceError as error:
+                if error.code != UNKNOWN_PASSKEY or gone < opened.block:
+                    what = f"was admitted against the rules: {error.detail}"
+                    self._found("events", f"log index {opened.log_index}", what)
 
     def _check_key(self, record: CitizenRecord, placed: Sequence[Opened]) -> None:
         """All events speak of one citizen, and the key is the VRF's output for that citizen: no second file."""
