@@ -228,3 +228,35 @@ def batch_around(connection: Connection, log_index: int) -> tuple[int, str, list
         "SELECT commitment FROM events WHERE batch = %s ORDER BY position", (row[2],), binary=True
     ).fetchall()
     return row[0], row[1], [bytes(each[0]) for each in rows]
+
+
+def any_body_of(connection: Connection, citizen: int) -> bytes | None:
+    """The sealed body of some event of a citizen; None when none is left."""
+    query = """
+        SELECT b.sealed FROM (SELECT batch, position FROM events WHERE citizen = %s OFFSET 0) AS e
+        JOIN event_bodies b ON b.batch = e.batch AND b.position = e.position LIMIT 1"""
+    row = connection.execute(query, (citizen,), binary=True).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def versions_by_day(connection: Connection, citizen: int, newest_block: int) -> list[tuple[str, int, bool]]:
+    """Of each day on which a citizen's account was written up to a block: (the block's local day, the last such block,
+    whether that version can still be opened), oldest first.
+    """
+    query = """
+        SELECT DISTINCT ON (d.day) d.day, a.block,
+            EXISTS (SELECT FROM account_bodies b WHERE b.citizen = %(citizen)s AND b.block = a.block)
+        FROM accounts a JOIN blocks ON blocks.number = a.block
+        CROSS JOIN LATERAL (SELECT substring(encode(blocks.entry, 'escape') FROM '"as_of":"([0-9-]{10})"') AS day) AS d
+        WHERE a.citizen = %(citizen)s AND a.block <= %(block)s ORDER BY d.day, a.block DESC"""
+    rows = connection.execute(query, {"citizen": citizen, "block": newest_block}, binary=True).fetchall()
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def account_bodies(connection: Connection, citizen: int, blocks: Sequence[int]) -> dict[int, bytes]:
+    """The sealed versions of a citizen's account that these blocks wrote, by block, as far as they are left."""
+    query = """
+        SELECT w.block, b.sealed FROM unnest(%s::bigint[]) AS w (block) CROSS JOIN LATERAL (
+            SELECT sealed FROM account_bodies WHERE citizen = %s AND block = w.block OFFSET 0) AS b"""
+    rows = connection.execute(query, (list(blocks), citizen), binary=True).fetchall()
+    return {row[0]: bytes(row[1]) for row in rows}

@@ -1,52 +1,46 @@
-"""A citizen's own record: the score and how it is made, every event with its place in the ledger, every look."""
+"""A citizen's entries: everything that was reported or done, what was said about each of it since, and every look (R16).
+
+    read = records.entries(bureau, citizen_id)
+    read.items[0].about          disputes, corrections and statements about the newest item, oldest first
+
+An item stands with what came after it: a correction is no line of its own, but the newest state of the line that it is about.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from app.core import advice, card_texts, folded, retention, sealing
 from app.core import events as event_formats
+from app.core import folded, retention, sealing
 from app.core.block import Block
 from app.core.event_base import COMMON_FIELDS
 from app.core.months import add_months
 from app.core.profiles import PROFILES
 from app.db import ledger, state
-from app.services import cards, history, proofs, simulation
+from app.services import history, proofs
 from app.services.links import person_by_id
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
     from app.core.account_state import AccountState, Opaque
-    from app.core.advice import Advice, Months
-    from app.core.scorecard import CardCriterion, Row
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.people import Person
 
 LOOKS = frozenset({"inquiry", "answer", "look", "refusal"})
+REPAIRS = frozenset({"dispute_opened", "dispute_closed", "correction", "retraction", "citizen_statement"})
 
 
-@dataclass(frozen=True, slots=True)
-class CriterionView:
-    """One line of the receipt, in words."""
-
-    id: str
-    bin: int
-    name: str
-    bin_label: str
-    reason: str
-    points: int
-    max: int
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EventView:
-    """One event; `log_index` and `block` are None while it waits for the next block."""
+    """One event; `log_index` and `block` are None while it waits for the next block. `about` has what was said of it since
+    and, below an answer, the question.
+    """
 
     log_index: int | None
     block: int | None
@@ -55,6 +49,38 @@ class EventView:
     furnisher: str
     negative: bool
     fields: dict[str, Any]
+    commitment: str
+    about: list[EventView] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """`retracted`, `disputed`, `corrected` or nothing: what counts most of what was said about it."""
+        if any(each.type == "retraction" and each.fields["target"] == self.log_index for each in self.about):
+            return "retracted"
+        disputes = [each.type for each in self.about if each.type.startswith("dispute_")]
+        if disputes and disputes[-1] == "dispute_opened":
+            return "disputed"
+        return "corrected" if self._corrections() else ""
+
+    @property
+    def speaks_against(self) -> bool:
+        """Whether it is negative as it stands now: corrected, and not taken back."""
+        corrections = self._corrections()
+        return self.state != "retracted" and (corrections[-1] if corrections else self).negative
+
+    def _corrections(self) -> list[EventView]:
+        """Those that were not taken back themselves."""
+        back = [each.fields["target"] for each in self.about if each.type == "retraction"]
+        return [each for each in self.about if each.type == "correction" and each.log_index not in back]
+
+    @property
+    def is_disputable(self) -> bool:
+        """Whether its citizen may say that it is wrong, and has not."""
+        return (
+            self.log_index is not None
+            and self.type in event_formats.DISPUTABLE
+            and self.state not in ("disputed", "retracted")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,85 +93,32 @@ class RemovedView:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """Everything that a citizen's page shows. `events` and `looks` are newest first, `removed` is in the order of the log.
-
-    `advice` is what would help, `first_score` when a file without a score would have one.
-    """
+class Entries:
+    """Everything up to this second. `items` and `looks` are newest first, `removed` in the order of the log."""
 
     identifier: str
-    score: int | None
-    insufficient: tuple[str, ...]
-    as_of: str
-    until: str
-    block: int
-    block_time: dt.datetime
-    base: int
-    criteria: list[CriterionView]
-    reasons: list[str]
-    advice: tuple[Advice, ...]
-    first_score: Months | None
-    events: list[EventView]
+    items: list[EventView]
     looks: list[EventView]
     removed: list[RemovedView]
-    flags: dict[str, Any]
-
-    @property
-    def last_day(self) -> str:
-        """The last day for which the score stands if nothing new is reported."""
-        return (dt.date.fromisoformat(self.until) - dt.timedelta(days=1)).isoformat()
+    tree_size: int
 
 
-def record(bureau: Bureau, citizen_id: int, language: str = "en") -> Record:
-    """The record as of the newest published block. Raises NotFoundError while the citizen is in no block."""
+def entries(bureau: Bureau, citizen_id: int) -> Entries:
+    """The entries as of the newest published block. Raises NotFoundError while the citizen is in no block."""
     with bureau.moment() as connection:
         person = person_by_id(bureau, connection, citizen_id)
         at = proofs.snapshot(bureau, connection)
         _, opened = proofs.account_at(connection, person, at)
-        score, receipt = orjson.loads(bytes(opened.score)), orjson.loads(bytes(opened.receipt))
-        card = cards.card(connection, score["scorecard"])
         over = _over(bureau, connection, person, opened)
         views, removed, identifier = _views(connection, person, at.block.number, opened.opaque, over)
-    block = Block.parse(at.block.entry)
     today, shown_months = bureau.today(), PROFILES[bureau.genesis.profile].inquiry_shown_months
-    standing = simulation.standing_at(bureau, at, opened, card)
-    has_score = "score" in score
-    return Record(
+    looks = _with_questions([view for view in views if view.type in LOOKS])
+    return Entries(
         identifier=identifier,
-        score=score.get("score"),
-        insufficient=tuple(score.get("insufficient", ())),
-        as_of=score["as_of"],
-        until=score["until"],
-        block=block.number,
-        block_time=block.time,
-        base=receipt["base"],
-        criteria=[
-            _criterion(criterion, row, language)
-            for criterion, row in zip(
-                card.contents.criteria, receipt["criteria"], strict=bool(receipt["criteria"])
-            )
-        ],
-        reasons=receipt["reasons"],
-        advice=advice.advice_for(*standing) if has_score else (),
-        first_score=None if has_score else advice.first_score(*standing),
-        events=[view for view in views if view.type not in LOOKS],
-        looks=[view for view in views if view.type in LOOKS and add_months(view.day, shown_months) > today],
+        items=_newest_first(_with_repairs([view for view in views if view.type not in LOOKS])),
+        looks=_newest_first([view for view in looks if add_months(view.day, shown_months) > today]),
         removed=removed,
-        flags=orjson.loads(bytes(opened.flags)),
-    )
-
-
-def _criterion(criterion: CardCriterion, row: Row, language: str) -> CriterionView:
-    name, number, points, most = row
-    assert name == criterion.id, "a receipt has the criteria of its card, in order"
-    return CriterionView(
-        id=name,
-        bin=number,
-        name=card_texts.criterion_name(name, language),
-        bin_label=card_texts.bin_label(criterion, number, language),
-        reason=card_texts.reason_sentence(criterion, number, language),
-        points=points,
-        max=most,
+        tree_size=at.block.tree_size,
     )
 
 
@@ -160,6 +133,7 @@ def _over(bureau: Bureau, connection: Connection, person: Person, opened: Accoun
 def _views(
     connection: Connection, person: Person, newest_block: int, opaque: Sequence[Opaque], over: set[int]
 ) -> tuple[list[EventView], list[RemovedView], str]:
+    """(what can be read, in the order of the log; what is gone; whose it is)."""
     views, removed, identifier = [], [], ""
     gone = {part.position: part for part in opaque}
     for position, (row, log_index, block) in enumerate(state.events_of_citizens(connection, [person.id])):
@@ -173,23 +147,69 @@ def _views(
         if log_index is not None and log_index in over:
             removed.append(RemovedView(log_index, retention.REASON, None))
             continue
-        published = block is not None and block <= newest_block
-        views.append(
-            EventView(
-                log_index=log_index if published else None,
-                block=block if published else None,
-                day=event.day,
-                type=event_formats.type_of(event),
-                furnisher=event.furnisher,
-                negative=event_formats.is_negative(event),
-                fields={
-                    name: value for name, value in orjson.loads(line).items() if name not in COMMON_FIELDS
-                },
-            )
-        )
-    views.reverse()
-    views.sort(key=lambda view: view.day, reverse=True)
+        place = (log_index, block) if block is not None and block <= newest_block else (None, None)
+        views.append(view_of(line, event, row.commitment, *place))
     return views, removed, identifier
+
+
+def view_of(
+    line: bytes, event: event_formats.Event, commitment: bytes, log_index: int | None, block: int | None
+) -> EventView:
+    """One event as pages show it."""
+    return EventView(
+        log_index=log_index,
+        block=block,
+        day=event.day,
+        type=event_formats.type_of(event),
+        furnisher=event.furnisher,
+        negative=event_formats.is_negative(event),
+        fields={name: value for name, value in orjson.loads(line).items() if name not in COMMON_FIELDS},
+        commitment=commitment.hex(),
+    )
+
+
+def _with_repairs(views: list[EventView]) -> list[EventView]:
+    """Repairs move below what they are about; one whose item is gone or hidden stays where it is."""
+    items: dict[int, EventView] = {}
+    left = []
+    for view in views:
+        target = items.get(view.fields.get("target", -1)) if view.type in REPAIRS else None
+        if target is None:
+            left.append(view)
+        else:
+            if view.type == "correction":
+                view.negative = _is_negative(target, view.fields["fields"])
+            target.about.append(view)
+        if view.log_index is not None:
+            # a dispute about a correction is about the event that it corrects
+            items[view.log_index] = view if target is None else target
+    return left
+
+
+def _is_negative(item: EventView, fields: dict[str, Any]) -> bool:
+    """Whether an item is negative with other fields: of those types that need not be, the status says it."""
+    if "status" not in fields:
+        return item.negative
+    return fields["status"] not in ("on_time", "settled")
+
+
+def _with_questions(looks: list[EventView]) -> list[EventView]:
+    """A bank's question moves below its answer, or below the refusal: one look, one line."""
+    asked = {view.commitment: view for view in looks if view.type == "inquiry"}
+    left = []
+    for view in looks:
+        if view.type != "inquiry":
+            question = asked.pop(str(view.fields.get("inquiry", "")), None)
+            view.about += [] if question is None else [question]
+            left.append(view)
+    return [*left, *asked.values()]
+
+
+def _newest_first(views: list[EventView]) -> list[EventView]:
+    """By day, and within a day by place in the log; what waits for a block is the newest."""
+    return sorted(
+        views, key=lambda view: (view.day, view.log_index is None, view.log_index or 0), reverse=True
+    )
 
 
 def block_times(bureau: Bureau, numbers: set[int]) -> dict[int, dt.datetime]:

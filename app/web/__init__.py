@@ -8,7 +8,7 @@
 | audit_api | a regulator's reading room |
 | public_log | checkpoint and tiles |
 | scorecards | the published cards |
-| pages, record, what_if, check | HTML for people; words, chart and language serve them |
+| pages, record, entries, what_if, check | HTML for people; words, chart, menu and language serve them |
 | seats | people at organisations sign in |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
 | front | the two busiest answers, given in front of Flask |
@@ -36,10 +36,12 @@ from app.web import (
     api,
     audit_api,
     check,
+    entries,
     errors,
     headers,
     language,
     logs,
+    menu,
     operations,
     pages,
     public_log,
@@ -107,6 +109,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         pages.blueprint,
         record.blueprint,
         seats.blueprint,
+        entries.blueprint,
         what_if.blueprint,
         check.blueprint,
     ):
@@ -152,4 +155,4 @@ def _prepare_templates(app: Flask) -> None:
         version = versions.get(name)
         return url_for("static", filename=name, v=version) if version else url_for("static", filename=name)
 
-    app.jinja_env.globals["static"] = static
+    app.jinja_env.globals.update(static=static, menu=menu, unread_alerts=lambda: 0)

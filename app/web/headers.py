@@ -1,7 +1,8 @@
 """Security headers, all of them in one place.
 
 Pages get a content security policy with a fresh nonce: scripts run only when they carry it, styles come from
-our own files only, nothing is fetched, framed or sent elsewhere. Everything else (JSON, tiles, metrics) may
+our own files only, nothing is fetched, framed or sent elsewhere. A page that fetches proofs to verify them in the browser
+says so (`allow_fetching`), and may then ask this server and nobody else. Everything else (JSON, tiles, metrics) may
 do nothing at all in a browser. HSTS only when the service is reached over https, because a browser remembers
 it. Sources: CSP Level 3, RFC 6797, the Fetch standard's CORP.
 """
@@ -38,6 +39,11 @@ def nonce() -> str:
     return value
 
 
+def allow_fetching() -> None:
+    """The page of this request may fetch from this server."""
+    g.csp_fetches = True
+
+
 def for_machines(*, https: bool) -> list[tuple[str, str]]:
     """What `register` adds to an answer that is no page, and sets no such header itself."""
     policies = [("Content-Security-Policy", MACHINE_POLICY), ("Cross-Origin-Resource-Policy", "same-origin")]
@@ -50,6 +56,8 @@ def register(app: Flask, *, https: bool) -> None:
         headers.extend(COMMON)  # of which no view sets any
         is_page = response.mimetype == "text/html"
         policy = PAGE_POLICY.format(nonce=nonce()) if is_page else MACHINE_POLICY
+        if is_page and g.get("csp_fetches", False):
+            policy += "; connect-src 'self'"
         headers.add("Content-Security-Policy", policy)
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if is_page:

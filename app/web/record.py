@@ -1,8 +1,8 @@
-"""A citizen's own record, behind a one-time link.
+"""A citizen's own record, behind a one-time link: the overview, and what can be taken along.
 
     GET  /open/<token>        a page with one button: a program that previews links does not use it up
     POST /open/<token>        uses the link: a session begins, and the look is an event
-    GET  /record              the record
+    GET  /record              the overview: the score, why it is so, and the three ways on
     GET  /record/score.proof  the score with its proof, to keep or to hand on
     GET  /record/history.proof           all events, none left out: the whole file, verified offline (R39)
     GET  /record/events/<index>.proof    one event with its furnisher's signature
@@ -14,14 +14,13 @@ identifier, and nothing here is cached.
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, session, url_for
 
 from app.core import advice_words
 from app.core.errors import NotFoundError
-from app.services import claims, figures, links, proofs, records
+from app.services import claims, links, overview, proofs
 from app.web import chart, errors, language, logs, words
 from app.web.limits import limiter
 from app.web.state import bureau
@@ -31,11 +30,9 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response as AnyResponse
 
-    from app.services.records import EventView, Record
+    from app.services.overview import Overview
 
 blueprint = Blueprint("record", __name__)
-EVENTS_A_PAGE = 30
-LOOKS_SHOWN = 5
 TOKEN = "citizen"  # noqa: S105 - the name of a member of the session, not a password
 PROOF_NAME = "score.proof"
 PROOF_PATH = f"/record/{PROOF_NAME}"
@@ -77,35 +74,21 @@ def open_record(token: str) -> AnyResponse:
 @blueprint.get("/record")
 def show() -> Response | str:
     try:
-        record = records.record(bureau(), session_citizen(), text_language())
+        seen = overview.overview(bureau(), session_citizen(), text_language())
     except NotFoundError:
         return not_yet()
-    page_count = max(1, -(-len(record.events) // EVENTS_A_PAGE))
-    page = request.args.get("page", 1, type=int)
-    if not 1 <= page <= page_count:
-        abort(404)
-    events = record.events[(page - 1) * EVENTS_A_PAGE : page * EVENTS_A_PAGE]
-    looks = record.looks if page == 1 else []
-    blocks = {event.block for event in (*events, *looks) if event.block is not None}
     return render_template(
         "record.html",
-        record=record,
-        masked=words.mask(record.identifier),
-        scale=None if record.score is None else chart.scale(record.score),
-        criteria=record.criteria,
-        reasons=_reasons(record),
-        number=None
-        if record.score is not None
-        else advice_words.number_sentence(record.first_score, voice()),
+        record=seen,
+        masked=words.mask(seen.identifier) if seen.identifier else "",
+        scale=None if seen.score is None else chart.scale(seen.score),
+        curve=chart.curve([(point.day, point.score) for point in seen.past.points], seen.as_of),
+        criteria=seen.criteria,
+        reasons=_reasons(seen),
+        number=None if seen.score is not None else advice_words.number_sentence(seen.first_score, voice()),
         caution=advice_words.caution(text_language()),
-        months=_by_month(events),
-        page=page,
-        page_count=page_count,
-        block_time=_instant(record.block_time),
-        sealed_at={number: _instant(made) for number, made in records.block_times(bureau(), blocks).items()},
+        block_time=instant(seen.block_time),
         words=words,
-        looks_shown=LOOKS_SHOWN,
-        tree_size=figures.figures(bureau()).tree_size,
     )
 
 
@@ -149,7 +132,8 @@ def sign_out() -> AnyResponse:
     return redirect(url_for("pages.home"), 303)
 
 
-def _instant(moment: datetime) -> str:
+def instant(moment: datetime) -> str:
+    """A moment in words, in the ledger's local time."""
     return language.format_instant(moment, bureau().genesis.utc_offset_minutes)
 
 
@@ -169,13 +153,8 @@ def not_yet() -> Response:
     return response
 
 
-def _reasons(record: Record) -> list[tuple[str, str]]:
+def _reasons(seen: Overview) -> list[tuple[str, str]]:
     """(why, what would help) in a sentence each, the most points first; the second is empty when nothing would."""
-    said = {criterion.id: criterion.reason for criterion in record.criteria}
-    helps = {each.criterion: advice_words.advice_sentence(each, voice()) for each in record.advice}
-    return [(said[reason], helps.get(reason, "")) for reason in record.reasons]
-
-
-def _by_month(events: list[EventView]) -> list[tuple[str, list[EventView]]]:
-    """Events, newest first, under the months of their days."""
-    return [(month, list(each)) for month, each in itertools.groupby(events, key=lambda event: event.day[:7])]
+    said = {criterion.id: criterion.reason for criterion in seen.criteria}
+    helps = {each.criterion: advice_words.advice_sentence(each, voice()) for each in seen.advice}
+    return [(said[reason], helps.get(reason, "")) for reason in seen.reasons]

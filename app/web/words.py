@@ -213,13 +213,43 @@ def _text(name: str, value: Any, currency: str) -> str:
     if name == "recipient" and value == "citizen":
         return str(gettext("you"))
     if isinstance(value, list):
-        separator = "、" if language.code() == "zh" else ", "
-        return separator.join(_text(name, each, currency) for each in value)
+        return _separator().join(_text(name, each, currency) for each in value)
     if isinstance(value, str) and name in WORD_FIELDS:
         return word(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return language.format_number(value)
     return str(value)
+
+
+# What a look was shown, by the names of the disclosures (docs/formats.md section 7).
+SHOWN = {
+    "score": N_("the score"),
+    "receipt": N_("the points of each criterion"),
+    "file": N_("accounts, bills and public records, summed up"),
+    "flags": N_("whether the file is frozen or something is in dispute"),
+    "history": N_("how many entries there are"),
+}
+
+
+def shown_sentence(fields: Mapping[str, Any]) -> str:
+    """What somebody who looked got to see, in a sentence."""
+    if "credential" in fields:
+        return str(
+            gettext(
+                "A credential was given to you alone. Whoever you show it to sees a range, and not the score."
+            )
+        )
+    shown = fields.get("shown", [])
+    names = [gettext(SHOWN[name]) for name in SHOWN if name in shown] + [
+        name for name in shown if name not in SHOWN
+    ]
+    if not names:
+        return str(gettext("Nothing was shown."))
+    return str(gettext("Was shown: %(what)s.", what=_separator().join(names)))
+
+
+def _separator() -> str:
+    return "、" if language.code() == "zh" else ", "
 
 
 def mask(identifier: str) -> str:

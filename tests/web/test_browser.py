@@ -153,10 +153,15 @@ def test_every_page_is_accessible(visit, world, tmp_path, language, width):
         page.wait_for_selector(".credence-panel--good" if name == "check-good" else ".govuk-error-summary")
         judge(page, name, language, width)
     open_record(page, world)
-    page.locator(".credence-event summary").first.click()
     judge(page, "record", language, width)
-    page.goto("/record?page=2")
-    judge(page, "record-2", language, width)
+    page.goto("/record/events")
+    page.locator(".credence-event summary").first.click()
+    judge(page, "events", language, width)
+    page.goto("/record/events?page=2")
+    judge(page, "events-2", language, width)
+    page.goto("/record/looks")
+    page.locator(".credence-event summary").first.click()
+    judge(page, "looks", language, width)
     open_record(page, world, THIN)
     judge(page, "record-thin", language, width)
 
@@ -358,6 +363,24 @@ def test_on_paper_there_is_the_record_and_no_menus(visit, world):
     assert page.is_visible("text=How the points add up")
     for part in (".govuk-service-navigation", ".credence-language", ".credence-sign-out", ".credence-footer"):
         assert not page.is_visible(part), part
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_an_entry_is_verified_without_leaving_the_page(visit, world, language):
+    """*Verify this*: the proof is fetched and checked in the browser; one that is about something else is told."""
+    page = visit(language)
+    open_record(page, world)
+    page.goto("/record/events")
+    entry = page.locator(".credence-event").first
+    entry.locator("summary").click()
+    entry.locator("[data-verify]").click()
+    entry.locator(".credence-verdict--good").wait_for()
+    assert "enrolment.example" in entry.locator(".credence-verdict").inner_text()
+    judge(page, "events-verified", language, "desktop")
+    entry.locator("[data-verify]").evaluate("(button) => { button.dataset.day = '2001-01-01'; }")
+    entry.locator("[data-verify]").click()
+    entry.locator(".credence-verdict--bad").wait_for()
+    assert page.url.endswith("/record/events")
 
 
 def test_errors_take_the_focus(visit):

@@ -56,44 +56,104 @@ def test_a_link_works_once(client, link, language):
     assert ("once" if language == "en" else "一次") in again.text
 
 
-def test_the_record_shows_the_score_the_points_and_every_event(record, world):
-    import dataclasses
-
-    from app.services import records
+def test_the_overview_shows_the_score_and_how_the_points_add_up(record, world):
+    from app.services import overview
 
     page = record.get("/record").text
     assert CITIZEN not in page  # masked
     assert "uci:***" in page
-    shown = records.record(world.bureau, 1)
+    shown = overview.overview(world.bureau, 1)
     assert f'<p class="credence-score">{shown.score}</p>' in page
     points = [int(each) for each in re.findall(r'__cell--numeric">\s*(\d+)\s*<svg', page)]
     assert shown.base + sum(points) == shown.score
     assert len(points) == len(shown.criteria)
-    count, number = 0, 1
-    while (answer := record.get(f"/record?page={number}")).status_code == 200:
-        count += answer.text.count('class="credence-event"') - (
-            answer.text.count('id="looks"') and len(shown.looks)
-        )
+    assert shown.past.points[-1].score == shown.score
+    for way in ("/record/events", "/record/looks"):
+        assert f'<a class="credence-way" href="{way}"' in page
+        assert record.get(way).status_code == 200
+
+
+def test_every_event_is_shown_and_says_where_it_is_in_the_ledger(record, world):
+    from app.services import records
+
+    read = records.entries(world.bureau, 1)
+    shown, number = [], 1
+    while (answer := record.get(f"/record/events?page={number}")).status_code == 200:
+        assert CITIZEN not in answer.text
+        shown += re.findall(r'<li class="credence-event" id="entry-(\d+)"', answer.text)
         number += 1
-    assert count == len(shown.events)
-    assert dataclasses.is_dataclass(shown)
-
-
-def test_an_event_says_where_it_is_in_the_ledger(record, client):
-    page = record.get("/record").text
-    assert re.search(r"In the ledger as entry [\d,]+, block 0", page)
+    assert [int(each) for each in shown] == [item.log_index for item in read.items]
+    page = record.get("/record/events").text
+    assert re.search(r"In the ledger since [^<]+, block 0", page)
     path = re.search(r'href="(/tile/entries/[^"]+)"', page)[1]
-    assert client.get(path).status_code == 200
+    assert record.get(path).status_code == 200
+    assert "connect-src 'self'" in record.get("/record/events").headers["Content-Security-Policy"]
+    assert "connect-src" not in record.get("/record").headers["Content-Security-Policy"]
+    negative = record.get("/record/events?show=negative").text
+    assert negative.count('class="credence-event"') == sum(item.negative for item in read.items) == 1
+    assert record.get("/record/events?show=nothing").status_code == 404
 
 
-def test_looks_are_shown(record, world):
+def test_r16_looks_are_shown_with_who_why_and_what_was_shown(record, world):
     from app.services.inquiries import inquire
 
     inquire(world.bureau, world.inquiry(CITIZEN))
-    page = record.get("/record").text
-    section = page[page.index('id="looks"') :]
-    assert "bank.example" in section
-    assert "application for credit" in section
+    world.step()
+    page = record.get("/record/looks").text
+    newest = page[page.index('class="credence-event"') :]
+    newest = (
+        newest[: newest.index('<li class="credence-event"')]
+        if '<li class="credence-event"' in newest
+        else newest
+    )
+    assert "bank.example" in newest
+    assert "application for credit" in newest
+    assert "Was shown: the score, the points of each criterion." in newest
+    assert "Inquiry" in newest  # the question stands below its answer, not beside it
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_repairs_stand_with_what_they_are_about(client, world, language):
+    from app.services import records
+    from app.services.intake import admit
+    from app.services.links import create_link
+    from tests.web.conftest import ENROLMENT
+
+    citizen = f"uci:{880 + LANGUAGES.index(language)}"
+    told = {"notified_on": world.day(40), "notified_by": "letter"}
+    late = {"account": "c", "status": "late_30", "first_delinquent_on": world.day(70), **told}
+    admit(
+        world.bureau, world.batch(LENDER, [world.line(LENDER, "status", citizen, day=world.day(30), **late)])
+    )
+    world.step()
+    sign_in(client, create_link(world.bureau, citizen))
+    with world.bureau.transaction() as connection:
+        number = world.bureau.people.find(connection, [citizen])[citizen].id
+    (item,) = (each for each in records.entries(world.bureau, number).items if each.type == "status")
+    assert item.is_disputable
+    signed = {"basis": "paper", "basis_ref": "p-1"}
+    opened = world.line(ENROLMENT, "dispute_opened", citizen, target=item.log_index, ground="paid", **signed)
+    admit(world.bureau, world.batch(ENROLMENT, [opened]))
+    world.step()
+    client.set_cookie("lang", language)
+    assert ("in dispute" if language == "en" else "异议中") in client.get("/record/events?show=disputed").text
+    (item,) = (each for each in records.entries(world.bureau, number).items if each.type == "status")
+    assert (item.state, item.is_disputable, [each.type for each in item.about]) == (
+        "disputed",
+        False,
+        ["dispute_opened"],
+    )
+    right = {"account": "c", "status": "on_time", "day": world.day(30)}
+    fixed = world.line(LENDER, "correction", citizen, day=world.day(30), target=item.log_index, fields=right)
+    closed = world.line(
+        LENDER, "dispute_closed", citizen, target=item.log_index, outcome="corrected", reason="so"
+    )
+    admit(world.bureau, world.batch(LENDER, [fixed, closed]))
+    world.step()
+    (item,) = (each for each in records.entries(world.bureau, number).items if each.type == "status")
+    assert (item.state, len(item.about), item.negative, item.speaks_against) == ("corrected", 3, True, False)
+    page = client.get("/record/events").text
+    assert ("paid on time" if language == "en" else "按时") in page
 
 
 def test_the_proof_can_be_taken_along_and_checked(record, world):
@@ -108,7 +168,8 @@ def test_the_proof_can_be_taken_along_and_checked(record, world):
 
 def test_pages_that_are_not_there(record):
     for wrong in ("0", "99", "-1"):
-        assert record.get(f"/record?page={wrong}").status_code == 404
+        for path in ("/record/events", "/record/looks"):
+            assert record.get(f"{path}?page={wrong}").status_code == 404
 
 
 def test_signing_out_ends_the_session_on_the_server(record):
@@ -246,13 +307,13 @@ def test_what_was_removed_after_retention_is_named_by_its_entry_alone(client, wo
         if language == "en"
         else ("将在一天之内销毁", "已于")
     )
-    page = client.get("/record").text
+    page = client.get("/record/events").text
     assert soon in page
     assert "gone-card" not in page
     world.step()  # the look is news, and whoever has news is left to the next run
     assert retention.run(world.bureau, lambda _: None).notices == 1
     world.step()
-    page = client.get("/record").text
+    page = client.get("/record/events").text
     assert removed in page
     assert soon not in page
     assert "kept-card" in page

@@ -1,0 +1,52 @@
+// *Verify this*: the proof of one entry is fetched from this server and checked here, by verify/. The page's policy lets it ask this
+// server alone. That the proof is about the entry that the page shows is compared too: otherwise a true proof could stand below a wrong text.
+import { Refused, sentences, verify } from "./verify/verify.js";
+
+const given = JSON.parse(document.getElementById("given").textContent);
+const policy = new TextEncoder().encode(given.policy);
+
+for (const button of document.querySelectorAll("[data-verify]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => check(button));
+}
+
+async function check(button) {
+  const place = button.closest(".govuk-details__text").querySelector(".credence-verdict");
+  place.textContent = given.said.checking;
+  let bytes;
+  try {
+    const answer = await fetch(button.dataset.verify, { credentials: "same-origin", redirect: "error" });
+    if (!answer.ok) return say(place, given.said.unreachable, false);
+    bytes = new Uint8Array(await answer.arrayBuffer());
+  } catch {
+    return say(place, given.said.unreachable, false);
+  }
+  try {
+    const found = await verify(bytes, policy, { atS: Math.floor(Date.now() / 1000) });
+    const { index, type, day, furnisher } = button.dataset;
+    const same = found.kind === "event" && String(found.index) === index && found.type === type && found.eventDay === day && found.furnisher === furnisher;
+    if (same) say(place, given.said.holds, true, sentences(found, given.language));
+    else say(place, given.said.differs, false);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    say(place, given.said.fails, false, { proved: [], notProved: [error.message] });
+  }
+}
+
+function say(place, heading, holds, said = { proved: [], notProved: [] }) {
+  const copy = document.getElementById("verdict").content.cloneNode(true);
+  const parts = Object.fromEntries([...copy.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
+  parts.heading.textContent = heading;
+  parts.proved.append(...said.proved.map(item));
+  parts.notProved.append(...said.notProved.map(item));
+  for (const name of ["proved", "notProved"]) if (!said[name].length) parts[name].remove();
+  if (!said.proved.length || !said.notProved.length) parts.notProvedHeading.remove();
+  place.className = `credence-verdict credence-verdict--${holds ? "good" : "bad"}`;
+  place.replaceChildren(copy);
+}
+
+function item(sentence) {
+  const line = document.createElement("li");
+  line.textContent = sentence;
+  return line;
+}
