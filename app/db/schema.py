@@ -171,6 +171,23 @@ seat_sessions = _table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
+# What one officer proposed, and what another decided; nothing personal.
+proposals = _table(
+    "proposals",
+    _big("id", primary_key=True),
+    _bytes("body"),
+    _big("seat"),
+    Column("proposed_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+decisions = _table(
+    "decisions",
+    _big("proposal", primary_key=True),
+    _big("seat"),
+    Column("decided_at", DateTime(timezone=True), nullable=False),
+    Column("outcome", Text, nullable=False),
+)
+
 # Regulators: who may read all of it for an hour, by the hash of a token; a note opens one audit.
 audits = _table(
     "audits",
@@ -217,7 +234,7 @@ scheduled_jobs = _table(
 
 APPEND_ONLY = (
     batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, cosignatures, documents,
-    accounts, trie_tiles,
+    accounts, trie_tiles, proposals, decisions,
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
 WORKING = (

@@ -204,8 +204,13 @@ def card(connection: Connection, scorecard: str) -> Card:
 def published_document(bureau: Bureau, scorecard: str) -> bytes:
     """The exact bytes of a published card. Raises NotFoundError."""
     with bureau.transaction() as connection:
-        _publications(connection, scorecard)
-        return _document(connection, scorecard)
+        return document_of(connection, scorecard)
+
+
+def document_of(connection: Connection, scorecard: str) -> bytes:
+    """The same within a transaction."""
+    _publications(connection, scorecard)
+    return _document(connection, scorecard)
 
 
 def published_report(bureau: Bureau, scorecard: str) -> bytes:

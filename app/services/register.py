@@ -21,6 +21,16 @@ OPEN_ROLES = ("lender", "utility", "public_body", "bank", "enrolment", "regulato
 
 def register_key(bureau: Bureau, key: Signer | bytes, role: str) -> KeyRecord:
     """Register a key by its signer, or by its holder's possession note. Raises RuleError, SignatureError, ConflictError."""
+    with bureau.transaction() as connection:
+        register_in(bureau, connection, key, role)
+    vkey = key.verifier.encode() if isinstance(key, Signer) else _vkey_of(key)
+    with bureau.transaction() as connection:
+        current = bureau.register(connection).current(Verifier.parse(vkey).name)
+        return next(r for r in current if r.vkey == vkey and r.role == role)
+
+
+def register_in(bureau: Bureau, connection: Connection, key: Signer | bytes, role: str) -> KeyRecord | None:
+    """Register a key within a transaction: None, or its record when it was registered before."""
     if role not in OPEN_ROLES:
         raise RuleError(
             f"{role!r} is no role for a registered organisation: {', '.join(OPEN_ROLES)}", code="unknown-role"
@@ -31,28 +41,26 @@ def register_key(bureau: Bureau, key: Signer | bytes, role: str) -> KeyRecord:
         notice = _by_possession(bureau, key, role)
     if notice.name in {bureau.origin, bureau.signer.name, bureau.service.name}:
         raise RuleError(f"{notice.name!r} is a name of the bureau's own", code="reserved-name")
-    with bureau.transaction() as connection:
-        admission.lock_out_admissions(connection)
-        for record in bureau.register(connection).current(notice.name):
-            if record.role == role:
-                if record.vkey == notice.vkey:
-                    return record
-                raise ConflictError(
-                    f"{notice.name!r} has a valid {role} key already: rotate or revoke it first",
-                    code="key-exists",
-                )
-        _enter(bureau, connection, notice)
-    with bureau.transaction() as connection:
-        return next(
-            r
-            for r in bureau.register(connection).current(notice.name)
-            if r.vkey == notice.vkey and r.role == role
-        )
+    admission.lock_out_admissions(connection)
+    for record in bureau.register(connection).current(notice.name):
+        if record.role == role:
+            if record.vkey == notice.vkey:
+                return record
+            raise ConflictError(
+                f"{notice.name!r} has a valid {role} key already: rotate or revoke it first",
+                code="key-exists",
+            )
+    _enter(bureau, connection, notice)
+    return None
+
+
+def _vkey_of(note: bytes) -> str:
+    lines = note.decode(errors="replace").split("\n")
+    return lines[4] if len(lines) > 4 else ""
 
 
 def _by_possession(bureau: Bureau, note: bytes, role: str) -> notices.KeyRegistered:
-    lines = note.decode(errors="replace").split("\n")
-    vkey = lines[4] if len(lines) > 4 else ""
+    vkey = _vkey_of(note)
     verifier = Verifier.parse(vkey)
     opened = open_note(note, [verifier])
     if not opened.verified or opened.text != notices.possession_text(
@@ -69,12 +77,17 @@ def _by_possession(bureau: Bureau, note: bytes, role: str) -> notices.KeyRegiste
 def revoke_key(bureau: Bureau, name: str, role: str, reason: str) -> KeyRecord:
     """End the valid key of a name in a role, at once for every batch not yet admitted. Raises NotFoundError."""
     with bureau.transaction() as connection:
-        admission.lock_out_admissions(connection)
-        for record in bureau.register(connection).current(name):
-            if record.role == role:
-                notice = notices.key_revoked(Verifier.parse(record.vkey), role, reason, bureau.now())
-                _enter(bureau, connection, notice)
-                return record
+        return revoke_in(bureau, connection, name, role, reason)
+
+
+def revoke_in(bureau: Bureau, connection: Connection, name: str, role: str, reason: str) -> KeyRecord:
+    """The same within a transaction."""
+    admission.lock_out_admissions(connection)
+    for record in bureau.register(connection).current(name):
+        if record.role == role:
+            notice = notices.key_revoked(Verifier.parse(record.vkey), role, reason, bureau.now())
+            _enter(bureau, connection, notice)
+            return record
     raise NotFoundError(f"{name!r} has no valid {role} key", code="unknown-key")
 
 

@@ -9,7 +9,7 @@
 | public_log | checkpoint and tiles |
 | scorecards | the published cards |
 | pages, record, entries, what_if, check | HTML for people; words, chart, menu and language serve them |
-| seats | people at organisations sign in |
+| offices | pages for people at organisations |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
 | front | the two busiest answers, given in front of Flask |
 | application | Flask, with short ways |
@@ -42,12 +42,12 @@ from app.web import (
     language,
     logs,
     menu,
+    offices,
     operations,
     pages,
     public_log,
     record,
     scorecards,
-    seats,
     what_if,
 )
 from app.web.application import Application
@@ -108,7 +108,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         operations.blueprint,
         pages.blueprint,
         record.blueprint,
-        seats.blueprint,
+        *offices.BLUEPRINTS,
         entries.blueprint,
         what_if.blueprint,
         check.blueprint,
