@@ -134,12 +134,13 @@ def test_no_change_is_accepted(world, made, kind):
         canon.decode_object(proof, bytes_max=1 << 25),
         canon.decode_object(other, bytes_max=1 << 25),
     )
+    genuine = {proof, other, *also_true(proof), *also_true(other)}
     slowest_s, tried, began_s = 0.0, 0, time.process_time()
     while tried < CHANGES:
         changed = (
             _bytes_changed(proof, other, rng) if rng.random() < 0.4 else _json_changed(parsed, foreign, rng)
         )
-        if changed in (proof, other):
+        if changed in genuine:
             continue
         tried += 1
         answered_s = _refused_within(verify, changed)
@@ -150,6 +151,23 @@ def test_no_change_is_accepted(world, made, kind):
     said = f"{kind}: {tried:,} changes refused, slowest {slowest_s * 1e3:.1f} ms, {each_us:.0f} us each\n"
     sys.stdout.write(said)  # `make soak` shows it
     assert slowest_s <= SECONDS_MAX
+
+
+def also_true(proof):
+    """Other proofs that hold, made of the same signed heads: each is as large as itself, and a contradiction may be read from
+    either end. 200,000 changes do find them.
+    """
+    claim = canon.decode_object(proof, bytes_max=1 << 25)
+    if claim["kind"] == "consistency":
+        return [
+            canon.encode(claim | {"old": claim[n], "new": claim[n], "hashes": ""}) for n in ("old", "new")
+        ]
+    if claim["kind"] == "contradiction":
+        swapped = {"first": claim["second"], "second": claim["first"]}
+        return [
+            canon.encode(claim | swapped | {n: claim[n][::-1] for n in ("leaves", "paths") if n in claim})
+        ]
+    return []
 
 
 def _refused_within(verify, changed):
