@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.cli import plain
-from app.cli.follow import CosignerFile, Follower, follow
+from app.cli.follow import CosignerFile, Follower, Sender, follow
 from app.cli.params import NEW_FILE, KeyFile, policy_option, utc_now
 from app.core.note import Verifier
 from app.core.policy import Policy
@@ -67,7 +67,7 @@ class OpenService:
 @click.option(
     "--cosign",
     type=CosignerFile(),
-    help="With --follow: cosign each checkpoint that is right, beside --state.",
+    help="With --follow: cosign each checkpoint that is right, beside --state, and send it to the ledger.",
 )
 @click.option("--once", is_flag=True, help="With --follow: stop when there is no new block.")
 @policy_option()
@@ -115,7 +115,8 @@ def audit(  # noqa: PLR0917 - one command's options
         genesis = Service(follow_url).genesis()
         ledger = _trusted(policy, genesis.origin)[0] or Verifier.parse(genesis.vkey)
         memory = Memory(state, cosign, lambda: int(utc_now().timestamp()))
-        follow(Follower(follow_url, key, case, genesis.origin), memory, ledger, once=once)
+        follower = Follower(follow_url, key, case, genesis.origin)
+        follow(follower, memory, Sender(follow_url), ledger, once=once)
         return
     if state or cosign or once:
         raise click.UsageError("--state, --cosign and --once go with --follow")

@@ -65,10 +65,37 @@ class Follower:
         return self._source
 
 
-def follow(follower: Follower, memory: Memory, ledger: Verifier, *, once: bool) -> None:
+class Sender:
+    """Sends each cosigned checkpoint to the ledger; what keeps it from that is said once, and ends nothing."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._sent = b""
+        self._said = ""
+
+    def send(self, memory: Memory) -> None:
+        """The newest one, unless it was sent."""
+        from app.services.audit.remote import send_cosignature  # noqa: PLC0415
+
+        note = memory.cosigned()
+        if note is None or note == self._sent:
+            return
+        try:
+            send_cosignature(self._url, note)
+        except CredenceError as error:
+            if error.detail != self._said:
+                click.echo(f"The cosignature was not taken: {plain(error.detail)}", err=True)
+            self._said = error.detail
+            if error.code in NETWORK_CODES:
+                return  # again with the next block, or when there is none
+        self._sent = note
+
+
+def follow(follower: Follower, memory: Memory, sender: Sender, ledger: Verifier, *, once: bool) -> None:
     """Until something is wrong (exit code 1), or with `once` until nothing is new."""
     state = memory.load(ledger)
     while True:
+        sender.send(memory)
         try:
             state = follower.block(state, memory)
         except NotFoundError:

@@ -3,9 +3,10 @@
     with Cosigner.at_work(bureau) as cosigner:      a thread; None when no witnesses are configured
         writer.run(...)
 
-Turn by turn: the answers that came are taken; idle witnesses are asked, each in a thread of its own, for the *target*, which
-is the newest published block as long as nobody is still at work on an older one that lacks its quorum; and the newest block
-with a quorum is shown to readers of proofs. A witness that fails is asked again after 1, 2, 4 ... 60 seconds.
+Turn by turn: the answers that came are taken; idle witnesses that have an address are asked, each in a thread of its own,
+for the *target*, which is the newest published block as long as nobody is still at work on an older one that lacks its
+quorum; and the newest block with a quorum is shown to readers of proofs. A witness that fails is asked again after 1, 2, 4
+... 60 seconds. Those without an address send (`app.services.cosignature_intake`).
 
 `/checkpoint` is always the newest published head with the cosignatures that are there. Proofs are made from the newest block
 whose cosignatures are a quorum of the policy; when none comes for PATIENCE_S, from the newest block without one, and whoever
@@ -193,7 +194,8 @@ class Cosigner:
             return
         for each in self._witnesses:
             number = target.block.number
-            if each.busy_with is None and each.cosigned < number and each.retry_at <= now:
+            asked_for = each.client.has_address and each.cosigned < number
+            if asked_for and each.busy_with is None and each.retry_at <= now:
                 each.busy_with = number
                 threading.Thread(target=self._ask_one, args=(each, target.block), daemon=True).start()
 
@@ -277,7 +279,7 @@ def check_memories(bureau: Bureau) -> None:
     if found is None:
         return
     timeout_s = _seconds("CREDENCE_WITNESS_TIMEOUT_S", TIMEOUT_S)
-    clients = [WitnessClient(each, bureau.verifier, timeout_s) for each in found[0].witnesses]
+    clients = [WitnessClient(each, bureau.verifier, timeout_s) for each in found[0].witnesses if each.url]
     with bureau.transaction() as connection:
         newest = ledger.newest_publication(connection)
     answers: queue.SimpleQueue[tuple[WitnessClient, Answer]] = queue.SimpleQueue()

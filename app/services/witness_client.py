@@ -62,6 +62,11 @@ class WitnessClient:
         if urlsplit(self._url).hostname in _LOOPBACK:
             self._session.trust_env = False  # a proxy from the environment would not reach this machine
 
+    @property
+    def has_address(self) -> bool:
+        """Whether it can be asked; one without an address sends its cosignatures itself."""
+        return bool(self._url)
+
     def ask(self, note: bytes, known_size: int, prove: Callable[[int], Sequence[bytes]]) -> Answer:
         """Ask for a cosignature on a head of ours. `prove` gives the consistency proof from an older size."""
         head = checkpoint.parse_note(note)

@@ -7,10 +7,11 @@
     group two-of-them 2 w1 w2 w3
     quorum two-of-them
 
-It is a C2SP tlog-policy in which this ledger is a log and every witness has an address (its submission prefix, as the
-specification recommends). When the sequencer starts with a file that it has not seen, the file becomes a document of the
-ledger and a `witness_policy` notice names it: from the block that takes the notice in on, blocks are cosigned, and everybody
-can see by whom. Without the file nobody is asked.
+It is a C2SP tlog-policy in which this ledger is a log. A witness with an address (its submission prefix, as the
+specification recommends) is asked there; one without is not asked, but sends (`app.services.cosignature_intake`). When
+the sequencer starts with a file that it has not seen, the file becomes a document of the ledger and a `witness_policy`
+notice names it: from the block that takes the notice in on, blocks are cosigned, and everybody can see by whom. Without the
+file nobody is asked.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def read(bureau: Bureau) -> tuple[Policy, bytes] | None:
         message = f"{path} does not name this ledger: it needs the line `log {bureau.genesis.vkey}`"
         raise RefusedError(message, code="bad-witnesses")
     for witness in policy.witnesses:
-        if not _is_address(witness.url):
+        if witness.url and not _is_address(witness.url):
             name = witness.name.decode(errors="replace")
             message = f"{path}: the witness {name} has no address like https://witness.example/prefix"
             raise RefusedError(message, code="bad-witnesses")

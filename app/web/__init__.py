@@ -103,6 +103,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     csrf.exempt(api.blueprint)
     csrf.exempt(audit_api.blueprint)
     csrf.exempt(audit_api.transitions_blueprint)
+    csrf.exempt(public_log.blueprint)
     csrf.exempt(pages.blueprint)
     for blueprint in (
         operations.blueprint,

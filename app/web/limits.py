@@ -12,8 +12,16 @@ from flask_limiter.util import get_remote_address
 limiter = Limiter(get_remote_address, storage_uri="memory://", headers_enabled=True, strategy="fixed-window")
 BATCHES_A_MINUTE = "6000 per minute"
 AUDITS_A_MINUTE = "20 per minute"
+COSIGNATURES_A_MINUTE = "600 per minute"
 LIMITED = frozenset(
-    {"api.post_batch", "audits.open_audit", "record.open_record", "seats.open_seat", "check.check"}
+    {
+        "api.post_batch",
+        "audits.open_audit",
+        "log.take_cosignature",
+        "record.open_record",
+        "seats.open_seat",
+        "check.check",
+    }
 )
 
 

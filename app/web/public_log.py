@@ -4,6 +4,7 @@
     GET /tile/<L>/<N>[.p/<W>]           application/octet-stream, cached for ever
     GET /tile/entries/<N>[.p/<W>]       the same; gzip when the client takes it
     GET /v1/consistency/<size>          the newest head holds the one of that size (a `.proof` file of kind consistency)
+    POST /v1/cosignatures               a cosigned checkpoint in, from witnesses that are not asked
     GET /v1/erasures/<log index>        the notice of destruction there (a `.proof` file of kind erasure)
     GET /policy                         this ledger's key, and the witnesses that it has declared (C2SP tlog-policy)
 
@@ -20,8 +21,10 @@ from flask import Response, request
 from flask_smorest import Blueprint
 
 from app.core.errors import FormatError, NotFoundError
-from app.services import claims, public_log, witness_policy
+from app.services import claims, cosignature_intake, public_log, witness_policy
+from app.web.api import UNAVAILABLE, read_body
 from app.web.described import endpoint
+from app.web.limits import COSIGNATURES_A_MINUTE, limiter
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -136,3 +139,26 @@ def erasure(log_index: int) -> Response:
     response = Response(claims.erasure_at(bureau(), log_index), content_type="application/json")
     response.headers["Cache-Control"] = "public, max-age=1"
     return response
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/cosignatures",
+    summary="Send a cosignature",
+    takes="text/plain",
+    good={200: (PLAIN, "Kept: the published checkpoint with all its cosignatures.")},
+    problems={
+        400: "The bytes are not a checkpoint.",
+        403: "Not signed by this ledger, or by no witness of its policy, or at another time.",
+        404: "No published head is like this, or the ledger had declared no witnesses for it.",
+        413: "More than 64 KiB.",
+        415: "The body is compressed.",
+        429: "Too many requests; see Retry-After.",
+        503: UNAVAILABLE,
+    },
+)
+@limiter.limit(COSIGNATURES_A_MINUTE)
+def take_cosignature() -> Response:
+    note = read_body(cosignature_intake.NOTE_BYTES_MAX)
+    return Response(cosignature_intake.receive(bureau(), note), content_type=PLAIN)

@@ -18,14 +18,14 @@ from werkzeug.serving import make_server
 from app.cli import main
 from app.cli.witness_http import create
 from app.core import checkpoint, witness
-from app.core.errors import ProofError, RefusedError
+from app.core.errors import FormatError, NotFoundError, ProofError, RefusedError, SignatureError
 from app.core.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, Signer, split
 from app.core.policy import Policy, verify_checkpoint
 from app.core.proof import verify_score_proof
 from app.core.witness import origin_hash
 from app.db import cosignatures
 from app.db import ledger as rows
-from app.services import proofs, public_log, publishing, witness_policy
+from app.services import cosignature_intake, proofs, public_log, publishing, witness_policy
 from app.services.audit import audit
 from app.services.audit.source import DatabaseSource
 from app.services.bureau import Bureau, utc_now
@@ -224,13 +224,58 @@ def test_the_policy_is_in_the_ledger_before_it_is_used(ledger, serve):
 def test_a_bad_file_is_said_at_the_start(ledger, bad):
     key = Signer("w.example", bytes(32), COSIGNATURE_ED25519).verifier.encode()
     files = {
-        "no address": f"log {ledger.bureau.genesis.vkey}\nwitness w {key}\nquorum w\n".encode(),
+        "no address": f"log {ledger.bureau.genesis.vkey}\nwitness w {key} nowhere\nquorum w\n".encode(),
         "other log": f"log {Signer('x', bytes(32)).verifier.encode()}\nwitness w {key} http://127.0.0.1:1\nquorum w\n".encode(),
     }
     ledger.home.write(ledger.home.witnesses, files.get(bad, bad))
     with pytest.raises(RefusedError) as refused:
         Cosigner.open(ledger.bureau)
     assert refused.value.code == "bad-witnesses"
+
+
+def test_a_witness_without_an_address_sends_and_counts_for_the_quorum(ledger, serve):
+    one, auditor = serve("one.example"), Signer("auditor.example", bytes(32), COSIGNATURE_ED25519)
+    file = f"log {ledger.bureau.genesis.vkey}\nwitness a {auditor.verifier.encode()}\n"
+    file += f"witness w {one.vkey} {one.url}\ngroup both all a w\nquorum both\n"
+    ledger.home.write(ledger.home.witnesses, file)
+    bureau = ledger.bureau
+    ledger.report(1)
+    ledger.step()  # before the policy is declared
+    early = public_log.checkpoint(bureau)
+    cosigner = Cosigner.open(bureau)
+    ledger.report(2)
+    ledger.step()
+    until(cosigner, lambda: cosigners(public_log.checkpoint(bureau)) == {"one.example"})
+    assert shown(bureau) < newest(bureau), "the auditor is missing"
+
+    text, lines = split(public_log.checkpoint(bureau))
+    note, now_s = text + b"\n" + lines[0].line(), int(bureau.now().timestamp())
+    assert lines[0].name == bureau.origin
+
+    def sent(head=note, signer=auditor, time_s=now_s):
+        return cosignature_intake.receive(bureau, head + checkpoint.cosign(signer, head, time_s))
+
+    stranger = Signer("auditor.example", bytes([1] * 32), COSIGNATURE_ED25519)
+    forged = note + auditor.sign_text(split(early)[0], time_s=now_s).line()  # over another head
+    other = checkpoint.Checkpoint(bureau.origin, checkpoint.parse_note(note).size, bytes(32))
+    forked = checkpoint.sign_checkpoint(ledger.home.signer("ledger"), other)
+    for refused, error, code in (
+        (lambda: cosignature_intake.receive(bureau, b"x"), FormatError, "malformed"),
+        (lambda: cosignature_intake.receive(bureau, b"x" * 70_000), FormatError, "malformed"),
+        (lambda: sent(split(note)[0] + b"\n" + auditor.sign_text(split(note)[0], time_s=1).line()), SignatureError, "unknown-key"),
+        (lambda: cosignature_intake.receive(bureau, forged), SignatureError, "bad-signature"),
+        (lambda: sent(early), NotFoundError, "no-witnesses"),
+        (lambda: sent(signer=stranger), SignatureError, "unknown-key"),
+        (lambda: sent(time_s=now_s + 3600), SignatureError, "stale"),
+        (lambda: sent(time_s=now_s - 10**6), SignatureError, "stale"),
+        (lambda: sent(forked), RefusedError, "forked"),
+    ):  # fmt: skip
+        with pytest.raises(error) as caught:
+            refused()
+        assert caught.value.code == code, caught.value
+    assert cosigners(public_log.checkpoint(bureau)) == {"one.example"}, "nothing of these was kept"
+    assert cosigners(sent()) == cosigners(sent()) == {"one.example", "auditor.example"}
+    assert shown(bureau) == newest(bureau)
 
 
 @pytest.mark.parametrize("name", ["CREDENCE_WITNESS_TIMEOUT_S", "CREDENCE_QUORUM_PATIENCE_S"])

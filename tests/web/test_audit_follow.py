@@ -14,9 +14,9 @@ import requests
 from click.testing import CliRunner
 
 from app.core import account_state, canon, checkpoint
-from app.core.note import COSIGNATURE_ED25519, Signer
+from app.core.note import COSIGNATURE_ED25519, Signer, split
 from app.core.transition import AuditorState
-from app.services import folding
+from app.services import folding, witness_policy
 from app.services.audit.remote import open_remote
 from app.services.bureau import utc_now
 from app.services.register import register_key
@@ -60,6 +60,8 @@ def test_block_by_block(ledger, address, tmp_path, monkeypatch):
     cosigner = Signer("auditor.example", bytes(32), COSIGNATURE_ED25519)
     (tmp_path / "regulator.key").write_text(ledger.signers[REGULATOR].encode() + "\n")
     (tmp_path / "auditor.key").write_text(cosigner.encode() + "\n")
+    file = f"log {ledger.bureau.genesis.vkey}\nwitness a {cosigner.verifier.encode()}\nquorum a\n"
+    witness_policy.declare(ledger.bureau, file.encode())
     seen = tmp_path / "seen"
 
     def follow():
@@ -82,6 +84,10 @@ def test_block_by_block(ledger, address, tmp_path, monkeypatch):
     ledger.settle()
     code, output = follow()
     assert (code, "block 0 " in output, "block 1 is right" in output) == (0, False, True), output
+    published = requests.get(f"{address}/checkpoint", timeout=10).content
+    assert split(published)[1][1].name == cosigner.name, "the ledger publishes what was sent"
+    refused = requests.post(f"{address}/v1/cosignatures", data=published.rpartition(b"\xe2")[0], timeout=10)
+    assert (refused.status_code, refused.json()["code"]) == (403, "unknown-key")
 
     honest = folding.keep
 

@@ -1,7 +1,7 @@
 """Following a ledger block by block: one transition proof after the other is checked, kept, and then cosigned.
 
     FILE               the auditor's state after the last block that was right (docs/formats.md section 17)
-    FILE.checkpoint    that block's checkpoint with the ledger's signature and the auditor's cosignature
+    FILE.checkpoint    that block's checkpoint with the ledger's signature, and the auditor's cosignature if there is a key
 
 Both are replaced whole and durably. The state comes first, so that a checkpoint is never cosigned whose block a restart
 would not know; a stop in between leaves that one without a cosignature, and the next block has one. A block that is not
@@ -51,10 +51,20 @@ class Memory:
         """The state after a block, and its checkpoint `signed`, which the check has held against the ledger's key."""
         home = Home(self.path.parent)
         home.write(self.path, state.encode())
-        if self.cosigner is not None:
-            alone = _by_ledger_alone(signed, state.ledger)
-            line = checkpoint.cosign(self.cosigner, alone, self.now_s())
-            home.write(self.path.with_name(self.path.name + ".checkpoint"), alone + line)
+        alone = _by_ledger_alone(signed, state.ledger)
+        line = b"" if self.cosigner is None else checkpoint.cosign(self.cosigner, alone, self.now_s())
+        home.write(self.checkpoint_path, alone + line)
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where the newest checkpoint is kept."""
+        return self.path.with_name(self.path.name + ".checkpoint")
+
+    def cosigned(self) -> bytes | None:
+        """The newest checkpoint that is kept, with our cosignature; None when there is none, or no key to cosign with."""
+        if self.cosigner is None or not self.checkpoint_path.exists():
+            return None
+        return self.checkpoint_path.read_bytes()
 
 
 def follow_block(state: AuditorState, lines: Iterable[bytes], memory: Memory) -> AuditorState:
