@@ -201,10 +201,20 @@ def lock_out_admissions(connection: Connection) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ADMISSION_LOCK,))
 
 
-def try_lock_out_admissions(connection: Connection) -> bool:
-    """The exclusive lock if nothing is being admitted right now: then no lower id can still appear."""
-    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_ADMISSION_LOCK,)).fetchone()
-    return row is not None and bool(row[0])
+def horizon(connection: Connection) -> tuple[int, set[str]]:
+    """The highest admission id that is committed, and the transactions that are admitting something, or could be.
+
+    Whoever draws a lower id later than this is none of them: once all of them have ended, every id up to that one is
+    committed, or will never be there. The statement sees ids as of its beginning, and locks as of its execution.
+    """
+    query = """
+        SELECT greatest((SELECT coalesce(max(id), 0) FROM batches), (SELECT coalesce(max(id), 0) FROM notices)),
+            ARRAY(SELECT virtualtransaction FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+                AND (classid::bigint << 32 | objid::bigint) = %s
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"""
+    row = connection.execute(query, (_ADMISSION_LOCK,)).fetchone()
+    assert row is not None
+    return row[0], set(row[1])
 
 
 def all_notices(connection: Connection) -> list[tuple[int, bytes, int | None]]:
@@ -257,10 +267,10 @@ def pending(connection: Connection, after: int, limit: int) -> list[Pending]:
     return [Pending(r[0], r[1], r[2], bytes(r[3]), r[4], r[5], bytes(r[6])) for r in rows]
 
 
-def last_admission_id(connection: Connection) -> int:
-    """The highest id among admitted batches and notices, 0 for none."""
+def events_above(connection: Connection, admission_id: int) -> int:
+    """How many events the batches with higher ids have: a cheap question, as none of them is read."""
     row = connection.execute(
-        "SELECT greatest((SELECT coalesce(max(id), 0) FROM batches), (SELECT coalesce(max(id), 0) FROM notices))"
+        "SELECT coalesce(sum(event_count), 0) FROM batches WHERE id > %s", (admission_id,)
     ).fetchone()
     assert row is not None
     return int(row[0])

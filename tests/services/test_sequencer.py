@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -161,6 +163,36 @@ def test_what_was_admitted_waits_for_the_interval_unless_a_block_is_full(ledger,
         ledger.report(1, first=3)
         assert sequencer.step(), "14 events are more than half of 14: no waiting"
         assert ledger.waiting() == 0
+
+
+def test_batch_that_takes_long_to_admit_gets_into_a_block_however_many_overtake_it(ledger, monkeypatch):
+    drawn, go_on, insert = threading.Event(), threading.Event(), admission.insert_batches
+
+    def slowly(connection, ids, batches):
+        if batches[0].furnisher == UTILITY:
+            drawn.set()
+            assert go_on.wait(60)
+        insert(connection, ids, batches)
+
+    monkeypatch.setattr(admission, "insert_batches", slowly)
+    slow = ledger.utility.batch([ledger.utility.utility("uci:1")])
+    with ledger.sequencer() as sequencer, ThreadPoolExecutor(1) as pool:
+        while sequencer.step(now=True):
+            pass
+        admitted = pool.submit(ledger.admit, slow)
+        assert drawn.wait(60)
+        for number in range(2, 6):
+            ledger.report(1, first=number)
+            assert sequencer.step(now=True)
+            assert not sequencer.step(now=True)
+        go_on.set()
+        admitted.result()
+        for number in range(6, 9):
+            ledger.report(1, first=number)
+            assert sequencer.step(now=True)
+        assert ledger.waiting() == 0
+        assert sequencer._memory.placed_below > 0
+    assert replay.check(ledger.url, ledger.home).events == 7 * 7 + 1
 
 
 def test_blocks_hold_no_more_events_than_allowed_and_batches_stay_whole(ledger):
