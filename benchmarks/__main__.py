@@ -27,6 +27,7 @@ from benchmarks import (
     following,
     importing,
     intake,
+    pages,
     population,
     proving,
     sequencing,
@@ -115,6 +116,8 @@ def _run(report: Report, size: Size, parts: list[str], console: Console) -> None
                 research = importing.measure(report, running, size.imported_citizens)
             with _stage(report, console, "hello-world, proofs, inquiries over HTTP"):
                 serving.measure(report, running, research, size.load_rounds, size.load_seconds)
+            with _stage(report, console, "the citizen's overview"):
+                pages.measure_running(report, running)
             with _stage(report, console, "proofs in one process"):
                 proving.measure_running(report, running, research, size.proofs)
             with _stage(report, console, "an auditor who follows"):

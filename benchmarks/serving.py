@@ -123,7 +123,12 @@ def _wait_for(url: str) -> None:
 
 
 def proof_requests(bureau: Bureau) -> list[bytes]:
-    """GETs of their own proofs by many citizens, each with a session as a one-time link would have opened it."""
+    """GETs of their own proofs by many citizens."""
+    return [load.get("/record/score.proof", cookie) for cookie in signed_in(bureau, SESSIONS)]
+
+
+def signed_in(bureau: Bureau, count: int) -> list[str]:
+    """The cookies of so many citizens, drawn at random, each with a session as a one-time link would have opened it."""
     flask = Flask("cookies")
     flask.secret_key = _cookie_key(bureau.home.secret("wrap.key"))
     cookies = SecureCookieSessionInterface().get_signing_serializer(flask)
@@ -131,12 +136,12 @@ def proof_requests(bureau: Bureau) -> list[bytes]:
     made = []
     with bureau.transaction() as connection:
         query = "SELECT id FROM citizens ORDER BY random() LIMIT %s"
-        for (citizen,) in connection.execute(query, (SESSIONS,)).fetchall():
+        for (citizen,) in connection.execute(query, (count,)).fetchall():
             token = secrets.token_urlsafe(32)
             people.add_session(
                 connection, sha256(token.encode()).digest(), citizen, utc_now() + dt.timedelta(hours=1)
             )
-            made.append(load.get("/record/score.proof", f"session={cookies.dumps({TOKEN: token})}"))
+            made.append(f"session={cookies.dumps({TOKEN: token})}")
     return made
 
 
