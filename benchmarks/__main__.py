@@ -23,6 +23,7 @@ from rich.console import Console
 from app.web import logs
 from benchmarks import (
     browser,
+    bulk,
     floors,
     following,
     importing,
@@ -54,6 +55,7 @@ class Size:
     imported_citizens: int
     load_rounds: int
     load_seconds: float
+    bulk_inquiries: int
     proofs: int
     slices: int
     groups_per_slice: int
@@ -63,8 +65,8 @@ class Size:
     switched_citizens: int
 
 
-FULL = Size(720, 30_000, 3, 6, 500, 3, 10, (30_000, 1_000_000), 5, 10_000, 30_000)
-QUICK = Size(180, 5_000, 2, 2, 100, 2, 4, (30_000,), 3, 4_000, 5_000)
+FULL = Size(720, 30_000, 3, 6, 10_000, 500, 3, 10, (30_000, 1_000_000), 5, 10_000, 30_000)
+QUICK = Size(180, 5_000, 2, 2, 2_000, 100, 2, 4, (30_000,), 3, 4_000, 5_000)
 
 
 def main() -> int:
@@ -118,6 +120,8 @@ def _run(report: Report, size: Size, parts: list[str], console: Console) -> None
                 serving.measure(report, running, research, size.load_rounds, size.load_seconds)
             with _stage(report, console, "the citizen's overview"):
                 pages.measure_running(report, running)
+            with _stage(report, console, f"one file of {size.bulk_inquiries:,} inquiries"):
+                bulk.measure(report, running, research, size.bulk_inquiries)
             with _stage(report, console, "proofs in one process"):
                 proving.measure_running(report, running, research, size.proofs)
             with _stage(report, console, "an auditor who follows"):

@@ -286,6 +286,18 @@ def body_by_name(connection: Connection, furnisher: str, batch_id: str) -> tuple
     return None if row is None else (row[0], bytes(row[1]))
 
 
+def bodies_by_names(
+    connection: Connection, furnisher: str, batch_ids: Sequence[str]
+) -> list[tuple[str, str, int, bytes | None]]:
+    """(batch id, receipt, citizen, sealed body or None when it is gone) of every event of these batches, in log order."""
+    query = """
+        SELECT b.batch_id, b.receipt, e.citizen, s.sealed FROM batches b JOIN events e ON e.batch = b.id
+        LEFT JOIN event_bodies s ON s.batch = e.batch AND s.position = e.position
+        WHERE b.furnisher = %s AND b.batch_id = ANY(%s) ORDER BY b.id, e.position"""
+    rows = connection.execute(query, (furnisher, list(batch_ids)), binary=True).fetchall()
+    return [(row[0], row[1], row[2], None if row[3] is None else bytes(row[3])) for row in rows]
+
+
 @dataclass(frozen=True, slots=True)
 class OwnEvent:
     """A batch of one event: whose, its log index (None while no block holds it), and its sealed body if it is there."""

@@ -19,26 +19,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from app.core import access, fields
 from app.core import batch as batches
 from app.core import event_types as types
 from app.core import events as event_formats
 from app.core.errors import CredenceError, LineProblem, RefusedError
-from app.core.folded import File
 from app.db import admission
 from app.db.session import UniqueViolation
-from app.services import history, intake, proofs, replies
+from app.services import intake, judging, proofs, replies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from app.core.account_state import AccountState
     from app.core.register import Register
     from app.db.session import Connection
     from app.services.bureau import Bureau
-    from app.services.people import Person
 
 ADVICE = (
     "This score is advisory. Credence never declines anybody: a decision is the bank's own and must not rest on this"
@@ -65,6 +60,11 @@ class NotYetError(CredenceError):
 
     code = "not-yet"
     retry_after_s = RETRY_AFTER_S
+
+    def __init__(
+        self, detail: str = "what is admitted of the citizen's file will be in the next block: ask again"
+    ) -> None:
+        super().__init__(detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,9 @@ def _together(bureau: Bureau, files: Sequence[batches.BatchFile]) -> list[Answer
                 else:
                     batch = intake.check(bureau, register, file)
                     event = _the_inquiry(batch.events)
-                    _check_time(bureau, event)
+                    problem = time_problem(bureau, event, intake.FIRST_EVENT_LINE)
+                    if problem is not None:
+                        raise intake.refusal([problem])
                     asked.setdefault(event.citizen, _Asked(number, batch, event))
             except CredenceError as error:
                 outcomes[number] = error
@@ -159,21 +161,10 @@ def _first(
 ) -> list[Answer | CredenceError]:
     """Inquiries that come for the first time, by citizen: judged, answered and stored. The outcomes, in step."""
     admission.lock_access(connection, asked)
-    found = bureau.people.find(connection, asked)
-    newest, versions = proofs.newest_versions(connection, found.values())
-    current = _current(connection, found, versions)
-    today, nobody = bureau.today(), history.Current(File())
-    reasons = {
-        # who has no file is refused for the same reasons, so that nobody learns of it
-        citizen: access.reason_to_refuse(current.get(citizen, nobody).file, one.event, today)
-        for citizen, one in asked.items()
-    }
-    may = {
-        citizen: person
-        for citizen, person in found.items()
-        if reasons[citizen] is None and person.id in versions and not current[citizen].mended
-    }
-    proof_of = _proofs(bureau, connection, newest, may, versions)
+    scene = judging.look_at(bureau, connection, asked)
+    reasons = {citizen: scene.reason(one.event) for citizen, one in asked.items()}
+    may = [citizen for citizen, reason in reasons.items() if reason is None]
+    proof_of = judging.proofs_of(bureau, connection, scene, may)
     drafts = []
     for citizen, one in asked.items():
         reason = reasons[citizen]
@@ -181,19 +172,12 @@ def _first(
             drafts.append(
                 _Draft(replies.refusal(bureau, register, one.batch.file, one.event, reason), reason)
             )
-        elif (
-            citizen not in proof_of
-        ):  # in no block, or (R23) what is disputed or was wrong is in the newest one still
-            drafts.append(_Draft())
-        else:
-            more = _said(versions[found[citizen].id][1]) | {
-                "block": newest,
-                "shown": sorted(proofs.SHOWN_TO_BANKS),
-            }
-            if one.event.class_ is not None:
-                more["class"] = one.event.class_
+        elif citizen in proof_of:
+            more = scene.said(one.event)
             answer, reply = replies.reply(bureau, register, one.batch.file, one.event, "answer", more)
             drafts.append(_Draft(reply, None, answer, proof_of[citizen]))
+        else:
+            drafts.append(_Draft())
     kept = [
         (one.batch, draft.reply) for one, draft in zip(asked.values(), drafts, strict=True) if draft.reply
     ]
@@ -217,51 +201,19 @@ class _Draft:
     def outcome(self, receipts: Iterator[bytes]) -> Answer | CredenceError:
         """With the next two receipts, of the inquiry and of the reply, when there is one."""
         if self.reply is None:
-            detail = "what is admitted of the citizen's file will be in the next block: ask again"
-            return NotYetError(detail)
+            return NotYetError()
         of_both = next(receipts), next(receipts)
         if self.reason is not None:
             return ConsentError(access.REASONS[self.reason], reason=self.reason, receipt=of_both[1])
         return Answer(self.answer, of_both, self.proof)
 
 
-def _current(
-    connection: Connection,
-    found: Mapping[str, Person],
-    versions: Mapping[int, tuple[int, AccountState]],
-) -> dict[str, history.Current]:
-    """The files of these citizens as of this second."""
-    persons = {person.id: person for person in found.values()}
-    written = {number: versions.get(number, (-1, None)) for number in persons}
-    files = history.brought_up_to_date(connection, persons, written)
-    return {citizen: files[person.id] for citizen, person in found.items()}
-
-
-def _proofs(
-    bureau: Bureau,
-    connection: Connection,
-    newest: int,
-    persons: Mapping[str, Person],
-    versions: Mapping[int, tuple[int, AccountState]],
-) -> dict[str, bytes]:
-    """The proofs for banks of these citizens, as of the newest block."""
-    if not persons:
-        return {}
-    at = proofs.snapshot(bureau, connection, newest)
-    paths = proofs.trie_paths(connection, [person.key for person in persons.values()], at)
-    return {
-        citizen: proofs.assemble(person, at, versions[person.id], proofs.SHOWN_TO_BANKS, paths)
-        for citizen, person in persons.items()
-    }
-
-
-def _check_time(bureau: Bureau, event: types.Inquiry) -> None:
+def time_problem(bureau: Bureau, event: types.Inquiry, line: int) -> LineProblem | None:
     """A look is recorded with the hour at which it was asked for, and not with one of the bank's choice (R16)."""
-    if abs((fields.parse_instant(event.time) - bureau.now()).total_seconds()) > TIME_OFF_S_MAX:
-        detail = (
-            f"`time` is more than {TIME_OFF_S_MAX // 60} minutes from now: sign the inquiry when you send it"
-        )
-        raise intake.refusal([LineProblem(intake.FIRST_EVENT_LINE, "time", detail)])
+    if abs((fields.parse_instant(event.time) - bureau.now()).total_seconds()) <= TIME_OFF_S_MAX:
+        return None
+    detail = f"`time` is more than {TIME_OFF_S_MAX // 60} minutes from now: sign the inquiry when you send it"
+    return LineProblem(line, "time", detail)
 
 
 def _the_inquiry(events: Sequence[event_formats.Event]) -> types.Inquiry:
@@ -274,12 +226,6 @@ def _the_inquiry(events: Sequence[event_formats.Event]) -> types.Inquiry:
     return event
 
 
-def _said(state: AccountState) -> dict[str, Any]:
-    """The score, or why there is none, as the answer event repeats it."""
-    score = orjson.loads(bytes(state.score))
-    return {name: score[name] for name in ("score", "insufficient") if name in score}
-
-
 def _again(
     bureau: Bureau, connection: Connection, file: batches.BatchFile, receipt: bytes
 ) -> Answer | ConsentError:
@@ -288,8 +234,7 @@ def _again(
     A consent that has ended since, or a freeze, ends this too (R17, R18): then the refusal is recorded as well.
     """
     event = _the_inquiry([event_formats.decode_stored(line) for line in file.lines])
-    found = bureau.people.find(connection, [event.citizen])
-    person = found.get(event.citizen)
+    person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
     refused, answered = (
         replies.recorded(bureau, connection, person, file, kind) for kind in ("refusal", "answer")
     )
@@ -299,9 +244,7 @@ def _again(
         reason: access.Reason = refused[0]["reason"]
         return ConsentError(access.REASONS[reason], reason=reason, receipt=refused[1])
     assert answered is not None
-    _, versions = proofs.newest_versions(connection, [person])
-    file_now = _current(connection, found, versions)[event.citizen].file
-    ended = access.reason_to_refuse(file_now, event, bureau.today())
+    ended = judging.look_at(bureau, connection, [event.citizen]).reason(event)
     if ended is not None:
         refusal = replies.refusal(bureau, bureau.register(connection), file, event, ended)
         (reply_receipt,) = intake.store(bureau, connection, [refusal])

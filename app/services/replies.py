@@ -46,13 +46,25 @@ def own_event(bureau: Bureau, kind: str, citizen: str, more: dict[str, Any]) -> 
     )
 
 
-def own_batch(bureau: Bureau, register: Register, batch_id: str, line: bytes) -> intake.CheckedBatch:
-    """A batch of one event of the bureau's own, judged by the register: SignatureError when our key is not in it."""
-    file = batches.sign_batch(bureau.signer, bureau.origin, batch_id, [line])
+def own_batch(bureau: Bureau, register: Register, batch_id: str, *lines: bytes) -> intake.CheckedBatch:
+    """A batch of the bureau's own events, judged by the register: SignatureError when our key is not in it."""
+    file = batches.sign_batch(bureau.signer, bureau.origin, batch_id, list(lines))
     roles = intake.own_roles(bureau, register)
-    return intake.CheckedBatch(
-        file, [event_formats.decode_stored(line)], batches.check_root(file), roles, register
-    )
+    events = [event_formats.decode_stored(line) for line in lines]
+    return intake.CheckedBatch(file, events, batches.check_root(file), roles, register)
+
+
+def reply_line(
+    bureau: Bureau, asked_line: bytes, event: types.Inquiry, kind: str, more: dict[str, Any]
+) -> bytes:
+    """The bureau's word about an inquiry, as an event."""
+    about = {
+        "inquiry": sha256(asked_line).hexdigest(),
+        "purpose": event.purpose,
+        "recipient": event.furnisher,
+        **more,
+    }
+    return own_event(bureau, kind, event.citizen, about)
 
 
 def reply(  # noqa: PLR0917 - one after the other as in the event
@@ -63,14 +75,8 @@ def reply(  # noqa: PLR0917 - one after the other as in the event
     kind: str,
     more: dict[str, Any],
 ) -> tuple[dict[str, Any], intake.CheckedBatch]:
-    """The bureau's word about an inquiry: (the event, the batch)."""
-    about = {
-        "inquiry": sha256(asked.lines[0]).hexdigest(),
-        "purpose": event.purpose,
-        "recipient": event.furnisher,
-        **more,
-    }
-    line = own_event(bureau, kind, event.citizen, about)
+    """The same in a batch of its own: (the event, the batch)."""
+    line = reply_line(bureau, asked.lines[0], event, kind, more)
     return orjson.loads(line), own_batch(bureau, register, _reply_id(asked, kind), line)
 
 

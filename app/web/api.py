@@ -3,6 +3,7 @@
     POST /v1/batches                          a .batch in, a signed receipt out: 201, or 200 the next time
     GET  /v1/receipts/<furnisher>/<batch id>  the same receipt again
     POST /v1/inquiries                        a .batch of one inquiry in; answer, receipts, proof out
+    POST /v1/inquiries/bulk                   a .batch of many in; the same for each, a line each, while they are answered
     GET  /v1/corrections                      for a bank: whose items were repaired since it was told their score
     GET  /v1/figures                          what the ledger holds
 
@@ -14,28 +15,36 @@ the services as bytes.
 from __future__ import annotations
 
 from base64 import b64decode
+from contextlib import ExitStack
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 import orjson
-from flask import Response, request
+from flask import Response, g, request
 from flask_smorest import Api as SmorestApi
 from flask_smorest import Blueprint
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import RequestEntityTooLarge, Unauthorized, UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests, Unauthorized, UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 
 from app.core.errors import FormatError
-from app.services import figures, inquiries, intake, recipients
-from app.web import logs, schemas
+from app.services import bulk, figures, inquiries, intake, recipients
+from app.web import errors, logs, schemas
 from app.web.described import endpoint
 from app.web.limits import BATCHES_A_MINUTE, limiter
 from app.web.state import bureau
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flask import Flask
 
 BATCH_BYTES_MAX = 128 * 1024 * 1024
 INQUIRY_BYTES_MAX = 64 * 1024
+BULK_BYTES_MAX = 16 * 1024 * 1024
+BULKS_AT_ONCE, BULK_RETRY_AFTER_S = 2, 5
+_BULKS = BoundedSemaphore(BULKS_AT_ONCE)
+"""How many files a worker answers at the same time: a file takes a thread for seconds, and others are to be served too."""
 PLAIN = "text/plain; charset=utf-8"
 NDJSON = "application/x-ndjson"
 INQUIRIES_PATH = "/inquiries"
@@ -153,16 +162,74 @@ def post_inquiry() -> Response:
     return response
 
 
-def inquiry_body(answer: inquiries.Answer) -> bytes:
+def inquiry_body(answer: inquiries.Answer, **more: int) -> bytes:
     """What a bank is told. The proof is put in as the canonical bytes that it is."""
     return orjson.dumps(
         {
+            **more,
             "answer": answer.answer,
             "receipts": [receipt.decode() for receipt in answer.receipts],
             "proof": orjson.Fragment(answer.proof),
             "advice": answer.advice,
         }
     )
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{INQUIRIES_PATH}/bulk",
+    summary="Ask for the scores of many citizens",
+    takes=NDJSON,
+    good={
+        200: (
+            NDJSON,
+            "Per inquiry an object on a line, in order: what a single one is answered with, or the problem; and `line`.",
+        )
+    },
+    problems={
+        400: "The bytes are not a batch.",
+        403: "The key is not accepted.",
+        409: "The batch id stands for another batch.",
+        413: "More than 16 MiB.",
+        415: "The body is compressed.",
+        422: "A rule refuses the batch; `problems` names the first lines.",
+        429: "Other files are being answered right now; see Retry-After.",
+        503: UNAVAILABLE,
+    },
+)
+def post_inquiries() -> Response:
+    """Once it streams there is no other status: a line that is a problem says so itself."""
+    if not _BULKS.acquire(blocking=False):
+        raise TooManyRequests("Other files are being answered right now.", retry_after=BULK_RETRY_AFTER_S)
+    place = ExitStack()
+    place.callback(_BULKS.release)  # once, whatever comes first: an error, the last line, a client that left
+    try:
+        outcomes = bulk.inquire_all(bureau(), read_body(BULK_BYTES_MAX))
+    except BaseException:
+        place.close()
+        raise
+    response = Response(_lines(outcomes, g.request_id, place), content_type=NDJSON)
+    response.headers["Cache-Control"] = "no-store"
+    response.call_on_close(place.close)
+    return response
+
+
+def _lines(
+    outcomes: Iterator[tuple[int, bulk.Outcome]], request_id: str, place: ExitStack
+) -> Iterator[bytes]:
+    with place:
+        for line, outcome in outcomes:
+            yield outcome_line(line, outcome, request_id)
+
+
+def outcome_line(line: int, outcome: bulk.Outcome, request_id: str) -> bytes:
+    """One line of the answer to many inquiries, with its newline."""
+    if isinstance(outcome, inquiries.Answer):
+        return inquiry_body(outcome, line=line) + b"\n"
+    _, about = errors.members(outcome)
+    retry = {"retry_after": outcome.retry_after_s} if isinstance(outcome, inquiries.NotYetError) else {}
+    return orjson.dumps({"line": line, **about, **retry, "request_id": request_id}) + b"\n"
 
 
 @endpoint(

@@ -170,20 +170,32 @@ def wants_page() -> bool:
     return not accepted or accepted.best_match(["text/html", PROBLEM_JSON]) == "text/html"
 
 
-def problem(
-    status: int, *, title: str, detail: str, code: str, kind: str | None = None, **more: Any
-) -> Response:
-    """One RFC 9457 answer; `kind` is the last part of the type, `more` are further members."""
-    members = {
-        "type": "about:blank" if kind is None else f"/problems#{kind}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": g.get("request_id", ""),
-        **more,
-    }
-    response = Response(orjson.dumps(members), status, content_type=PROBLEM_JSON)
+def members(error: CredenceError) -> tuple[int, dict[str, Any]]:
+    """(status, members of the problem) of one of our errors."""
+    kind = kind_of(error)
+    status = kind.status
+    more: dict[str, Any] = {}
+    if isinstance(error, ConsentError):
+        more = {"reason": error.reason, "receipt": error.receipt.decode()}
+        status = HTTPStatus.LOCKED if error.reason == "frozen" else status
+    if error.problems:
+        more["problems"] = [
+            {"line": each.line, "rule": each.rule, "detail": each.detail}
+            for each in error.problems[:PROBLEMS_MAX]
+        ]
+    about = {"type": f"/problems#{kind.name}", "title": kind.title, "status": int(status)}
+    return status, about | {"detail": error.detail, "code": error.code} | more
+
+
+def problem(status: int, *, title: str, detail: str, code: str, **more: Any) -> Response:
+    """One RFC 9457 answer about an error that is not one of ours; `more` are further members."""
+    about = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+    return _problem(about | more)
+
+
+def _problem(about: dict[str, Any]) -> Response:
+    body = orjson.dumps(about | {"request_id": g.get("request_id", "")})
+    response = Response(body, about["status"], content_type=PROBLEM_JSON)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -205,23 +217,8 @@ def page(status: int, detail: str | None = None) -> Response:
 
 
 def on_credence_error(error: CredenceError) -> Response:
-    kind = kind_of(error)
-    status = kind.status
-    more: dict[str, Any] = {}
-    if isinstance(error, ConsentError):
-        more = {"reason": error.reason, "receipt": error.receipt.decode()}
-        status = HTTPStatus.LOCKED if error.reason == "frozen" else status
-    if error.problems:
-        more["problems"] = [
-            {"line": each.line, "rule": each.rule, "detail": each.detail}
-            for each in error.problems[:PROBLEMS_MAX]
-        ]
-    if wants_page():
-        response = page(status, error.detail)
-    else:
-        response = problem(
-            status, title=kind.title, detail=error.detail, code=error.code, kind=kind.name, **more
-        )
+    status, about = members(error)
+    response = page(status, error.detail) if wants_page() else _problem(about)
     if isinstance(error, NotYetError):
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response

@@ -24,7 +24,7 @@ import structlog
 from flask import Response, g, request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from flask import Flask
@@ -108,12 +108,36 @@ def register(app: Flask, metrics: Metrics) -> None:
     def finish(response: Response) -> Response:
         response.headers.add("X-Request-Id", g.request_id)
         route = request.url_rule.rule if request.url_rule is not None else "(none)"
-        sent = response.calculate_content_length() or 0
         received = request.content_length or 0
-        write(_known(request.method), route, response.status_code, g.request_id, g.began, received, sent)
+        about = (
+            _known(request.method),
+            route,
+            response.status_code,
+            g.request_id,
+            g.began,
+            received,
+        )
+        if response.is_streamed and not response.direct_passthrough:  # its length is known when it has left
+            counted = _Counted(response.iter_encoded())
+            response.response = counted
+            response.call_on_close(lambda: write(*about, counted.size))
+        else:
+            write(*about, response.calculate_content_length() or 0)
         return response
 
     app.after_request(finish)
+
+
+class _Counted:
+    """A stream, and how many bytes of it have gone."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self.parts, self.size = parts, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self.parts:
+            self.size += len(part)
+            yield part
 
 
 def _known(method: str) -> str:

@@ -1,0 +1,88 @@
+"""What a bank may be told about citizens, as of this second: the files, the reasons against a look, and the proofs.
+
+    scene = look_at(bureau, connection, citizens)       # under `admission.lock_access` of these citizens
+    reason = scene.reason(inquiry)                       # None: the bank may look
+    proofs = proofs_of(bureau, connection, scene, who)   # of those whom a block holds, and whose repairs it holds
+    said = scene.said(inquiry)                           # what the answer event says
+
+Nothing is stored here: `services.inquiries` answers one by one, `services.bulk` many of one bank.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from app.core import access
+from app.core.folded import File
+from app.services import history, proofs
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from app.core import event_types as types
+    from app.core.account_state import AccountState
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+    from app.services.people import Person
+
+_NOBODY = history.Current(File())
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Citizens by identifier, as far as there are any: their keys, their accounts at the newest block (by the citizen's
+    number), and their files with everything admitted since.
+    """
+
+    persons: Mapping[str, Person]
+    newest: int
+    versions: Mapping[int, tuple[int, AccountState]]
+    current: Mapping[str, history.Current]
+    today: str
+
+    def reason(self, inquiry: types.Inquiry) -> access.Reason | None:
+        """Why this look must not be. Who has no file is refused for the same reasons, so that nobody learns of it."""
+        file = self.current.get(inquiry.citizen, _NOBODY).file
+        return access.reason_to_refuse(file, inquiry, self.today)
+
+    def is_ready(self, citizen: str) -> bool:
+        """Whether the newest block says what may be said: it holds the file, and (R23) every repair of it."""
+        person = self.persons.get(citizen)
+        return person is not None and person.id in self.versions and not self.current[citizen].mended
+
+    def said(self, inquiry: types.Inquiry) -> dict[str, Any]:
+        """What the answer says of who is ready: the score, or why there is none, and where it stands."""
+        score = orjson.loads(bytes(self.versions[self.persons[inquiry.citizen].id][1].score))
+        more = {name: score[name] for name in ("score", "insufficient") if name in score}
+        if inquiry.class_ is not None:
+            more["class"] = inquiry.class_
+        return more | {"block": self.newest, "shown": sorted(proofs.SHOWN_TO_BANKS)}
+
+
+def look_at(bureau: Bureau, connection: Connection, citizens: Collection[str]) -> Scene:
+    """These citizens' files as of this second."""
+    persons = bureau.people.find(connection, citizens)
+    newest, versions = proofs.newest_versions(connection, persons.values())
+    by_number = {person.id: person for person in persons.values()}
+    written = {number: versions.get(number, (-1, None)) for number in by_number}
+    files = history.brought_up_to_date(connection, by_number, written)
+    current = {citizen: files[person.id] for citizen, person in persons.items()}
+    return Scene(persons, newest, versions, current, bureau.today())
+
+
+def proofs_of(
+    bureau: Bureau, connection: Connection, scene: Scene, citizens: Collection[str]
+) -> dict[str, bytes]:
+    """The proofs for banks, as of the newest block, of those of these citizens who are ready."""
+    persons = {citizen: scene.persons[citizen] for citizen in citizens if scene.is_ready(citizen)}
+    if not persons:
+        return {}
+    at = proofs.snapshot(bureau, connection, scene.newest)
+    paths = proofs.trie_paths(connection, [person.key for person in persons.values()], at)
+    return {
+        citizen: proofs.assemble(person, at, scene.versions[person.id], proofs.SHOWN_TO_BANKS, paths)
+        for citizen, person in persons.items()
+    }
