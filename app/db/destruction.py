@@ -7,14 +7,16 @@ that connects must be a member of `credence_retention` for that (docs/operations
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 
 from app.core.errors import RefusedError
 from app.db.engine import APP_ROLE, make_engine
 from app.db.pgcopy import copy_rows
+from app.db.schema import WORKING, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 
 RETENTION_ROLE = "credence_retention"
 _BODY_ROW = Struct("!hiqiii")
+_BESIDE = [
+    table
+    for table in WORKING
+    if {"citizen", "sealed"} <= set(table.columns.keys()) and table.name != "challenger_scores"  # made again
+]
 
 Place = tuple[int, int]  # (batch, position) of an event
 
@@ -76,6 +83,39 @@ def seal_anew(
         "INSERT INTO citizen_keys (citizen, wrapped) SELECT * FROM unnest(%b::bigint[], %b::bytea[])",
         (citizens, list(wrapped.values())),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A row of a working table with something that is sealed under its citizen's data key; `item` is a log index, or None."""
+
+    table: str
+    key: tuple[Any, ...]
+    citizen: int
+    item: int | None
+    sealed: bytes
+
+
+def sealed_beside(connection: Connection, citizens: Sequence[int]) -> list[Beside]:
+    """Every such row of these citizens, whichever table it is in: those that have columns `citizen` and `sealed`."""
+    found: list[Beside] = []
+    for table in _BESIDE:
+        keys = ", ".join(column.name for column in table.primary_key)
+        item = "item" if "item" in table.columns else "NULL::bigint"
+        query = f"SELECT citizen, {item}, sealed, {keys} FROM {table.name} WHERE citizen = ANY(%s)"  # noqa: S608 - our own names
+        rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
+        found += [Beside(table.name, row[3:], row[0], row[1], bytes(row[2])) for row in rows]
+    return found
+
+
+def replace_beside(connection: Connection, row: Beside, sealed: bytes | None) -> None:
+    """Store what such a row holds, sealed anew; None: the row goes."""
+    table = metadata.tables[row.table]
+    where = " AND ".join(f"{column.name} = %s" for column in table.primary_key)
+    if sealed is None:
+        connection.execute(f"DELETE FROM {row.table} WHERE {where}", row.key)  # noqa: S608 - our own names
+    else:
+        connection.execute(f"UPDATE {row.table} SET sealed = %b WHERE {where}", (sealed, *row.key))  # noqa: S608
 
 
 def scrub(url: str) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -206,17 +207,6 @@ challenger_scores = _table(
     _bytes("sealed"),
 )
 
-# Letters of adverse action (R38): that a bank asked for one, and about which answer; what it says is made from the ledger.
-letters = _table(
-    "letters",
-    _big("number", primary_key=True),
-    Column("bank", Text, nullable=False),
-    _big("citizen"),
-    Column("answer", Uuid, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("requested_at", DateTime(timezone=True), nullable=False),
-)
-
 # Citizen keys by a keyed hash of the identifier, each sealed under a key of that identifier (app.core.recall).
 recalled_keys = _table(
     "recalled_keys",
@@ -231,6 +221,39 @@ correction_messages = _table(
     Column("bank", Text, nullable=False),
     _big("citizen"),
     _big("item"),
+)
+
+# The clock of disputes: which item of whom, until when its furnisher has to answer, how it ended. The events say the rest.
+disputes = _table(
+    "disputes",
+    _big("number", primary_key=True),
+    _big("citizen"),
+    _big("item"),
+    Column("furnisher", Text, nullable=False),
+    Column("filed_on", Date, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("extended", Boolean, nullable=False),
+    Column("closed_on", Date),
+    Column("outcome", Text),
+    Column("reinserted_on", Date),
+)
+# What citizens hand in: drafts of disputes and their files, sealed under the citizen's data key.
+dispute_drafts = _table(
+    "dispute_drafts",
+    _big("citizen", primary_key=True),
+    _big("item", primary_key=True),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    _bytes("sealed"),
+)
+evidence = _table(
+    "evidence",
+    _big("number", primary_key=True),
+    _big("citizen"),
+    _big("item"),
+    Column("stored_at", DateTime(timezone=True), nullable=False),
+    Column("bundle", LargeBinary),
+    Column("filed", Boolean, nullable=False),
+    _bytes("sealed"),
 )
 
 # What the scheduler ran last.
@@ -249,7 +272,6 @@ APPEND_ONLY = (
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
 WORKING = (
-    letters,
     log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
-    correction_messages, shown, scheduled_jobs,
+    correction_messages, shown, scheduled_jobs, disputes, dispute_drafts, evidence,
 )  # fmt: skip

@@ -5,7 +5,7 @@ For each citizen concerned, within the transaction of the block that takes the n
     1. open       everything that is left of the citizen's events, with the old data key
     2. rebuild    the account from what survives; `history.opaque` names what went      core.account_state
     3. new key    a fresh data key; the salt key stays, for it ties no hash to a guess and old entries need it
-    4. seal       surviving events and the new account version under the new key
+    4. seal       surviving events, the new account version, and what working tables hold, under the new key
     5. replace    old wrapped keys, event bodies and account bodies are deleted, the new ones stored
 
 So whoever has an old backup of the bodies and all keys that there are now can open nothing of these citizens that is older
@@ -24,6 +24,7 @@ import msgspec
 
 from app.core import account, account_state, entries, merkle, notices, sealing
 from app.core.account_state import Opaque, Rules
+from app.core.errors import CredenceError
 from app.core.events import decode_stored
 from app.core.profiles import PROFILES
 from app.core.scorecard import parse_card
@@ -64,6 +65,7 @@ def destroy(connection: Connection, wrap_key: bytes, task: Task, going: Doomed) 
     """Destroy, and write the accounts of what is left as `task` says; their leaves are in the share."""
     rules = Rules(task.day, parse_card(task.card), PROFILES[task.profile])
     share = Share([], [], {})
+    changed: dict[int, tuple[bytes, bytes]] = {}
     old: list[destruction.Place] = []
     new: dict[destruction.Place, bytes] = {}
     wrapped: dict[int, bytes] = {}
@@ -88,9 +90,29 @@ def destroy(connection: Connection, wrap_key: bytes, task: Task, going: Doomed) 
         keep(share, task, loaded, after, written, os.urandom(sealing.NONCE_SIZE))
         for place, line in lines.items():
             new[place] = sealing.seal(after.data_key, os.urandom(sealing.NONCE_SIZE), line)
+        changed[loaded.citizen] = before.data_key, after.data_key
         wrapped[loaded.citizen] = sealing.wrap(wrap_key, os.urandom(sealing.NONCE_SIZE), loaded.key, after)
     destruction.seal_anew(connection, old, new, wrapped)
+    _seal_beside(connection, changed, going)
     return share
+
+
+def _seal_beside(connection: Connection, changed: Mapping[int, tuple[bytes, bytes]], going: Doomed) -> None:
+    """What stands in working tables under the old data keys goes over to the new ones, or goes with its item."""
+    for row in destruction.sealed_beside(connection, list(changed)):
+        before, after = changed[row.citizen]
+        if row.item in going[row.citizen]:
+            destruction.replace_beside(connection, row, None)
+            continue
+        try:
+            plain = sealing.unseal(before, row.sealed)
+        except (
+            CredenceError
+        ):  # not under this key: then it need not change with it, and no block fails over it
+            continue
+        destruction.replace_beside(
+            connection, row, sealing.seal(after, os.urandom(sealing.NONCE_SIZE), plain)
+        )
 
 
 def _events(connection: Connection, task: Task, going: Doomed) -> dict[int, list[Row]]:

@@ -14,7 +14,7 @@ from app.core import account_state, fold, folded, repairs, sealing
 from app.core import events as event_formats
 from app.core.errors import FormatError, LineProblem, RuleError
 from app.db import state
-from app.services import delinquency
+from app.services import delinquency, dispute_clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,12 +69,26 @@ def whole_history(connection: Connection, person: Person) -> list[tuple[int, eve
     ]
 
 
+def with_waiting(connection: Connection, person: Person) -> list[tuple[int, event_formats.Event]]:
+    """`whole_history`, and behind it what no block holds yet, at indices from `UNPLACED_INDEX` on."""
+    return [
+        (
+            UNPLACED_INDEX + number if index is None else index,
+            event_formats.decode_stored(sealing.unseal(person.data_key, row.sealed)),
+        )
+        for number, (row, index, _) in enumerate(state.events_of_citizens(connection, [person.id]))
+        if row.sealed is not None
+    ]
+
+
 def check(
     bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]
 ) -> list[LineProblem]:
-    """What in a batch contradicts the ledger's past (R8, targets of repairs)."""
-    return delinquency.check(bureau, connection, furnisher, events) + _check_targets(
-        bureau, connection, furnisher, events
+    """What in a batch contradicts the ledger's past (R8, targets of repairs, R25, R28)."""
+    return (
+        delinquency.check(bureau, connection, furnisher, events)
+        + _check_targets(bureau, connection, furnisher, events)
+        + dispute_clock.check(bureau, connection, furnisher, events)
     )
 
 

@@ -7,8 +7,9 @@ The way of a batch, a rung each; the first that fails refuses the whole batch an
     3. signature    a key of this furnisher, valid now (R4), over this ledger's origin
     4. root         count and RFC 6962 root over the commitments
     5. events       closed schema, R1-R3, R5, R7; types that the key's role may report
-    6. history      targets of repairs exist; first delinquency cannot move (R8); who signed by passkey had it registered
-    7. store        seal, COPY, one transaction; an event id twice is R6
+    6. history      targets of repairs exist; first delinquency cannot move (R8); what was taken out stays out (R28); who
+                    signed by passkey had it registered
+    7. store        seal, COPY, one transaction; an event id twice is R6; the clock of disputes is wound (R25)
     8. tell         banks that got what is repaired now (R27)               services.recipients
 
 Any number of processes do this at once; `db.admission` says how they are ordered.
@@ -33,7 +34,7 @@ from app.core.repairs import REPAIRS
 from app.core.sealing import NONCE_SIZE, seal_each
 from app.db import admission
 from app.db.session import Deadlock, UniqueViolation
-from app.services import history, passkeys, recipients
+from app.services import dispute_clock, history, passkeys, recipients
 from app.services.bureau import UNPLACED
 
 if TYPE_CHECKING:
@@ -294,6 +295,8 @@ def store(bureau: Bureau, connection: Connection, checked: Sequence[CheckedBatch
         for one, number, receipt, bodies in zip(checked, numbers, receipts, sealed, strict=True)
     ]
     admission.insert_batches(connection, ids, rows)
+    for one in checked:
+        dispute_clock.follow(bureau, connection, people, one.events)
     return receipts
 
 

@@ -1,9 +1,9 @@
 """Who got wrong data is told (R27): banks that were answered about a citizen before an item of theirs was repaired.
 
-A correction, a retraction or a dispute closed as `corrected` concerns every bank with an answer about this citizen from a
-block that held the item, within the profile's `recipients_months` before. The messages are stored with the repair, in one
-transaction; a bank fetches its own with a signed note. A message says that an item was repaired and nothing else: to see
-the score as it is now, the bank asks again, with the citizen's consent.
+A correction, a retraction or a dispute closed otherwise than as `upheld` concerns every bank with an answer about this
+citizen from a block that held the item, within the profile's `recipients_months` before. The messages are stored with the
+repair, in one transaction; a bank fetches its own with a signed note. A message says that an item was repaired and nothing
+else: to see the score as it is now, the bank asks again, with the citizen's consent.
 
     {"after": 17, "corrections": [{"citizen": "<citizen key>", "index": 42}]}
 """
@@ -48,7 +48,7 @@ def tell(bureau: Bureau, connection: Connection, events: Sequence[event_formats.
     targets: dict[str, set[int]] = defaultdict(set)
     for event in events:
         if isinstance(event, types.Correction | types.Retraction) or (
-            isinstance(event, types.DisputeClosed) and event.outcome == "corrected"
+            isinstance(event, types.DisputeClosed) and event.outcome != "upheld"
         ):
             targets[event.citizen].add(event.target)
     if not targets:

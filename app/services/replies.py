@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from app.services.people import Person
 
 
-def own_event(bureau: Bureau, kind: str, citizen: str, more: dict[str, Any]) -> bytes:
-    """The canonical line of an event of the bureau's own, about now."""
+def own_event(bureau: Bureau, kind: str, citizen: str, more: dict[str, Any], *, timed: bool = True) -> bytes:
+    """The canonical line of an event of the bureau's own, about now; `timed` is whether the type has a `time`."""
     moment = bureau.now()
+    time_of_day = {"time": fields.format_instant(moment)} if timed else {}
     return canon.encode(
         {
             "citizen": citizen,
@@ -38,9 +39,9 @@ def own_event(bureau: Bureau, kind: str, citizen: str, more: dict[str, Any]) -> 
             "id": fields.uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
             "ledger": bureau.origin,
             "nonce": fields.format_b64url32(os.urandom(32)),
-            "time": fields.format_instant(moment),
             "type": kind,
             "v": 1,
+            **time_of_day,
             **more,
         }
     )

@@ -25,11 +25,19 @@ def check_origin(bureau: Bureau, origin: str) -> None:
 
 
 def check_signature(  # noqa: PLR0917 - what a note says, and the note
-    bureau: Bureau, connection: Connection, role: str, name: str, time: dt.datetime, note: bytes
+    bureau: Bureau,
+    connection: Connection,
+    role: str,
+    name: str,
+    time: dt.datetime,
+    note: bytes,
+    *more_roles: str,
 ) -> None:
-    """Raises SignatureError when no valid key of this name in this role has signed the note within five minutes."""
+    """Raises SignatureError when no valid key of this name in this role (or one of more) has signed the note within five
+    minutes.
+    """
     known = bureau.register(connection).verifiers(name, UNPLACED)
-    keys = [verifier for verifier, roles in known if role in roles]
+    keys = [verifier for verifier, roles in known if {role, *more_roles} & set(roles)]
     if not keys or not open_note(note, keys).verified:
         message = f"the note is not signed by a valid {role}'s key of {name!r}"
         raise SignatureError(message, code="unknown-key")

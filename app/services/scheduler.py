@@ -26,7 +26,7 @@ import structlog
 from app.core.errors import CredenceError, RefusedError
 from app.db import scheduling
 from app.db.session import DATABASE_ERRORS, DatabaseError
-from app.services import retention
+from app.services import disputes, evidence, retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from app.services.bureau import Bureau
 
 MINUTE_S: Final = 60
+HOUR_S: Final = 3_600
 DAY_S: Final = 86_400
 POLL_S: Final = 1.0
 LOCK_POLL_S: Final = 0.1
@@ -57,7 +58,11 @@ def _retention(bureau: Bureau) -> int:
     return retention.run(bureau, lambda _: None).events
 
 
-JOBS: Final[tuple[Job, ...]] = (Job("retention", DAY_S, _retention),)
+JOBS: Final[tuple[Job, ...]] = (
+    Job("disputes", MINUTE_S, disputes.close_overdue),
+    Job("evidence", HOUR_S, evidence.sweep),
+    Job("retention", DAY_S, _retention),
+)
 
 
 class Scheduler:

@@ -5,6 +5,7 @@
     POST /v1/inquiries                        a .batch of one inquiry in; answer, receipts, proof out
     POST /v1/inquiries/bulk                   a .batch of many in; the same for each, a line each, while they are answered
     GET  /v1/corrections                      for a bank: whose items were repaired since it was told their score
+    GET  /v1/disputes                         for a furnisher: what is disputed of its items, with the evidence
     GET  /v1/figures                          what the ledger holds
 
 There are no accounts, keys or cookies here: what comes in is signed by a registered key, and that signature
@@ -14,7 +15,7 @@ the services as bytes.
 
 from __future__ import annotations
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from contextlib import ExitStack
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests, Unauthor
 from werkzeug.routing import BaseConverter
 
 from app.core.errors import FormatError
-from app.services import bulk, figures, inquiries, intake, recipients
+from app.services import bulk, disputes, figures, inquiries, intake, recipients
 from app.web import errors, logs, schemas
 from app.web.described import endpoint
 from app.web.limits import BATCHES_A_MINUTE, limiter
@@ -247,21 +248,78 @@ def outcome_line(line: int, outcome: bulk.Outcome, request_id: str) -> bytes:
 )
 def get_corrections() -> Response:
     """A signed GET: the note is short, and in a header, so that addresses and their logs hold nothing."""
-    granted = request.authorization
-    token = granted.token if granted is not None and granted.type == NOTE_SCHEME else None
-    if not token:
-        challenge = WWWAuthenticate(NOTE_SCHEME, {"realm": "corrections"})
-        raise Unauthorized("Sign a note (docs/formats.md, section 14).", www_authenticate=challenge)
-    try:
-        note = b64decode(token, validate=True)
-    except ValueError:
-        raise FormatError("the note in `Authorization` is not base64") from None
+    note = signed_note("corrections", 14)
     told = recipients.messages(bureau(), note)
     items = [{"citizen": message.citizen.hex(), "index": message.index} for message in told]
     after = {"after": told[-1].number} if told else {}
     response = Response(orjson.dumps({"corrections": items, **after}), content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/disputes",
+    summary="What citizens dispute of this furnisher's items",
+    good={
+        200: (schemas.Disputes, "Open disputes with all evidence, the oldest first. Ask again with `after`.")
+    },
+    problems={
+        400: "The note is not that of a furnisher.",
+        401: "No `Authorization: Credence-Note <base64 of the signed note>`.",
+        403: "Not signed by a valid furnisher's key, or not within the last five minutes.",
+        503: UNAVAILABLE,
+    },
+)
+def get_disputes() -> Response:
+    """The answer is a batch: `dispute_closed`, with a `correction` or `retraction` where the citizen is right."""
+    cases = disputes.for_furnisher(bureau(), signed_note("disputes", 18))
+    after = {"after": cases[-1].number} if cases else {}
+    body = orjson.dumps({"disputes": [_case(case) for case in cases], **after})
+    response = Response(body, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _case(case: disputes.Case) -> dict[str, object]:
+    return {
+        "number": case.number,
+        "citizen": case.citizen,
+        "index": case.item,
+        "event": case.event_id,
+        "filed_on": case.filed_on.isoformat(),
+        "due_on": case.due_on.isoformat(),
+        "said": [{"ground": ground, "text": text} for ground, text in case.said],
+        "evidence": [
+            {
+                "hash": name,
+                "files": [
+                    {
+                        "name": each.name,
+                        "type": each.known.media_type,
+                        "sha256": each.known.sha256,
+                        "data": b64encode(each.data).decode(),
+                    }
+                    for each in files
+                ],
+            }
+            for name, files in case.evidence
+        ],
+    }
+
+
+def signed_note(realm: str, section: int) -> bytes:
+    """The note in `Authorization: Credence-Note <base64>`, not looked at yet."""
+    granted = request.authorization
+    token = granted.token if granted is not None and granted.type == NOTE_SCHEME else None
+    if not token:
+        challenge = WWWAuthenticate(NOTE_SCHEME, {"realm": realm})
+        raise Unauthorized(f"Sign a note (docs/formats.md, section {section}).", www_authenticate=challenge)
+    try:
+        return b64decode(token, validate=True)
+    except ValueError:
+        raise FormatError("the note in `Authorization` is not base64") from None
 
 
 @endpoint(

@@ -84,6 +84,55 @@ class Corrections(Schema):
     after = fields.Integer(metadata={"description": "For the next note; left out when there is nothing."})
 
 
+class EvidenceFile(Schema):
+    """A file as the citizen handed it in."""
+
+    name = fields.String(required=True, metadata={"description": "What the citizen's machine called it."})
+    type = fields.String(
+        required=True, metadata={"description": "application/pdf, image/png, image/jpeg or text/plain."}
+    )
+    sha256 = fields.String(required=True)
+    data = fields.String(required=True, metadata={"description": "Base64 with padding."})
+
+
+class EvidenceBundle(Schema):
+    """What was handed in with one event, by the hash in it."""
+
+    hash = fields.String(required=True)
+    files = fields.List(fields.Nested(EvidenceFile), required=True)
+
+
+class Said(Schema):
+    """What the citizen says is wrong; the first is from filing, further ones were added."""
+
+    ground = fields.String(required=True)
+    text = fields.String(required=True)
+
+
+class OpenDispute(Schema):
+    """A dispute about an event of this furnisher's (R24)."""
+
+    number = fields.Integer(required=True)
+    citizen = fields.String(required=True, metadata={"description": "The identifier, as in the event."})
+    index = fields.Integer(
+        required=True, metadata={"description": "The log index of the item: the `target`."}
+    )
+    event = fields.String(
+        required=True, metadata={"description": "The id that the furnisher gave the event."}
+    )
+    filed_on = fields.String(required=True)
+    due_on = fields.String(required=True, metadata={"description": "The last day on which to answer."})
+    said = fields.List(fields.Nested(Said), required=True)
+    evidence = fields.List(fields.Nested(EvidenceBundle), required=True)
+
+
+class Disputes(Schema):
+    """Open disputes about this furnisher's items."""
+
+    disputes = fields.List(fields.Nested(OpenDispute), required=True)
+    after = fields.Integer(metadata={"description": "For the next note; left out when there is nothing."})
+
+
 class Figures(Schema):
     """The public figures of the ledger."""
 

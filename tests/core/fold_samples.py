@@ -162,8 +162,8 @@ def dispute(target, day="2026-11-20"):
     return make(et.DisputeOpened, day, target=target, ground="wrong_status", **PAPER)
 
 
-def undisputed(target, day="2026-11-21"):
-    return make(et.DisputeClosed, day, target=target, outcome="upheld", reason="It was so.")
+def undisputed(target, day="2026-11-21", outcome="upheld"):
+    return make(et.DisputeClosed, day, target=target, outcome=outcome, reason="It was so.")
 
 
 def retraction(target, day="2026-11-20"):

@@ -284,3 +284,65 @@ def test_r23_a_disputed_settlement_does_not_open_the_debt_again():
     ]
     plain, disputed = (of_history(log, TODAY, CARDS[0], CN) for log in (debt, [*debt, dispute(2)]))
     assert disputed == plain
+
+
+# ---- R25 and R28
+# --------------------------------------------------------------------------------------------------
+
+LATE = make(
+    et.Status, "2026-09-01", account="a", status="late_60", first_delinquent_on="2026-07-01", **NOTICE
+)
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(
+    THICK,
+    NEGATIVE,
+    st.sampled_from(["deadline", "unverifiable"]),
+    st.lists(st.sampled_from(["upheld", "corrected", "deadline"]), max_size=2),
+    st.integers(0, 2500),
+)
+def test_r25_an_item_that_nobody_stood_by_has_no_effect_ever_again(history, item, outcome, more, later_days):
+    day, place = next_day(TODAY, later_days), len(history)
+    without = of_history(history, day, CARDS[0], CN)
+    log = [*history, item, dispute(place), undisputed(place, outcome=outcome)]
+    log += [undisputed(place, outcome=each) for each in more]  # a later word does not revive it
+    assert of_history(log, day, CARDS[0], CN) == without
+    assert fold_history(enumerate(log)).disputed == 0
+
+
+@settings(max_examples=examples(30), deadline=None)
+@given(THICK, HELPFUL, st.sampled_from(["deadline", "unverifiable"]))
+def test_r25_what_can_only_help_is_never_taken_out(history, item, outcome):
+    place = len(history)
+    log = [*history, item, dispute(place), undisputed(place, outcome=outcome)]
+    assert of_history(log, TODAY, CARDS[0], CN) == of_history([*history, item], TODAY, CARDS[0], CN)
+
+
+def codes_of(*log):
+    account = fold_history(enumerate((OLD, LATE, *log))).accounts.get("bank.example:a")
+    return account.status[1] if account else None
+
+
+def test_r28_only_a_certified_correction_of_which_the_citizen_was_told_puts_an_item_back():
+    out = (dispute(1), undisputed(1, "2026-11-21", "deadline"))
+    told = correction(1, LATE, notified_on="2026-11-21", status="late_30")
+    assert codes_of(*out) is None
+    assert codes_of(*out, correction(1, LATE, notified_on="2026-11-20")) is None, (
+        "told before it was taken out"
+    )
+    assert codes_of(correction(1, LATE, notified_on="2026-11-21"), *out) is None, "certified before"
+    assert codes_of(*out, told) == "2"
+    assert codes_of(*out, told, retraction(4)) is None, "and taken back"
+    assert codes_of(*out, told, dispute(1)) is None, "it may be disputed again"
+    assert codes_of(*out, told, dispute(1), undisputed(1)) == "2"
+    assert codes_of(*out, told, dispute(1), undisputed(1, "2026-12-21", "unverifiable")) is None
+    on_time = correction(1, LATE, status="on_time")
+    for name in ("first_delinquent_on", *NOTICE):
+        del on_time.fields[name]
+    assert codes_of(*out, on_time) == "0", "corrected to what can only help, it may help"
+
+
+def test_r25_a_closing_without_a_dispute_takes_nothing_out():
+    assert codes_of(undisputed(1, outcome="deadline")) == "3"
+    assert codes_of(dispute(1), undisputed(1), undisputed(1, outcome="unverifiable")) == "3"

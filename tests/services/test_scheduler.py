@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 
 import orjson
@@ -12,7 +11,6 @@ import structlog
 from app.core.errors import RefusedError
 from app.services import scheduler
 from app.services.scheduler import DAY_S, Job, Scheduler
-from tests.services.test_rules_r11 import aged  # noqa: F401 - a fixture
 
 
 class Work:
@@ -123,8 +121,12 @@ def test_the_log_says_what_was_done_and_nothing_about_anybody(bureau, monkeypatc
     ]
 
 
-def test_r11_retention_is_announced_every_day_and_destroyed_with_the_next_block(aged):  # noqa: F811
-    assert turn(aged.bureau, *scheduler.JOBS)["retention"] == 2
-    assert aged.settle() == 1
-    aged.clock.moment += dt.timedelta(days=1)
-    assert turn(aged.bureau, *scheduler.JOBS)["retention"] == 0
+def test_r11_retention_is_announced_every_day_and_destroyed_with_the_next_block(ledger, clock):
+    lender = ledger.lender
+    late = lender.status("uci:1", late=True, ago=1900)
+    ledger.admit(lender.batch([late, *lender.card_history("uci:1", months=7)]))
+    ledger.step()
+    assert turn(ledger.bureau, *scheduler.JOBS)["retention"] == 1
+    assert ledger.settle() == 1
+    clock.move(days=1)
+    assert turn(ledger.bureau, *scheduler.JOBS)["retention"] == 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
-from app.core.request_note import CorrectionsNote
+from app.core.request_note import CorrectionsNote, DisputesNote
 from app.db import corrections
-from tests.web.conftest import BANK, CITIZEN, LENDER, UTILITY
+from app.services import history
+from tests.web.conftest import BANK, CITIZEN, ENROLMENT, LENDER, UTILITY
 
 
 def test_a_batch_is_admitted_once_and_its_receipt_stays(client, world):
@@ -144,3 +145,50 @@ def test_r36_the_citizens_page_says_it_too(client, world, link):
     page = client.get("/record").text
     assert "Credence never declines anybody" in page
     assert "ask it for a person" in page
+
+
+def test_r24_a_furnisher_is_given_what_is_disputed_of_its_items(client, world, debtor):
+    from app.services import evidence
+    from app.services.intake import admit
+
+    with world.bureau.transaction() as connection:
+        person = world.bureau.people.find(connection, [debtor])[debtor]
+        item = history.whole_history(connection, person)[0][0]
+    evidence.add_file(world.bureau, person.id, item, "信.txt", "还了".encode())
+    bundle = evidence.bundle(world.bureau, person.id, item).hex()
+    filing = {
+        "target": item,
+        "ground": "not_mine",
+        "evidence": bundle,
+        "basis": "research",
+        "basis_ref": "p-9",
+    }
+    admit(world.bureau, world.batch(ENROLMENT, [world.line(ENROLMENT, "dispute_opened", debtor, **filing)]))
+    origin, now = world.bureau.origin, dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+    def read(after, name=LENDER):
+        note = DisputesNote(origin, name, after, now).sign(world.signers[name])
+        return client.get(
+            "/v1/disputes", headers={"Authorization": f"Credence-Note {b64encode(note).decode()}"}
+        )
+
+    answer = read(0)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    (case,) = answer.json["disputes"]
+    assert (case["citizen"], case["index"], case["said"]) == (
+        debtor,
+        item,
+        [{"ground": "not_mine", "text": ""}],
+    )
+    ((name, files),) = [(each["hash"], each["files"]) for each in case["evidence"]]
+    assert (name, files[0]["name"], files[0]["type"]) == (bundle, "信.txt", "text/plain")
+    assert b64decode(files[0]["data"]).decode() == "还了"
+    assert read(answer.json["after"]).json == {"disputes": []}
+    assert read(0, BANK).status_code == 403
+    assert client.get("/v1/disputes").status_code == 401
+    closing = world.line(
+        LENDER, "dispute_closed", debtor, target=item, outcome="upheld", reason="It is theirs."
+    )
+    admit(world.bureau, world.batch(LENDER, [closing]))
+    world.step()
+    assert read(0).json == {"disputes": []}
