@@ -29,6 +29,7 @@ COMMANDS = {
     "keys": "Make keys, and register or revoke them.",
     "furnish": "Send signed batches of events to the ledger.",
     "inquire": "Ask for a citizen's score, as a bank.",
+    "letter": "Get the letter that a decision against somebody calls for, as a bank.",
     "simulate": "Try what would change your own score, offline.",
     "verify": "Check a proof, offline.",
     "prove": "Make proofs beside the score's: a history, an event, an absence, growth.",

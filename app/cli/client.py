@@ -86,6 +86,11 @@ class Service:
             raise FormatError(f"{self.url} answered the inquiry with something that is not a JSON object")
         return answer
 
+    def letter(self, note: bytes, *, language: str, as_pdf: bool) -> bytes:
+        """Send a bank's signed note for a letter of adverse action; the letter as text or PDF."""
+        wanted = {"Accept": "application/pdf" if as_pdf else "text/plain", "Accept-Language": language}
+        return self._ask("POST", "/v1/letters", note, wanted | {"Content-Type": "text/plain"})[1]
+
     def receipt(self, furnisher: str, batch_id: str) -> bytes:
         """The receipt of a batch that was admitted before. NotFoundError when there is none."""
         return self._ask("GET", f"/v1/receipts/{quote(furnisher)}/{batch_id}")[1]
@@ -113,27 +118,31 @@ class Service:
             raise FormatError(f"the ledger at {self.url} does not begin with a genesis notice")
         return notice
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
         """(status, body) of a 2xx answer; CredenceError otherwise."""
         deadline_s = time.monotonic() + self._patience_s
         while True:
-            status, headers, answer = self._once(method, path, body)
+            status, answered, answer = self._once(method, path, body, headers or {})
             if 200 <= status < 300:
                 return status, answer
-            wait_s = _retry_after_s(headers.get("Retry-After", ""))
+            wait_s = _retry_after_s(answered.get("Retry-After", ""))
             if wait_s is None or time.monotonic() + wait_s > deadline_s:
                 raise _problem(f"{self.url}{path}", status, answer)
             time.sleep(wait_s)
 
-    def _once(self, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
+    def _once(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes]:
         """(status, headers found by name in either case, body)."""
-        headers = {"Content-Type": "application/x-ndjson"} if body is not None else {}
+        usual = {"Content-Type": "application/x-ndjson"} if body is not None else {}
         try:
             with self._session.request(
                 method,
                 self.url + path,
                 data=body,
-                headers=headers,
+                headers={**usual, **headers},
                 timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
                 allow_redirects=False,
                 stream=True,

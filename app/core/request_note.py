@@ -3,19 +3,22 @@
     credence/corrections@v1          what is asked for
     credence.example/ledger          origin
     bank.example                     the organisation's name, which is the key's
-    17                               the subject: of an audit its case, of corrections and disputes the last number known
+    17                               the subject: of an audit its case, of corrections and disputes the last number known,
+                                     of a letter the id of the answer that it is about
     2026-11-22T15:24:00Z             when it was signed
 
-Source: formats.md sections 13, 14 and 18; C2SP signed-note.
+Source: formats.md sections 13, 14, 18 and 19; C2SP signed-note.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.core.batch import check_name, text_lines
 from app.core.errors import FormatError
+from app.core.event_base import UUID7
 from app.core.fields import decimal, format_instant, parse_instant
 from app.core.note import split
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 REQUEST_BYTES_MAX: Final = 4_096
 CORRECTIONS_MAGIC: Final = "credence/corrections@v1"
+LETTER_MAGIC: Final = "credence/letter@v1"
 DISPUTES_MAGIC: Final = "credence/disputes@v1"
 NUMBER_MAX: Final = 2**53 - 1
 
@@ -71,6 +75,35 @@ class CorrectionsNote:
         """The fields of a note; FormatError for any other bytes. Its signature is not checked."""
         origin, bank, after, time = parse_request(note, CORRECTIONS_MAGIC, "the note of a bank")
         return cls(origin, bank, decimal(after, maximum=NUMBER_MAX), time)
+
+
+@dataclass(frozen=True, slots=True)
+class LetterNote:
+    """What a bank signs to say that it decided against a citizen after this answer, which calls for a letter (R38)."""
+
+    origin: str
+    bank: str
+    answer: str
+    time: dt.datetime
+
+    def sign(self, signer: Signer) -> bytes:
+        """The request as a signed note; the key's name is the bank's."""
+        assert signer.name == self.bank, (signer.name, self.bank)
+        return signer.sign(
+            request_text(LETTER_MAGIC, self.origin, self.bank, _check_answer(self.answer), self.time)
+        )
+
+    @classmethod
+    def parse(cls, note: bytes) -> LetterNote:
+        """The fields of a note; FormatError for any other bytes. Its signature is not checked."""
+        origin, bank, answer, time = parse_request(note, LETTER_MAGIC, "the note for a letter")
+        return cls(origin, bank, _check_answer(answer), time)
+
+
+def _check_answer(text: str) -> str:
+    if re.match(UUID7, text) is None:
+        raise FormatError("a letter is about an answer: its `id`, a UUID of version 7 in lower case")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

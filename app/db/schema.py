@@ -207,6 +207,17 @@ challenger_scores = _table(
     _bytes("sealed"),
 )
 
+# Letters of adverse action (R38): that a bank asked for one, and about which answer; what it says is made from the ledger.
+letters = _table(
+    "letters",
+    _big("number", primary_key=True),
+    Column("bank", Text, nullable=False),
+    _big("citizen"),
+    Column("answer", Uuid, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("requested_at", DateTime(timezone=True), nullable=False),
+)
+
 # Citizen keys by a keyed hash of the identifier, each sealed under a key of that identifier (app.core.recall).
 recalled_keys = _table(
     "recalled_keys",
@@ -272,6 +283,7 @@ APPEND_ONLY = (
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
 WORKING = (
+    letters,
     log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
     correction_messages, shown, scheduled_jobs, disputes, dispute_drafts, evidence,
 )  # fmt: skip

@@ -8,6 +8,7 @@
 | audit_api | a regulator's reading room |
 | public_log | checkpoint and tiles |
 | scorecards | the published cards |
+| letters | letters of adverse action |
 | pages, record, entries, what_if, check | HTML for people; words, chart, menu and language serve them |
 | offices | pages for people at organisations |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
@@ -40,6 +41,7 @@ from app.web import (
     errors,
     headers,
     language,
+    letters,
     logs,
     menu,
     offices,
@@ -100,10 +102,12 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     machine.register_blueprint(audit_api.transitions_blueprint)
     machine.register_blueprint(public_log.blueprint)
     machine.register_blueprint(scorecards.blueprint)
+    machine.register_blueprint(letters.machine)
     csrf.exempt(api.blueprint)
     csrf.exempt(audit_api.blueprint)
     csrf.exempt(audit_api.transitions_blueprint)
     csrf.exempt(public_log.blueprint)
+    csrf.exempt(letters.machine)
     csrf.exempt(pages.blueprint)
     for blueprint in (
         operations.blueprint,
@@ -111,6 +115,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         record.blueprint,
         *offices.BLUEPRINTS,
         entries.blueprint,
+        letters.blueprint,
         what_if.blueprint,
         check.blueprint,
     ):

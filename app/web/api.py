@@ -274,7 +274,7 @@ def get_corrections() -> Response:
 )
 def get_disputes() -> Response:
     """The answer is a batch: `dispute_closed`, with a `correction` or `retraction` where the citizen is right."""
-    cases = disputes.for_furnisher(bureau(), signed_note("disputes", 18))
+    cases = disputes.for_furnisher(bureau(), signed_note("disputes", 19))
     after = {"after": cases[-1].number} if cases else {}
     body = orjson.dumps({"disputes": [_case(case) for case in cases], **after})
     response = Response(body, content_type="application/json")

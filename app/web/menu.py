@@ -38,6 +38,7 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
             ENTRIES,
             LOOKS,
             ALERTS,
+            Link("/record/letters", N_("Letters"), N_("decisions against you, with the reasons")),
             Link("/record/what-if", N_("Try out"), N_("what would change your score")),
         ),
     ),

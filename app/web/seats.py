@@ -54,7 +54,7 @@ ROLES = {
 }
 # Where a role finds its pages. A path that this service does not have is not offered.
 PLACES = {
-    "bank": (("/bank", N_("Bank")),),
+    "bank": (("/bank", N_("Bank")), ("/bank/letters", N_("Letters"))),
     "furnisher": (("/furnisher", N_("Reports and disputes")),),
     "regulator": (("/regulator", N_("Supervision")),),
     "clerk": (("/staff", N_("Cases")),),

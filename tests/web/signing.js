@@ -16,6 +16,7 @@ async (given, base) => {
     batch: await makeBatch(key, given.origin, given.batch, given.events.map((event) => canonical(event))),
     possession: await notes.signNote(key, notes.possessionText(given.origin, key, "bank")),
     corrections: await notes.signNote(key, notes.correctionsText(given.origin, key, 7, events.instantOf(given.ms))),
+    letter: await notes.signNote(key, notes.letterText(given.origin, key, given.letter, events.instantOf(given.ms))),
     audit: await notes.signNote(key, notes.auditText(given.origin, key, "case-1", events.instantOf(given.ms))),
     canonical: given.values.map((value) => canonical(value)),
     line: events.eventLine({ origin: given.origin, utcOffsetMinutes: 480 }, furnisher, type, { ...fields, day }, given.ms, Uint8Array.from(given.random)),

@@ -17,6 +17,7 @@ ORIGIN = "credence.example/vectors"
 NAME = "bank.example/cards"
 MOMENT = dt.datetime(2026, 11, 22, 17, 5, 9, tzinfo=dt.UTC)  # the next day already, eight hours further east
 RANDOM = bytes(range(200, 242))
+LETTER = "019ab6a4-0000-7000-8000-000000000000"
 
 
 def read(name):
@@ -34,6 +35,7 @@ def given():
         "key": key + "\n",
         "origin": ORIGIN,
         "batch": "2026-11",
+        "letter": LETTER,
         "events": [json.loads(each["line"]) for each in batch["events"]],
         "values": [each["value"] for each in read("canonical-json.json")["valid"]],
         "ms": int(MOMENT.timestamp() * 1000),
@@ -57,6 +59,7 @@ def expected():
         "batch": batch["file"],
         "possession": key.sign(possession_text(ORIGIN, NAME, "bank", batch["vkey"])).decode(),
         "corrections": signed("credence/corrections@v1", ORIGIN, NAME, 7, instant),
+        "letter": signed("credence/letter@v1", ORIGIN, NAME, LETTER, instant),
         "audit": signed("credence/audit@v1", ORIGIN, NAME, "case-1", instant),
         "canonical": [
             bytes.fromhex(each["canonical_hex"]).decode() for each in read("canonical-json.json")["valid"]

@@ -25,5 +25,8 @@ export const correctionsText = (origin, key, after, instant) => lines("credence/
 /** A regulator's for an audit under a case. */
 export const auditText = (origin, key, reference, instant) => lines("credence/audit@v1", origin, key.name, reference, instant);
 
+/** A bank's for a letter about one of its answers, by the answer's id (section 18). */
+export const letterText = (origin, key, answer, instant) => lines("credence/letter@v1", origin, key.name, answer, instant);
+
 /** What follows `Authorization: Credence-Note `. */
 export const noteHeader = (note) => toBase64(utf8(note));

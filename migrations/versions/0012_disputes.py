@@ -1,12 +1,12 @@
 """Disputes by the clock, their drafts, and the files that citizens hand in.
 
-Revision ID: 0011
+Revision ID: 0012
 """
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,109 @@
+"""Letters over HTTP: a bank's program, a bank's seat, and the citizen read the same one (R38)."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+from click.testing import CliRunner
+from werkzeug.serving import make_server
+
+from tests.papers import needs_pdf
+from tests.web.conftest import BANK, CITIZEN
+from tests.web.test_errors import csrf_of
+from tests.web.test_pages import sign_in
+from tests.web.test_seats import take_seat
+
+
+def signed(world, answer_id, name=BANK):
+    from app.core.request_note import LetterNote
+
+    return LetterNote(world.bureau.origin, name, answer_id, world.bureau.now()).sign(world.signers[name])
+
+
+@pytest.fixture
+def answer(client, world):
+    """What the bank was told about the citizen with a late month."""
+    return client.post("/v1/inquiries", data=world.inquiry(CITIZEN)).get_json()["answer"]
+
+
+def test_r38_a_bank_gets_the_letter_over_the_api_in_either_language_and_form(client, world, answer):
+    note = signed(world, answer["id"])
+    first = client.post("/v1/letters", data=note)
+    assert (first.status_code, first.content_type) == (201, "text/plain; charset=utf-8")
+    assert str(answer["score"]) in first.text
+    assert first.headers["Cache-Control"] == "no-store"
+    again = client.post("/v1/letters", data=note, headers={"Accept-Language": "zh-Hans"})
+    assert again.status_code == 200
+    assert "您的权利" in again.text
+    unknown = client.post("/v1/letters", data=signed(world, "019ab6a4-0000-7000-8000-000000000000"))
+    assert (unknown.status_code, unknown.get_json()["code"]) == (404, "no-answer")
+    assert client.post("/v1/letters", data=b"nonsense").status_code == 400
+
+
+@needs_pdf()
+def test_a_letter_comes_as_a_pdf_when_that_is_asked_for(client, world, answer):
+    got = client.post("/v1/letters", data=signed(world, answer["id"]), headers={"Accept": "application/pdf"})
+    assert (got.content_type, got.data[:5]) == ("application/pdf", b"%PDF-")
+
+
+def test_r38_a_seat_of_the_bank_asks_with_a_signed_note_and_the_citizen_reads_the_same(
+    app, client, world, answer, link
+):
+    bank = app.test_client()
+    take_seat(bank, world, "bank", BANK)
+    refused = bank.post("/bank/letters", data={"csrf_token": csrf_of(bank, "/bank/letters"), "note": "x"})
+    assert refused.status_code == 400
+    note = signed(world, answer["id"]).decode().replace("\n", "\r\n")  # as browsers send text areas
+    done = bank.post("/bank/letters", data={"csrf_token": csrf_of(bank, "/bank/letters"), "note": note})
+    assert done.status_code == 303
+    page = bank.get(done.headers["Location"]).text
+    assert answer["id"] in page
+    assert answer["id"] in bank.get("/bank/letters").text
+    sign_in(client, link)
+    listed = client.get("/record/letters").text
+    number = re.search(r'href="/record/letters/(\d+)"', listed)[1]
+    assert done.headers["Location"] == f"/bank/letters/{number}"
+    theirs = client.get(f"/record/letters/{number}").text
+    paragraphs = re.compile(r'<p class="govuk-body credence-measure">(.*?)</p>')
+    assert paragraphs.findall(theirs) == paragraphs.findall(page) != []
+    assert "/record/letters" in client.get("/record").text
+
+
+def test_a_letter_is_nobody_elses(app, client, world, answer):
+    from app.services.links import create_link
+
+    assert client.post("/v1/letters", data=signed(world, answer["id"])).status_code in {200, 201}
+    other, stranger = app.test_client(), app.test_client()
+    take_seat(other, world, "bank", "other.example")
+    sign_in(stranger, create_link(world.bureau, "uci:22"))
+    for each, path in ((other, "/bank/letters/1"), (stranger, "/record/letters/1")):
+        assert each.get(path).status_code == 404
+        assert each.get(f"{path}.pdf").status_code == 404
+    assert client.get("/record/letters").status_code == 403
+    assert client.get("/bank/letters").status_code == 403
+
+
+def test_the_command_prints_the_letter_and_the_note(app, world, answer, tmp_path):
+    from app.cli import main
+    from app.core.request_note import LetterNote
+
+    key = tmp_path / "bank.key"
+    key.write_text(world.signers[BANK].encode())
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}"
+        run = ["letter", "--key", str(key), "--answer", answer["id"], "--url", url]
+        said = CliRunner().invoke(main, [*run, "--language", "zh-Hans"])
+        note = CliRunner().invoke(main, [*run, "--note"])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert said.exit_code == 0, said.output
+    assert "所用的信用评分" in said.output
+    assert answer["id"] in said.output
+    assert LetterNote.parse(note.output.encode()).answer == answer["id"]
