@@ -189,6 +189,27 @@ decisions = _table(
     Column("outcome", Text, nullable=False),
 )
 
+# Cases for a person; what was written in them is sealed under the citizen's data key.
+cases = _table(
+    "cases",
+    _big("id", primary_key=True),
+    _big("citizen"),
+    Column("about", Text, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("seat", BigInteger),
+    Column("looked_at", DateTime(timezone=True)),
+    Column("closed_at", DateTime(timezone=True)),
+)
+case_texts = _table(
+    "case_texts",
+    _big("id", primary_key=True),
+    _big("case"),
+    _big("citizen"),
+    Column("author", Text, nullable=False),
+    Column("written_at", DateTime(timezone=True), nullable=False),
+    _bytes("sealed"),
+)
+
 # Regulators: who may read all of it for an hour, by the hash of a token; a note opens one audit.
 audits = _table(
     "audits",
@@ -286,4 +307,5 @@ WORKING = (
     letters,
     log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
     correction_messages, shown, scheduled_jobs, disputes, dispute_drafts, evidence,
+    cases, case_texts,
 )  # fmt: skip

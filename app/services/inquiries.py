@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 ADVICE = (
     "This score is advisory. Credence never declines anybody: a decision is the bank's own and must not rest on this"
-    " number alone. The citizen can ask the bureau for a person to look at the case, see every look at their file, and"
-    " dispute what is wrong."
+    " number alone. The citizen can ask the bureau for a person to look at the case (signed in, under /record/cases, or on"
+    " paper), see every look at their file, and dispute what is wrong."
 )
 RETRY_AFTER_S = 2
 TIME_OFF_S_MAX = 3600

@@ -4,10 +4,11 @@
 |---|---|
 | seats | signing in, and what a role may open |
 | approvals | what two officers do together |
+| cases, staff | a citizen asks for a person; what clerks do |
 """
 
 from __future__ import annotations
 
-from app.web import approvals, seats
+from app.web import approvals, cases, seats, staff
 
-BLUEPRINTS = (seats.blueprint, approvals.blueprint)
+BLUEPRINTS = (seats.blueprint, approvals.blueprint, cases.blueprint, staff.blueprint)

@@ -1,0 +1,34 @@
+"""Staff look at a file, and the citizen sees it (R16): the look is an event of the bureau's own before anything is shown.
+
+{"case":"case-12","purpose":"account_review","recipient":"bureau","shown":["file","flags",...],"type":"look",...}
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from app.services import intake
+from app.services.links import identifier_of
+from app.services.proofs import SHOWN_TO_CITIZENS
+from app.services.replies import own_batch, own_event
+
+if TYPE_CHECKING:
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+    from app.services.people import Person
+
+PURPOSE = "account_review"
+
+
+def record_look(bureau: Bureau, connection: Connection, person: Person, case: str) -> None:
+    """Somebody at the bureau opens the whole file, for a case. `people.hold` comes before."""
+    more = {
+        "case": case,
+        "purpose": PURPOSE,
+        "recipient": bureau.signer.name,
+        "shown": sorted(SHOWN_TO_CITIZENS),
+    }
+    line = own_event(bureau, "look", identifier_of(connection, person), more)
+    checked = own_batch(bureau, bureau.register(connection), f"look-{secrets.token_hex(16)}", line)
+    intake.store(bureau, connection, [checked])
