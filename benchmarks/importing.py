@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from app.cli.client import Service
 from app.cli.demo import Measured, _memory
 from app.cli.importing import REQUESTS_UNDER_WAY_MAX, Sender
 from app.cli.processes import Running
+from app.client.transport import Service
 from app.db import engine
 from app.services.bureau import Bureau
 from app.services.home import Home

@@ -106,7 +106,7 @@ def audit(  # noqa: PLR0917 - one command's options
     Following keeps a few kilobytes: each block is checked against the one before, by its transition proof, and then kept in
     --state, from where a restart goes on. It refuses the first block that is not right, and says why (exit code 1).
     """
-    from app.cli.client import Service  # noqa: PLC0415 - only where a service is asked
+    from app.client.transport import Service  # noqa: PLC0415 - only where a service is asked
     from app.services.audit.following import Memory  # noqa: PLC0415
 
     if follow_url is not None:
@@ -147,8 +147,8 @@ def _database() -> tuple[OpenDatabase, str]:
 
 
 def _service(url: str, key: Signer, case: str) -> tuple[OpenService, str]:
-    from app.cli.client import Service  # noqa: PLC0415
     from app.cli.params import utc_now  # noqa: PLC0415
+    from app.client.transport import Service  # noqa: PLC0415
     from app.services.audit.remote import open_remote  # noqa: PLC0415
 
     origin = Service(url).genesis().origin

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.client import Service
 from app.cli.params import FILE, policy_option, read_limited, url_option
+from app.client.transport import Service
 from app.core.checkpoint import parse_note
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from app.cli.client import Service
 from app.cli.importing import adopt_fitted_card, import_research
-from app.cli.inquire import inquiry_batch
 from app.cli.processes import Running
+from app.client.drafts import Inquiry, inquiry_batch
+from app.client.transport import Service
 from app.core import canon
 from app.core.errors import RefusedError
 from app.services import statistics
@@ -124,13 +124,8 @@ def _ask(home: Home, running: Running) -> None:
     genesis = service.genesis()
     research = Research(home, genesis.origin, utc_now().date())
     client = next(client for client in clients() if client.row == CITIZEN_ROW)
-    chosen = {
-        "citizen": client.identifier,
-        "class": "card",
-        "consent": research.consent_id(client),
-        "purpose": "credit_application",
-    }
-    batch = inquiry_batch(research.bank, genesis, chosen, now=utc_now(), random=secrets.token_bytes(60))
+    inquiry = Inquiry(client.identifier, "credit_application", research.consent_id(client), "card")
+    batch = inquiry_batch(research.bank, genesis, [inquiry], utc_now(), secrets.token_bytes)
     answer = service.inquire(batch)
     home.write(home.demo / "policy", f"log {genesis.vkey}\nquorum none\n")
     home.write(home.demo / "checkpoint", service.checkpoint())

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli import preparing, sentence
-from app.cli.client import Service
 from app.cli.files import write_once, write_whole
 from app.cli.params import FILE, KeyFile, read_limited, url_option, utc_now
+from app.client.transport import Service
 from app.core import batch as batches
 from app.core.errors import ConflictError, CredenceError, FormatError, LineProblem, RuleError
 from app.core.fields import format_instant

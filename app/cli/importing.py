@@ -23,7 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from app.cli.client import Service, Submitted
+from app.client.transport import Service, Submitted
 from app.core.errors import CredenceError, NotFoundError, RefusedError
 from app.services import cards
 from app.services.bureau import Bureau

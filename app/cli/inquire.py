@@ -1,4 +1,4 @@
-"""`credence inquire`: a bank asks for one citizen's score and gets it with its proof.
+"""`credence inquire`: a bank asks for a citizen's score, or for many, and gets them with their proofs.
 
 The inquiry is a signed event: who asks, about whom, for what purpose, under which consent. It goes into the
 ledger together with the answer, and the citizen sees both. Three files are left:
@@ -9,7 +9,7 @@ ledger together with the answer, and the citizen sees both. Three files are left
     score.proof.refusal   instead of the first and third: the receipt of the refusal, an event as well
 
 An inquiry that was not answered (no network, no block yet) is sent again, as it was signed, by the same
-command.
+command. With --bulk the citizens come from a file: see `app.cli.inquire_bulk`.
 
 Exit codes: 0 the proof is saved (and holds, when a policy was given), 1 refused, not answered or not
 proved, 2 wrong use.
@@ -18,60 +18,66 @@ proved, 2 wrong use.
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import orjson
 
-from app.cli import plain, preparing
-from app.cli.client import RefusalError, Service
+from app.cli import plain
 from app.cli.files import write_once, write_whole
-from app.cli.params import NEW_FILE, PURPOSES, KeyFile, policy_option, read_limited, url_option, utc_now
+from app.cli.params import FILE, PURPOSES, KeyFile, policy_option, read_limited, url_option, utc_now
+from app.client.drafts import Inquiry, inquiry_batch
+from app.client.transport import RefusalError, Service
 from app.core import canon
-from app.core.batch import make_batch, parse_batch
+from app.core.batch import parse_batch
 from app.core.errors import ConflictError, FormatError
-from app.core.events import decode_event
-from app.core.fields import format_b64url32, format_day, format_instant, uuid7
 from app.core.identifiers import check_identifier
 from app.core.proof import verify_score_proof
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from pathlib import Path
-
     from app.core.note import Signer
-    from app.core.notices import Genesis
 
 CHOSEN_FIELDS = ("citizen", "purpose", "consent", "class", "case")
 INQUIRY_BYTES_MAX = 1 << 16
 CLASSES = ("card", "overdraft", "instalment", "mortgage", "student", "business")
 
 
+class Defaults(NamedTuple):
+    """What a file of citizens need not say on each line."""
+
+    purpose: str | None
+    class_: str | None
+
+
 @click.command()
 @click.option(
     "--key", type=KeyFile(), required=True, help="The bank's private key, registered with the role bank."
 )
-@click.option("--citizen", metavar="ID", required=True, help="About whom, for example uci:17.")
-@click.option(
-    "--purpose", type=click.Choice(PURPOSES), required=True, help="For what: the consent must cover it."
-)
+@click.option("--citizen", metavar="ID", help="About whom, for example uci:17.")
+@click.option("--bulk", type=FILE, help="About many: a CSV file, or one identifier a line.")
+@click.option("--purpose", type=click.Choice(PURPOSES), help="For what: the consent must cover it.")
 @click.option("--consent", metavar="UUID", help="The consent's id, when there is one.")
 @click.option("--class", "class_", type=click.Choice(CLASSES), help="Of the credit that is applied for.")
 @click.option("--case", metavar="REF", help="Your case number, if it should be in the ledger.")
 @click.option(
-    "--out", type=NEW_FILE, default="score.proof", show_default=True, help="Where to save the proof."
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="Where to save the proof; with --bulk a folder, or a .csv file.  [default: score.proof]",
 )
 @policy_option()
 @url_option
 def inquire(
     *,
     key: Signer,
-    citizen: str,
-    purpose: str,
+    citizen: str | None,
+    bulk: Path | None,
+    purpose: str | None,
     consent: str | None,
     class_: str | None,
     case: str | None,
-    out: Path,
+    out: Path | None,
     policy: bytes | None,
     url: str,
 ) -> None:
@@ -82,13 +88,30 @@ def inquire(
     \b
         credence inquire --key bank.key --citizen uci:17 --purpose credit_application \\
             --consent 019ab6a4-... --out 17.proof --policy policy
+        credence inquire --key bank.key --bulk customers.csv --purpose account_review \\
+            -o october/ --policy policy
     """
+    if (citizen is None) == (bulk is None):
+        raise click.UsageError("give --citizen, or --bulk with a file")
+    if bulk is not None:
+        from app.cli.inquire_bulk import inquire_file  # noqa: PLC0415
+        from app.client import Bank  # noqa: PLC0415
+
+        if policy is None or out is None:
+            raise click.UsageError("--bulk needs --policy, by which each answer is verified, and --out")
+        inquire_file(Bank(url, key, policy), bulk, Defaults(purpose, class_), out)
+        return
+    if purpose is None:
+        raise click.UsageError("give --purpose")
+    assert citizen is not None
+    out = out or Path("score.proof")
+    if out.is_dir():
+        raise click.BadParameter(f"{out} is a folder", param_hint="--out")
     asked, answered, refused = (out.with_name(out.name + end) for end in (".batch", ".answer", ".refusal"))
     for path in (out, refused):
         if path.exists():
             raise ConflictError(f"{path} is there already: an inquiry is evidence, so choose another --out")
-    fields = {"citizen": citizen, "purpose": purpose, "consent": consent, "class": class_, "case": case}
-    chosen = {name: value for name, value in fields.items() if value is not None}
+    inquiry = Inquiry(citizen, purpose, consent, class_, case)
     service = Service(url)
     if not asked.exists():
         genesis = service.genesis()
@@ -96,8 +119,8 @@ def inquire(
             check_identifier(genesis.scheme, citizen)
         except FormatError as error:
             raise click.BadParameter(error.detail, param_hint="--citizen") from None
-        write_once(asked, inquiry_batch(key, genesis, chosen, now=utc_now(), random=secrets.token_bytes(60)))
-    batch = _same_inquiry(asked, key, chosen)
+        write_once(asked, inquiry_batch(key, genesis, [inquiry], utc_now(), secrets.token_bytes))
+    batch = _same_inquiry(asked, key, inquiry.fields())
     proof = _ask(service, batch, out, answered, refused)
     if policy is None:
         click.echo("Not verified: give --policy, or run `credence verify`.")
@@ -137,25 +160,3 @@ def _same_inquiry(asked: Path, key: Signer, chosen: dict[str, str]) -> bytes:
     if (file.header.furnisher, said) != (key.name, chosen):
         raise ConflictError(f"{asked} is there already, and it asks something else: choose another --out")
     return batch
-
-
-def inquiry_batch(
-    key: Signer, genesis: Genesis, chosen: dict[str, str], *, now: dt.datetime, random: bytes
-) -> bytes:
-    """The `.batch` file of one inquiry; `random` is 60 bytes.
-
-    FormatError or RuleError when the ledger would refuse it.
-    """
-    event_id = uuid7(int(now.timestamp() * 1000), random[:10])
-    event = chosen | {
-        "ledger": genesis.origin,
-        "furnisher": key.name,
-        "id": event_id,
-        "type": "inquiry",
-        "nonce": format_b64url32(random[28:]),
-        "day": format_day(preparing.local_day(genesis, now)),
-        "time": format_instant(now),
-    }
-    line = canon.encode(event | {"v": 1})
-    decode_event(line, preparing.header_of(genesis, key.name, now))
-    return make_batch(key, genesis.origin, f"inquiry-{event_id}", [line])

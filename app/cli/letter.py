@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli import plain
-from app.cli.client import Service
 from app.cli.files import write_whole
 from app.cli.params import NEW_FILE, KeyFile, url_option, utc_now
+from app.client.transport import Service
 from app.core.card_texts import LANGUAGES
 from app.core.request_note import LetterNote
 

@@ -16,19 +16,20 @@ attempt has other ids and nonces, and the ledger answers with a conflict.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
+from app.client.drafts import header_of
 from app.core import canon
 from app.core.batch import EVENTS_MAX, make_batch
 from app.core.errors import FormatError, LineProblem, RuleError
-from app.core.events import Header, decode_events
-from app.core.fields import format_b64url32, format_day, uuid7
+from app.core.events import decode_events
+from app.core.fields import format_b64url32, uuid7
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterable
 
     from app.core.note import Signer
@@ -105,17 +106,6 @@ def complete(
 def sign(draft: Draft, lines: list[bytes], genesis: Genesis, signer: Signer) -> bytes:
     """The `.batch` file."""
     return make_batch(signer, genesis.origin, draft.batch_id, lines)
-
-
-def header_of(genesis: Genesis, furnisher: str, now: dt.datetime) -> Header:
-    """What the ledger will judge the events against, if they arrive today."""
-    day = local_day(genesis, now)
-    return Header(genesis.origin, furnisher, genesis.scheme, format_day(day), genesis.utc_offset_minutes)
-
-
-def local_day(genesis: Genesis, now: dt.datetime) -> dt.date:
-    """The ledger's local day of an instant."""
-    return (now + dt.timedelta(minutes=genesis.utc_offset_minutes)).date()
 
 
 def _starts(sizes: Iterable[int]) -> list[int]:

@@ -25,11 +25,11 @@ import pytest
 import requests
 from sqlalchemy import text
 
-from app.cli import client
 from app.cli.audit import OpenDatabase
-from app.cli.client import Service
 from app.cli.importing import Sender
 from app.cli.processes import ROOT, Running
+from app.client import transport as client
+from app.client.transport import Service
 from app.core.batch import parse_batch
 from app.core.receipt import Receipt
 from app.db import engine

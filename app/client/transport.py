@@ -3,6 +3,8 @@
     service = Service("http://127.0.0.1:8080")
     receipt = service.submit(batch)            POST /v1/batches
     answer = service.inquire(batch)            POST /v1/inquiries
+    lines = service.inquire_all(batch)         POST /v1/inquiries/bulk, line by line
+    found = service.corrections(note)          GET /v1/corrections
     note = service.checkpoint()                GET /checkpoint
     genesis = service.genesis()                GET /tile/entries/..., entry 0 of the log
 
@@ -16,6 +18,8 @@ Source: docs/formats.md section 12; RFC 9457 (problem+json); RFC 9110 section 10
 from __future__ import annotations
 
 import time
+from base64 import b64encode
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -29,12 +33,14 @@ from app.core.errors import CredenceError, FormatError, LineProblem, NotFoundErr
 from app.core.notices import Genesis
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 120
 PATIENCE_S = 30
 ANSWER_BYTES_MAX = 1 << 22
+LINE_BYTES_MAX, PART_BYTES = 1 << 20, 1 << 16
+BULK_PATH = "/v1/inquiries/bulk"
 PROBLEMS_MAX = 10
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -91,6 +97,22 @@ class Service:
         wanted = {"Accept": "application/pdf" if as_pdf else "text/plain", "Accept-Language": language}
         return self._ask("POST", "/v1/letters", note, wanted | {"Content-Type": "text/plain"})[1]
 
+    def inquire_all(self, batch: bytes) -> Iterator[bytes]:
+        """Send a `.batch` of many inquiries; the lines of the answer, without newlines, as they come.
+
+        When the stream breaks off, what has come whole was given, and then it is a CredenceError.
+        """
+        with self._answered("POST", BULK_PATH, batch) as response:
+            yield from _lines(self.url, response)
+
+    def corrections(self, note: bytes) -> dict[str, object]:
+        """What was repaired, for the bank that signed this note; the members as they came."""
+        header = {"Authorization": f"Credence-Note {b64encode(note).decode()}"}
+        answer = _json(self._ask("GET", "/v1/corrections", headers=header)[1])
+        if answer is None:
+            raise FormatError(f"{self.url} answered with something that is not a JSON object")
+        return answer
+
     def receipt(self, furnisher: str, batch_id: str) -> bytes:
         """The receipt of a batch that was admitted before. NotFoundError when there is none."""
         return self._ask("GET", f"/v1/receipts/{quote(furnisher)}/{batch_id}")[1]
@@ -122,38 +144,54 @@ class Service:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes]:
         """(status, body) of a 2xx answer; CredenceError otherwise."""
-        deadline_s = time.monotonic() + self._patience_s
-        while True:
-            status, answered, answer = self._once(method, path, body, headers or {})
-            if 200 <= status < 300:
-                return status, answer
-            wait_s = _retry_after_s(answered.get("Retry-After", ""))
-            if wait_s is None or time.monotonic() + wait_s > deadline_s:
-                raise _problem(f"{self.url}{path}", status, answer)
-            time.sleep(wait_s)
+        with self._answered(method, path, body, headers or {}) as response:
+            return response.status_code, _whole(self.url + path, response)
 
-    def _once(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """(status, headers found by name in either case, body)."""
-        usual = {"Content-Type": "application/x-ndjson"} if body is not None else {}
+    @contextmanager
+    def _answered(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[requests.Response]:
+        """A 2xx answer, whose body is still to be read; CredenceError otherwise, and when it cannot be read."""
+        deadline_s = time.monotonic() + self._patience_s
+        kind = {"Content-Type": "application/x-ndjson"} if body is not None else {}
         try:
-            with self._session.request(
-                method,
-                self.url + path,
-                data=body,
-                headers={**usual, **headers},
-                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                answer = response.raw.read(ANSWER_BYTES_MAX + 1, decode_content=True)
-                status, answered = response.status_code, response.headers
+            while True:
+                with self._session.request(
+                    method,
+                    self.url + path,
+                    data=body,
+                    headers=kind | dict(headers or {}),
+                    timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                    allow_redirects=False,
+                    stream=True,
+                ) as response:
+                    if 200 <= response.status_code < 300:
+                        yield response
+                        return
+                    wait_s = _retry_after_s(response.headers.get("Retry-After", ""))
+                    if wait_s is None or time.monotonic() + wait_s > deadline_s:
+                        answer = _whole(self.url + path, response)
+                        raise problem_of(f"{self.url}{path}", response.status_code, _json(answer) or {})
+                time.sleep(wait_s)
         except (requests.RequestException, HTTPError) as error:  # the body is read below requests
             raise CredenceError(f"{self.url} does not answer: {_why(error)}", code="unreachable") from error
-        if len(answer) > ANSWER_BYTES_MAX:
-            raise FormatError(f"{self.url}{path} answered with more than {ANSWER_BYTES_MAX} bytes")
-        return status, answered, answer
+
+
+def _whole(address: str, response: requests.Response) -> bytes:
+    answer: bytes = response.raw.read(ANSWER_BYTES_MAX + 1, decode_content=True)
+    if len(answer) > ANSWER_BYTES_MAX:
+        raise FormatError(f"{address} answered with more than {ANSWER_BYTES_MAX} bytes")
+    return answer
+
+
+def _lines(address: str, response: requests.Response) -> Iterator[bytes]:
+    """Lines that came whole, each within a limit; memory holds one of them."""
+    rest = b""
+    for part in response.raw.stream(PART_BYTES, decode_content=True):
+        *whole, rest = (rest + part).split(b"\n")
+        yield from whole
+        if len(rest) > LINE_BYTES_MAX:
+            raise FormatError(f"{address} answered with a line of more than {LINE_BYTES_MAX} bytes")
 
 
 def _retry_after_s(text: str) -> float | None:
@@ -169,9 +207,8 @@ def _json(body: bytes) -> dict[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
-def _problem(address: str, status: int, body: bytes) -> CredenceError:
+def problem_of(address: str, status: int, problem: Mapping[str, object]) -> CredenceError:
     """The error that an answer other than 2xx stands for."""
-    problem = _json(body) or {}
     detail = problem.get("detail") or problem.get("title")
     if not isinstance(detail, str):
         detail = f"{address} answered with status {status} and no explanation"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from app.cli import client
+from app.client import transport as client
 from app.core.errors import CredenceError, FormatError, NotFoundError, RuleError
 
 from .conftest import run
