@@ -9,7 +9,9 @@ sign(client, response)                                       # Flask's test clie
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
@@ -120,3 +122,25 @@ class Authenticator:
             "transports": ["internal"],
         }
         return {"id": self.credential, "rawId": self.credential, "type": "public-key", "response": response}
+
+
+# ---- for tests of the services and of the pages
+
+
+def enrol(bureau, identifier: str, passkey: Authenticator) -> Authenticator:
+    """Register the passkey for this citizen, on paper; it counts at once."""
+    from app.services.acts import on_paper
+
+    on_paper(bureau, identifier, "passkey_added", passkey.added, "form-17")
+    return passkey
+
+
+def sign(client, response, passkey: Authenticator, **more: object):
+    """Follow `web.signing.ask` to its page and sign with this passkey: the answer, a redirect to `done`."""
+    assert response.status_code == 303, response.text
+    path = response.headers["Location"]
+    page = client.get(path).text
+    challenges = json.loads(html.unescape(re.search(r'data-challenges="([^"]*)"', page)[1]))
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
+    answers = [passkey.assertion(unb64(each), **more) for each in challenges]
+    return client.post(path, data={"csrf_token": token, "answer": json.dumps(answers)})

@@ -200,30 +200,44 @@ def remember(connection: Connection, sealed: Mapping[bytes, bytes]) -> None:
     )
 
 
-def add_link(connection: Connection, token_hash: bytes, citizen_id: int, expires_at: datetime) -> None:
+def add_link(
+    connection: Connection,
+    token_hash: bytes,
+    citizen_id: int,
+    expires_at: datetime,
+    sealed: bytes | None = None,
+) -> None:
     """Remember a one-time link by the hash of its token."""
     connection.execute(
-        "INSERT INTO links (token_hash, citizen, expires_at) VALUES (%s, %s, %s)",
-        (token_hash, citizen_id, expires_at),
+        "INSERT INTO links (token_hash, citizen, expires_at, sealed) VALUES (%s, %s, %s, %s)",
+        (token_hash, citizen_id, expires_at, sealed),
     )
 
 
-def use_link(connection: Connection, token_hash: bytes, now: datetime) -> int | None:
-    """Use a link up; its citizen, or None when it is unknown, used or expired."""
+def use_link(connection: Connection, token_hash: bytes, now: datetime) -> tuple[int, bytes | None] | None:
+    """Use a link up; its citizen and what it was sealed with, or None when it is unknown, used or expired."""
     row = connection.execute(
         "UPDATE links SET used_at = %(now)s WHERE token_hash = %(hash)s AND used_at IS NULL AND expires_at > %(now)s"
-        " RETURNING citizen",
+        " RETURNING citizen, sealed",
         {"now": now, "hash": token_hash},
     ).fetchone()
-    return None if row is None else int(row[0])
+    return None if row is None else (int(row[0]), row[1] and bytes(row[1]))
 
 
-def add_session(connection: Connection, token_hash: bytes, citizen_id: int, expires_at: datetime) -> None:
+def add_session(  # noqa: PLR0917 - a row
+    connection: Connection,
+    token_hash: bytes,
+    citizen_id: int,
+    expires_at: datetime,
+    begun_at: datetime | None = None,
+    sealed: bytes | None = None,
+) -> None:
     """Start a session; expired ones are swept out on the way."""
-    connection.execute("DELETE FROM sessions WHERE expires_at < now() - interval '1 day'")
+    connection.execute("DELETE FROM sessions WHERE expires_at < %s - interval '1 day'", (expires_at,))
     connection.execute(
-        "INSERT INTO sessions (token_hash, citizen, expires_at) VALUES (%s, %s, %s)",
-        (token_hash, citizen_id, expires_at),
+        "INSERT INTO sessions (token_hash, citizen, expires_at, begun_at, sealed)"
+        " VALUES (%s, %s, %s, coalesce(%s, now()), %s)",
+        (token_hash, citizen_id, expires_at, begun_at, sealed),
     )
 
 

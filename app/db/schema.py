@@ -138,11 +138,29 @@ links = _table(
     _big("citizen"),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("used_at", DateTime(timezone=True)),
+    Column("sealed", LargeBinary),
 )
 sessions = _table(
     "sessions",
     _bytes("token_hash", primary_key=True),
     _big("citizen"),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("begun_at", DateTime(timezone=True), nullable=False),
+    Column("sealed", LargeBinary),
+)
+# What a citizen is about to sign, for ten minutes; challenges of sign-ins, each for one.
+drafts = _table(
+    "drafts",
+    _bytes("id", primary_key=True),
+    _bytes("session"),
+    _big("citizen"),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    _bytes("sealed"),
+)
+challenges = _table(
+    "challenges",
+    _bytes("challenge", primary_key=True),
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
@@ -304,7 +322,7 @@ APPEND_ONLY = (
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
 WORKING = (
-    letters,
+    letters, drafts, challenges,
     log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
     correction_messages, shown, scheduled_jobs, disputes, dispute_drafts, evidence,
     cases, case_texts,

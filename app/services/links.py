@@ -36,7 +36,7 @@ def create_link(bureau: Bureau, identifier: str, valid_s: int = 86_400) -> str:
         person = bureau.people.find(connection, [identifier]).get(identifier)
         if person is None:
             raise NotFoundError("there is no file for this citizen")
-        rows.add_link(connection, _hash(token), person.id, bureau.now() + dt.timedelta(seconds=valid_s))
+        rows.add_link(connection, hash_of(token), person.id, bureau.now() + dt.timedelta(seconds=valid_s))
     return token
 
 
@@ -45,11 +45,12 @@ def open_link(bureau: Bureau, token: str) -> str:
     session_token = secrets.token_urlsafe(32)
     with bureau.transaction() as connection:
         bureau.people.hold(connection)
-        citizen_id = rows.use_link(connection, _hash(token), bureau.now())
-        if citizen_id is None:
+        used = rows.use_link(connection, hash_of(token), bureau.now())
+        if used is None:
             raise NotFoundError("this link was used before, has expired, or never was", code="link-used")
+        citizen_id, _ = used
         expires_at = bureau.now() + dt.timedelta(seconds=SESSION_S)
-        rows.add_session(connection, _hash(session_token), citizen_id, expires_at)
+        rows.add_session(connection, hash_of(session_token), citizen_id, expires_at)
         _record_look(bureau, connection, citizen_id)
     return session_token
 
@@ -81,14 +82,15 @@ def identifier_of(connection: Connection, person: Person) -> str:
 def session_citizen(bureau: Bureau, session_token: str) -> int | None:
     """Whose session a token stands for, or None."""
     with bureau.reading() as connection:
-        return rows.session_citizen(connection, _hash(session_token), bureau.now())
+        return rows.session_citizen(connection, hash_of(session_token), bureau.now())
 
 
 def end_session(bureau: Bureau, session_token: str) -> None:
     """Sign out."""
     with bureau.transaction() as connection:
-        rows.end_session(connection, _hash(session_token))
+        rows.end_session(connection, hash_of(session_token))
 
 
-def _hash(token: str) -> bytes:
+def hash_of(token: str) -> bytes:
+    """Under which a token is kept."""
     return sha256(token.encode()).digest()

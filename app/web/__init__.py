@@ -50,6 +50,7 @@ from app.web import (
     public_log,
     record,
     scorecards,
+    signing,
     what_if,
 )
 from app.web.application import Application
@@ -117,6 +118,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         entries.blueprint,
         letters.blueprint,
         what_if.blueprint,
+        signing.blueprint,
         check.blueprint,
     ):
         app.register_blueprint(blueprint)

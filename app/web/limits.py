@@ -15,6 +15,7 @@ AUDITS_A_MINUTE = "20 per minute"
 COSIGNATURES_A_MINUTE = "600 per minute"
 LIMITED = frozenset(
     {
+        "signing.sign",
         "api.post_batch",
         "audits.open_audit",
         "log.take_cosignature",

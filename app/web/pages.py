@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort, current_app, redirect, render_temp
 
 from app.services import figures
 from app.web import errors, language
+from app.web.paths import own_path
 from app.web.state import bureau
 
 blueprint = Blueprint("pages", __name__)
@@ -30,10 +31,7 @@ def choose_language() -> Response:
     chosen = request.form.get("language", "")
     if chosen not in language.LANGUAGES:
         abort(400)
-    back = request.form.get("next", "/")
-    if not back.startswith("/") or back.startswith(("//", "/\\")) or any(ord(each) < 33 for each in back):
-        back = "/"  # only a path of ours: never a way to send people elsewhere
-    response = redirect(back, 303)
+    response = redirect(own_path(request.form.get("next", "/")), 303)
     response.set_cookie(
         language.COOKIE,
         chosen,
