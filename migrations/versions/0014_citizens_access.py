@@ -1,12 +1,12 @@
 """How citizens come in: how a session began, the ground of a one-time code, drafts of what is to be signed, challenges.
 
-Revision ID: 0013
+Revision ID: 0014
 """
 
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
