@@ -316,6 +316,21 @@ scheduled_jobs = _table(
     _big("done"),
 )
 
+# News for citizens: up to where each has read them, to whom mail goes (sealed under the citizen's data key), and up to which
+# block everybody was looked at.
+alerts_read = _table("alerts_read", _big("citizen", primary_key=True), _big("log_index"))
+mail_addresses = _table(
+    "mail_addresses",
+    _big("citizen", primary_key=True),
+    _bytes("sealed"),
+    Column("is_confirmed", Boolean, nullable=False),
+    _big("told_index"),
+    Column("is_due", Boolean, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("retry_at", DateTime(timezone=True)),
+)
+alert_cursor = _table("alert_cursor", Column("one", SmallInteger, primary_key=True), _big("block"))
+
 APPEND_ONLY = (
     batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, cosignatures, documents,
     accounts, trie_tiles, proposals, decisions,
@@ -325,5 +340,5 @@ WORKING = (
     letters, drafts, challenges,
     log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
     correction_messages, shown, scheduled_jobs, disputes, dispute_drafts, evidence,
-    cases, case_texts,
+    cases, case_texts, alerts_read, mail_addresses, alert_cursor,
 )  # fmt: skip

@@ -26,7 +26,7 @@ import structlog
 from app.core.errors import CredenceError, RefusedError
 from app.db import scheduling
 from app.db.session import DATABASE_ERRORS, DatabaseError
-from app.services import disputes, evidence, retention
+from app.services import disputes, evidence, mail, mailing, retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 MINUTE_S: Final = 60
 HOUR_S: Final = 3_600
 DAY_S: Final = 86_400
+MAIL_S: Final = 10
 POLL_S: Final = 1.0
 LOCK_POLL_S: Final = 0.1
 RETRY_S: Final = 10
@@ -58,10 +59,16 @@ def _retention(bureau: Bureau) -> int:
     return retention.run(bureau, lambda _: None).events
 
 
+def _mail(bureau: Bureau) -> int:
+    """Whoever asked for it is written to when there is news in their record."""
+    return mailing.send_due(bureau, mail.from_environment(bureau.home.path))
+
+
 JOBS: Final[tuple[Job, ...]] = (
     Job("disputes", MINUTE_S, disputes.close_overdue),
     Job("evidence", HOUR_S, evidence.sweep),
     Job("retention", DAY_S, _retention),
+    Job("mail", MAIL_S, _mail),
 )
 
 

@@ -19,7 +19,7 @@ from app.services import history
 from app.services.inquiries import ConsentError, NotYetError, inquire
 from app.services.intake import admit
 from app.services.links import create_link, open_link, session_citizen
-from app.services.records import record
+from app.services.records import entries
 from tests.services import builders
 from tests.services.builders import BANK, PAPER, Desk
 
@@ -63,8 +63,15 @@ def looks_of(ledger, citizen=CITIZEN):
     """(type, its fields) of every look that the citizen's page shows, oldest first, once a block holds them."""
     ledger.settle()
     number = session_citizen(ledger.bureau, open_link(ledger.bureau, create_link(ledger.bureau, citizen)))
-    shown = record(ledger.bureau, number).looks
-    return [(view.type, view.fields) for view in reversed(shown) if view.log_index is not None]
+    shown = entries(ledger.bureau, number).looks
+    every = sorted(
+        (each for look in shown for each in (look, *look.about) if each.log_index is not None), key=_place
+    )
+    return [(view.type, view.fields) for view in every]
+
+
+def _place(view):
+    return view.log_index
 
 
 # ---- refused

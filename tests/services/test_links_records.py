@@ -10,7 +10,8 @@ import pytest
 from app.core.errors import FormatError, NotFoundError
 from app.services.intake import admit
 from app.services.links import SESSION_S, create_link, end_session, open_link, session_citizen
-from app.services.records import LOOKS, record
+from app.services.overview import overview
+from app.services.records import LOOKS, entries
 
 CITIZEN = "uci:1"
 
@@ -113,9 +114,9 @@ def test_the_tables_hold_no_token_and_no_identifier(card, database):
 
 def test_r16_opening_is_a_look_that_the_citizen_sees_within_a_block(card):
     number = opened(card)
-    assert [(view.type, view.log_index) for view in record(card.bureau, number).looks] == [("look", None)]
+    assert [(view.type, view.log_index) for view in entries(card.bureau, number).looks] == [("look", None)]
     card.settle()
-    (view,) = record(card.bureau, number).looks
+    (view,) = entries(card.bureau, number).looks
     assert view.log_index is not None
     assert view.fields["purpose"] == "self"
     assert view.fields["recipient"] == "citizen"
@@ -124,17 +125,17 @@ def test_r16_opening_is_a_look_that_the_citizen_sees_within_a_block(card):
 def test_r22_own_looks_change_no_score(card):
     number = opened(card)
     card.settle()
-    before = record(card.bureau, number)
+    before, looks = overview(card.bureau, number), entries(card.bureau, number).looks
     for _ in range(5):
         opened(card)
     card.settle()
-    after = record(card.bureau, number)
+    after = overview(card.bureau, number)
     assert (after.score, after.criteria, after.reasons) == (before.score, before.criteria, before.reasons)
-    assert len(after.looks) == len(before.looks) + 5
+    assert len(entries(card.bureau, number).looks) == len(looks) + 5
 
 
 def test_r29_the_record_adds_up(card):
-    shown = record(card.bureau, opened(card))
+    shown = overview(card.bureau, opened(card))
     assert shown.score == shown.base + sum(line.points for line in shown.criteria)
     assert all(0 <= line.points <= line.max and line.bin_label for line in shown.criteria)
     lost = {line.id for line in shown.criteria if line.points < line.max}
@@ -143,23 +144,23 @@ def test_r29_the_record_adds_up(card):
 
 
 def test_every_event_is_shown_with_its_place_newest_first(card):
-    shown = record(card.bureau, opened(card))
-    assert len(shown.events) == 37
-    assert [view.day for view in shown.events] == sorted((view.day for view in shown.events), reverse=True)
-    indices = [view.log_index for view in shown.events]
+    shown = entries(card.bureau, opened(card))
+    assert len(shown.items) == 37
+    assert [view.day for view in shown.items] == sorted((view.day for view in shown.items), reverse=True)
+    indices = [view.log_index for view in shown.items]
     assert len(set(indices)) == 37
     assert None not in indices
-    assert sum(view.negative for view in shown.events) == 1
-    assert not {view.type for view in shown.events} & LOOKS
+    assert sum(view.negative for view in shown.items) == 1
+    assert not {view.type for view in shown.items} & LOOKS
     admit(card.bureau, card.lender.batch([card.lender.payment(CITIZEN)]))
-    waiting = record(card.bureau, opened(card)).events[0]
+    waiting = entries(card.bureau, opened(card)).items[0]
     assert (waiting.type, waiting.log_index, waiting.block) == ("payment", None, None)
 
 
 def test_r35_a_thin_record_says_what_is_missing(ledger):
     ledger.admit(ledger.utility.batch([ledger.utility.utility(CITIZEN)]))
     ledger.settle()
-    shown = record(ledger.bureau, opened(ledger))
+    shown = overview(ledger.bureau, opened(ledger))
     assert (shown.score, shown.criteria, shown.reasons) == (None, [], [])
     assert shown.insufficient
 
@@ -169,15 +170,15 @@ def test_a_file_that_is_in_no_block_has_no_record_yet(ledger):
     ledger.admit(ledger.utility.batch([ledger.utility.utility(CITIZEN)]))
     number = opened(ledger)
     with pytest.raises(NotFoundError) as caught:
-        record(ledger.bureau, number)
+        overview(ledger.bureau, number)
     assert caught.value.code == "not-yet"
     ledger.settle()
-    assert record(ledger.bureau, number).identifier == CITIZEN
+    assert overview(ledger.bureau, number).identifier == CITIZEN
 
 
 def test_labels_are_there_in_both_languages(card):
     number = opened(card)
-    english, chinese = (record(card.bureau, number, language) for language in ("en", "zh-Hans"))
+    english, chinese = (overview(card.bureau, number, language) for language in ("en", "zh-Hans"))
     assert [line.points for line in english.criteria] == [line.points for line in chinese.criteria]
     assert all(
         one.bin_label != other.bin_label
@@ -198,16 +199,16 @@ def at(ledger, day):
         sequencer.step(now=True)
     with ledger.bureau.transaction() as connection:
         person = ledger.bureau.people.find(connection, [CITIZEN])[CITIZEN]
-    return record(ledger.bureau, person.id)
+    return entries(ledger.bureau, person.id)
 
 
 def test_r10_a_late_month_leaves_the_record_to_the_day(ledger):
     """Five years (cn) behind its day, also when a score could tell that its plaintext is gone, which is kept for that."""
     ledger.admit(ledger.lender.batch(ledger.lender.card_history(CITIZEN, months=6, late_ago=3)))
-    (late,) = [view for view in at(ledger, ledger.clock.day()).events if view.negative]
+    (late,) = [view for view in at(ledger, ledger.clock.day()).items if view.negative]
     gone = dt.date(int(late.day[:4]) + 5, *map(int, late.day[5:].split("-")))
     for days, shown in ((-1, True), (0, False), (1, False)):
-        views = at(ledger, (gone + dt.timedelta(days=days)).isoformat()).events
+        views = at(ledger, (gone + dt.timedelta(days=days)).isoformat()).items
         assert any(view.negative for view in views) is shown
         assert len(views) == 18 + shown
 

@@ -93,12 +93,12 @@ def test_what_the_audience_gets_tells_neither_score_nor_seeds(reported):
 
 
 def test_the_answer_is_in_the_citizens_file_and_says_to_whom(reported):
-    from app.services.records import record
+    from app.services.records import entries
 
     given(reported)
     with reported.bureau.transaction() as connection:
         number = reported.bureau.people.find(connection, ["uci:1"])["uci:1"].id
-    (look,) = record(reported.bureau, number).looks
+    (look,) = entries(reported.bureau, number).looks
     assert (look.type, look.fields["recipient"], look.fields["purpose"], look.fields["shown"]) == (
         "answer",
         "bank.demo",

@@ -27,7 +27,7 @@ from app.db import destruction as rows_destroyed
 from app.db import engine as engines
 from app.db import ledger as log_rows
 from app.db.schema import metadata
-from app.services import proofs, retention
+from app.services import proofs, records, retention
 from app.services import sequencer as sequencing
 from app.services.audit import audit
 from app.services.audit.source import DatabaseSource
@@ -36,7 +36,7 @@ from app.services.folding import FoldingPool
 from app.services.inquiries import inquire
 from app.services.intake import admit
 from app.services.links import create_link, open_link
-from app.services.records import record
+from app.services.overview import overview
 from tests.services import replay
 from tests.services.audited import Tamper, owner_dsn
 from tests.services.builders import Clock, Ledger
@@ -200,7 +200,7 @@ def test_r11_old_proofs_verify_and_new_ones_say_the_same_score(aged):
     person = person_of(aged.bureau, CITIZEN)
     old = proofs.score_proof(aged.bureau, person.id)
     before = verify(aged, old, CITIZEN)
-    shown = record(aged.bureau, person.id)
+    shown = overview(aged.bureau, person.id)
     destroy(aged)
     assert verify(aged, old, CITIZEN) == before
     new = verify(aged, proofs.score_proof(aged.bureau, person.id), CITIZEN)
@@ -214,9 +214,13 @@ def test_r11_old_proofs_verify_and_new_ones_say_the_same_score(aged):
     assert len(gone) == 2
     parts = [Opaque(position, "retention", "2031-11-03") for position in gone]
     assert new.shown["history"]["opaque"] == account_state.opaque_hash(parts)
-    after = record(aged.bureau, person.id)
+    after = overview(aged.bureau, person.id)
     assert (after.score, after.criteria, after.reasons) == (shown.score, shown.criteria, shown.reasons)
-    assert not any(view.negative for view in after.events)
+    assert not any(view.negative for view in records.entries(aged.bureau, person.id).items)
+    assert (shown.past.is_cut, after.past.is_cut) == (False, True), (
+        "older scores went with what they were made of"
+    )
+    assert [point.score for point in after.past.points] == [after.score]
 
 
 def late_positions(ledger):
@@ -272,16 +276,16 @@ def test_r11_a_proof_of_an_older_block_says_that_the_plaintext_is_gone(aged):
 
 def test_the_record_shows_what_was_removed_and_nothing_that_is_over_r10(aged):
     person = person_of(aged.bureau, CITIZEN)
-    before = record(aged.bureau, person.id)
+    before = records.entries(aged.bureau, person.id)
     assert [each.day for each in before.removed] == [None, None], "over, and not destroyed yet"
-    assert not any(view.negative for view in before.events)
+    assert not any(view.negative for view in before.items)
     destroy(aged)
-    after = record(aged.bureau, person.id)
+    after = records.entries(aged.bureau, person.id)
     assert [(each.log_index, each.reason, each.day) for each in after.removed] == [
         (each.log_index, "retention", "2031-11-03") for each in before.removed
     ]
-    assert after.events == before.events
-    assert record(aged.bureau, person_of(aged.bureau, OTHER).id).removed == []
+    assert after.items == before.items
+    assert records.entries(aged.bureau, person_of(aged.bureau, OTHER).id).removed == []
 
 
 # ---- the ledger goes on
@@ -369,7 +373,7 @@ def test_a_repair_a_second_run_and_new_years_go_on_from_there(aged):
     aged.settle()
     assert findings(aged) == []
     replay.check(aged.url, aged.home)
-    assert len(record(aged.bureau, person_of(aged.bureau, CITIZEN).id).removed) == 4
+    assert len(records.entries(aged.bureau, person_of(aged.bureau, CITIZEN).id).removed) == 4
 
 
 def test_intake_waits_for_a_block_that_destroys_and_the_block_for_intake(aged):
