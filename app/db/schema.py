@@ -331,6 +331,29 @@ mail_addresses = _table(
 )
 alert_cursor = _table("alert_cursor", Column("one", SmallInteger, primary_key=True), _big("block"))
 
+# Organisations that ask for a key's registration, and what the staff did about it; the newest step counts.
+applications = _table(
+    "applications",
+    _big("id", primary_key=True),
+    _bytes("reference_hash"),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("vkey", Text, nullable=False),
+    Column("possession", Text, nullable=False),
+    _bytes("sealed"),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+)
+application_steps = _table(
+    "application_steps",
+    _big("id", primary_key=True),
+    _big("application"),
+    _big("seat"),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("proposal", BigInteger),
+)
+
 APPEND_ONLY = (
     batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, cosignatures, documents,
     accounts, trie_tiles, proposals, decisions,
@@ -341,4 +364,5 @@ WORKING = (
     log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
     correction_messages, shown, scheduled_jobs, disputes, dispute_drafts, evidence,
     cases, case_texts, alerts_read, mail_addresses, alert_cursor,
+    applications, application_steps,
 )  # fmt: skip

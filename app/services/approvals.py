@@ -117,10 +117,15 @@ def turn_down(bureau: Bureau, seat: Seat, number: int) -> None:
 def proposal(bureau: Bureau, number: int) -> Proposal:
     """One proposal. Raises NotFoundError."""
     with bureau.transaction() as connection:
-        row = rows.by_id(connection, number)
-        if row is None:
-            raise NotFoundError(f"there is no proposal {number}", code="no-proposal")
-        return _view(row, bureau.now(), seats.labels(connection))
+        return proposal_in(bureau, connection, number)
+
+
+def proposal_in(bureau: Bureau, connection: Connection, number: int) -> Proposal:
+    """The same within a transaction."""
+    row = rows.by_id(connection, number)
+    if row is None:
+        raise NotFoundError(f"there is no proposal {number}", code="no-proposal")
+    return _view(row, bureau.now(), seats.labels(connection))
 
 
 def newest(bureau: Bureau) -> list[Proposal]:
