@@ -9,7 +9,7 @@
 | public_log | checkpoint and tiles |
 | scorecards | the published cards |
 | letters | letters of adverse action |
-| pages, record, entries, what_if, check | HTML for people; words, chart, menu and language serve them |
+| pages, record, entries, alerts, what_if, check | HTML for people; words, chart, menu and language serve them |
 | offices | pages for people at organisations |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
 | front | the two busiest answers, given in front of Flask |
@@ -34,6 +34,7 @@ from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.web import (
+    alerts,
     api,
     audit_api,
     check,
@@ -116,6 +117,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         record.blueprint,
         *offices.BLUEPRINTS,
         entries.blueprint,
+        alerts.blueprint,
         letters.blueprint,
         what_if.blueprint,
         signing.blueprint,
@@ -163,4 +165,6 @@ def _prepare_templates(app: Flask) -> None:
         version = versions.get(name)
         return url_for("static", filename=name, v=version) if version else url_for("static", filename=name)
 
-    app.jinja_env.globals.update(static=static, menu=menu, unread_alerts=lambda: 0)
+    app.jinja_env.globals.update(
+        static=static, menu=menu, unread_alerts=alerts.unread, newest_alerts=alerts.few, told=alerts.told
+    )

@@ -3,9 +3,9 @@
     GET /record/events         what was reported, newest first: who, when, what it is now, its seal, and *verify this*
     GET /record/looks          who looked in the last 24 months (R12), why, and what they were shown
 
-`?show=` narrows the entries to what speaks against the citizen or is in dispute; `?page=` is a number. Neither says anything
-about anybody. *Verify this* fetches the proof of one entry and checks it in the browser (static/verify); without JavaScript
-the proof is a file to take to the page that checks proofs.
+`?show=` narrows the entries to what speaks against the citizen or is in dispute; `?page=` is a number, `?entry=` stands for
+the page with that entry of the log. None of them says anything about anybody. *Verify this* fetches the proof of one entry
+and checks it in the browser (static/verify); without JavaScript the proof is a file to take to the page that checks proofs.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def items() -> Response | str:
     if kind not in KINDS:
         abort(404)
     chosen = [item for item in read.items if KINDS[kind](item)]
-    page, page_count = _page(len(chosen))
+    page, page_count = _page(chosen)
     shown = chosen[(page - 1) * ENTRIES_A_PAGE : page * ENTRIES_A_PAGE]
     return render_template(
         "events.html",
@@ -75,7 +75,7 @@ def looks() -> Response | str:
         read = records.entries(bureau(), session_citizen())
     except NotFoundError:
         return not_yet()
-    page, page_count = _page(len(read.looks))
+    page, page_count = _page(read.looks)
     shown = read.looks[(page - 1) * ENTRIES_A_PAGE : page * ENTRIES_A_PAGE]
     return render_template(
         "looks.html",
@@ -90,13 +90,20 @@ def looks() -> Response | str:
     )
 
 
-def _page(count: int) -> tuple[int, int]:
+def _page(every: list[EventView]) -> tuple[int, int]:
     """(which page is asked for, how many there are); 404 for one that is not there."""
-    pages = max(1, -(-count // ENTRIES_A_PAGE))
-    page = request.args.get("page", 1, type=int)
+    pages = max(1, -(-len(every) // ENTRIES_A_PAGE))
+    entry = request.args.get("entry", type=int)
+    page = request.args.get("page", 1, type=int) if entry is None else _page_of(every, entry)
     if not 1 <= page <= pages:
         abort(404)
     return page, pages
+
+
+def _page_of(every: list[EventView], entry: int) -> int:
+    """The page that an entry is on; the first for one that is on none."""
+    places = (place for place, each in enumerate(every) if each.log_index == entry)
+    return next(places, 0) // ENTRIES_A_PAGE + 1
 
 
 def _sealed(read: Entries, shown: Iterable[EventView]) -> dict[str, object]:

@@ -16,6 +16,7 @@ COSIGNATURES_A_MINUTE = "600 per minute"
 LIMITED = frozenset(
     {
         "signing.sign",
+        "alerts.change_mail",
         "api.post_batch",
         "audits.open_audit",
         "log.take_cosignature",
