@@ -102,7 +102,8 @@ def sealed_beside(connection: Connection, citizens: Sequence[int]) -> list[Besid
     for table in _BESIDE:
         keys = ", ".join(column.name for column in table.primary_key)
         item = "item" if "item" in table.columns else "NULL::bigint"
-        query = f"SELECT citizen, {item}, sealed, {keys} FROM {table.name} WHERE citizen = ANY(%s)"  # noqa: S608 - our own names
+        where = "citizen = ANY(%s) AND sealed IS NOT NULL"
+        query = f"SELECT citizen, {item}, sealed, {keys} FROM {table.name} WHERE {where}"  # noqa: S608 - our own names
         rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
         found += [Beside(table.name, row[3:], row[0], row[1], bytes(row[2])) for row in rows]
     return found
