@@ -228,6 +228,18 @@ case_texts = _table(
     _bytes("sealed"),
 )
 
+# Lines of batches that were refused lately, for their furnishers; nothing of what a batch said.
+refused_lines = _table(
+    "refused_lines",
+    _big("id", primary_key=True),
+    Column("furnisher", Text, nullable=False),
+    Column("refused_at", DateTime(timezone=True), nullable=False),
+    Column("batch_id", Text, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
 # Regulators: who may read all of it for an hour, by the hash of a token; a note opens one audit.
 audits = _table(
     "audits",
@@ -365,4 +377,5 @@ WORKING = (
     correction_messages, shown, scheduled_jobs, disputes, dispute_drafts, evidence,
     cases, case_texts, alerts_read, mail_addresses, alert_cursor,
     applications, application_steps,
+    refused_lines,
 )  # fmt: skip

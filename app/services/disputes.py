@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.core import disputes, repairs
 from app.core import event_types as types
+from app.core.errors import NotFoundError
 from app.core.profiles import PROFILES
 from app.core.request_note import DisputesNote
 from app.db import admission, disputing
@@ -132,6 +133,17 @@ def cases_of(bureau: Bureau, connection: Connection, furnisher: str, after: int 
             break
         found.append(case)
     return found
+
+
+def case_of(bureau: Bureau, furnisher: str, number: int) -> Case:
+    """One open dispute about a furnisher's item. Raises NotFoundError."""
+    with bureau.transaction() as connection:
+        bureau.people.hold(connection)
+        for row in disputing.open_of_furnisher(connection, furnisher, number - 1, 1):
+            case = _case(bureau, connection, person_by_id(bureau, connection, row.citizen), row)
+            if row.number == number and case is not None:
+                return case
+    raise NotFoundError("no such dispute is open about what you reported", code="no-dispute")
 
 
 def _case(bureau: Bureau, connection: Connection, person: Person, row: disputing.Dispute) -> Case | None:

@@ -55,6 +55,8 @@ ANSWERS_CHANGE: tuple[type[event_formats.Event], ...] = (
 )
 """What counts from its receipt on (R17, R18, R23, R27): no answer is being made meanwhile."""
 PROBLEMS_MAX = 10
+REFUSED = "batch-refused"
+"""The code of a batch with a good signature that rules refuse."""
 NAMES_PER_BATCH_MAX = 200
 NOTE_LINE, FIRST_EVENT_LINE = 1, 2
 
@@ -264,7 +266,7 @@ def refusal(problems: Sequence[LineProblem]) -> RuleError:
     """One error for a batch that rules refuse, naming the first lines."""
     first = problems[0]
     message = f"the batch is refused whole and nothing was stored ({first.rule}): {first.detail}"
-    return RuleError(message, code="batch-refused", problems=tuple(problems[:PROBLEMS_MAX]))
+    return RuleError(message, code=REFUSED, problems=tuple(problems[:PROBLEMS_MAX]))
 
 
 def store(bureau: Bureau, connection: Connection, checked: Sequence[CheckedBatch]) -> list[bytes]:

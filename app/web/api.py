@@ -29,7 +29,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests, Unauthor
 from werkzeug.routing import BaseConverter
 
 from app.core.errors import FormatError
-from app.services import bulk, disputes, figures, inquiries, intake, recipients
+from app.services import bulk, disputes, figures, furnishing, inquiries, intake, recipients
 from app.web import errors, logs, schemas
 from app.web.described import endpoint
 from app.web.limits import BATCHES_A_MINUTE, limiter
@@ -120,7 +120,7 @@ def read_body(bytes_max: int) -> bytes:
 )
 @limiter.limit(BATCHES_A_MINUTE)
 def post_batch() -> Response:
-    admission = intake.admit(bureau(), read_body(BATCH_BYTES_MAX))
+    admission = furnishing.admit(bureau(), read_body(BATCH_BYTES_MAX))
     return Response(admission.receipt, 201 if admission.fresh else 200, content_type=PLAIN)
 
 

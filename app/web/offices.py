@@ -5,10 +5,11 @@
 | seats | signing in, and what a role may open |
 | approvals | what two officers do together |
 | cases, staff | a citizen asks for a person; what clerks do |
+| furnisher | what people at furnishers do |
 """
 
 from __future__ import annotations
 
-from app.web import approvals, cases, seats, staff
+from app.web import approvals, cases, furnisher, seats, staff
 
-BLUEPRINTS = (seats.blueprint, approvals.blueprint, cases.blueprint, staff.blueprint)
+BLUEPRINTS = (seats.blueprint, approvals.blueprint, cases.blueprint, staff.blueprint, furnisher.blueprint)
