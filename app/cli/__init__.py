@@ -31,6 +31,7 @@ COMMANDS = {
     "inquire": "Ask for the scores of citizens, as a bank.",
     "corrections": "List whose data was corrected after a bank was told a score.",
     "letter": "Get the letter that a decision against somebody calls for, as a bank.",
+    "watch": "Hear when a score that you may review crosses a line, as a bank.",
     "simulate": "Try what would change your own score, offline.",
     "verify": "Check a proof, offline.",
     "prove": "Make proofs beside the score's: a history, an event, an absence, growth.",

@@ -107,10 +107,31 @@ class Service:
 
     def corrections(self, note: bytes) -> dict[str, object]:
         """What was repaired, for the bank that signed this note; the members as they came."""
-        header = {"Authorization": f"Credence-Note {b64encode(note).decode()}"}
-        answer = _json(self._ask("GET", "/v1/corrections", headers=header)[1])
+        return self._object("GET", "/v1/corrections", headers=_signed(note))
+
+    def watch(self, note: bytes) -> dict[str, object]:
+        """Send a bank's signed note for a watch; the watch."""
+        return self._object("POST", "/v1/watches", note)
+
+    def watches(self, note: bytes) -> dict[str, object]:
+        """Send a bank's signed note for its next watches; `watches` and, when there are any, `after`."""
+        return self._object("GET", "/v1/watches", headers=_signed(note))
+
+    def end_watch(self, note: bytes) -> dict[str, object]:
+        """Send a bank's signed note that ends a watch."""
+        return self._object("POST", "/v1/watches/end", note)
+
+    def webhook_key(self) -> dict[str, object]:
+        """The key that webhooks are signed with, and the note that says so; unverified."""
+        return self._object("GET", "/v1/webhooks/key")
+
+    def _object(
+        self, method: str, path: str, note: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, object]:
+        more = {"Content-Type": "text/plain"} if note is not None else {}
+        answer = _json(self._ask(method, path, note, more | dict(headers or {}))[1])
         if answer is None:
-            raise FormatError(f"{self.url} answered with something that is not a JSON object")
+            raise FormatError(f"{self.url}{path} answered with something that is not a JSON object")
         return answer
 
     def receipt(self, furnisher: str, batch_id: str) -> bytes:
@@ -123,10 +144,7 @@ class Service:
 
     def figures(self) -> dict[str, Any]:
         """The live figures of the ledger, as `/v1/figures` gives them."""
-        answer = _json(self._ask("GET", "/v1/figures")[1])
-        if answer is None:
-            raise FormatError(f"{self.url} answered with something that is not a JSON object")
-        return answer
+        return self._object("GET", "/v1/figures")
 
     def genesis(self) -> Genesis:
         """Entry 0 of the log, unverified: the ledger's name, keys, scheme and clock."""
@@ -197,6 +215,11 @@ def _lines(address: str, response: requests.Response) -> Iterator[bytes]:
 def _retry_after_s(text: str) -> float | None:
     """The seconds of a Retry-After header; None for none, and for the form with a date."""
     return max(int(text), 0.2) if text.isascii() and text.isdigit() and len(text) < 6 else None
+
+
+def _signed(note: bytes) -> dict[str, str]:
+    """The header of a signed GET."""
+    return {"Authorization": f"Credence-Note {b64encode(note).decode()}"}
 
 
 def _json(body: bytes) -> dict[str, object] | None:

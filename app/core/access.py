@@ -12,7 +12,7 @@ An inquiry names the consent it relies on, or none: then any consent that fits w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from app.core.score import frozen_for
 
@@ -33,7 +33,15 @@ PURPOSES_OF_BANKS: Final = frozenset({"account_review", "collection", "credit_ap
 _CLOSENESS: Final = ("frozen", "wrong_purpose", "consent_expired", "consent_withdrawn", "no_consent")
 
 
-def reason_to_refuse(file: File, inquiry: Inquiry, day: str) -> Reason | None:
+class Look(NamedTuple):
+    """A look that no inquiry of its own asks for, such as a watch's: by whom, for what, under which consent or any."""
+
+    furnisher: str
+    purpose: str
+    consent: str | None = None
+
+
+def reason_to_refuse(file: File, inquiry: Inquiry | Look, day: str) -> Reason | None:
     """Why a bank may not look on this local day, or None when it may."""
     if inquiry.purpose not in PURPOSES_OF_BANKS:
         return "wrong_purpose"
@@ -48,7 +56,7 @@ def reason_to_refuse(file: File, inquiry: Inquiry, day: str) -> Reason | None:
     return None
 
 
-def _consent_reason(consent: Consent, inquiry: Inquiry, day: str) -> Reason | None:
+def _consent_reason(consent: Consent, inquiry: Inquiry | Look, day: str) -> Reason | None:
     if consent.grantee != inquiry.furnisher or consent.from_ is None or consent.until is None:
         return "no_consent"
     if consent.withdrawn is not None and consent.withdrawn <= day:

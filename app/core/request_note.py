@@ -90,17 +90,17 @@ class LetterNote:
         """The request as a signed note; the key's name is the bank's."""
         assert signer.name == self.bank, (signer.name, self.bank)
         return signer.sign(
-            request_text(LETTER_MAGIC, self.origin, self.bank, _check_answer(self.answer), self.time)
+            request_text(LETTER_MAGIC, self.origin, self.bank, check_answer(self.answer), self.time)
         )
 
     @classmethod
     def parse(cls, note: bytes) -> LetterNote:
         """The fields of a note; FormatError for any other bytes. Its signature is not checked."""
         origin, bank, answer, time = parse_request(note, LETTER_MAGIC, "the note for a letter")
-        return cls(origin, bank, _check_answer(answer), time)
+        return cls(origin, bank, check_answer(answer), time)
 
 
-def _check_answer(text: str) -> str:
+def check_answer(text: str) -> str:
     if re.match(UUID7, text) is None:
         raise FormatError("a letter is about an answer: its `id`, a UUID of version 7 in lower case")
     return text

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -269,6 +270,30 @@ letters = _table(
     Column("requested_at", DateTime(timezone=True), nullable=False),
 )
 
+# Watches: a bank is told when a score crosses one of its lines; and the messages about them, sealed until they have arrived.
+watches = _table(
+    "watches",
+    _big("number", primary_key=True),
+    Column("bank", Text, nullable=False),
+    _big("citizen"),
+    Column("lines", ARRAY(SmallInteger), nullable=False),
+    Column("url", Text, nullable=False),
+    _big("seen"),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("ended_why", Text),
+)
+webhooks = _table(
+    "webhooks",
+    Column("id", Text, primary_key=True),
+    _big("watch"),
+    _big("citizen"),
+    Column("sealed", LargeBinary),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", DateTime(timezone=True)),
+    Column("outcome", Text),
+)
+
 # Citizen keys by a keyed hash of the identifier, each sealed under a key of that identifier (app.core.recall).
 recalled_keys = _table(
     "recalled_keys",
@@ -372,7 +397,7 @@ APPEND_ONLY = (
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
 WORKING = (
-    letters, drafts, challenges,
+    letters, drafts, challenges, watches, webhooks,
     log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
     correction_messages, shown, scheduled_jobs, disputes, dispute_drafts, evidence,
     cases, case_texts, alerts_read, mail_addresses, alert_cursor,

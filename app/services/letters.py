@@ -19,9 +19,7 @@ from uuid import UUID
 
 import orjson
 
-from app.core import event_types as types
-from app.core import events as event_formats
-from app.core import fields, sealing
+from app.core import fields
 from app.core import letter as papers
 from app.core.block import Block
 from app.core.errors import NotFoundError
@@ -29,10 +27,10 @@ from app.core.profiles import PROFILES
 from app.core.request_note import LetterNote
 from app.db import ledger
 from app.db import letters as rows
-from app.services import cards, pdf, proofs, requests
-from app.services.links import person_by_id
+from app.services import answers, cards, pdf, proofs, requests
 
 if TYPE_CHECKING:
+    from app.core import event_types as types
     from app.core.scorecard import CardCriterion
     from app.db.letters import LetterRow
     from app.db.session import Connection
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 
 ROLE = "bank"
 LISTED_MAX = 200
-_NONE = "this bank was given no such answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +57,9 @@ def request(bureau: Bureau, note: bytes) -> tuple[Listed, bool]:
     requests.check_origin(bureau, asked.origin)
     with bureau.transaction() as connection:
         requests.check_signature(bureau, connection, ROLE, asked.bank, asked.time, note)
-        citizen, _ = _answer(bureau, connection, asked.answer, asked.bank)
-        row, fresh = rows.add(
-            connection, asked.bank, citizen, UUID(asked.answer), note.decode(), bureau.now()
-        )
+        about = UUID(asked.answer)
+        person, _ = answers.answer(bureau, connection, about, asked.bank)
+        row, fresh = rows.add(connection, asked.bank, person.id, about, note.decode(), bureau.now())
     return _listed(bureau, row), fresh
 
 
@@ -106,24 +102,8 @@ def _listed(bureau: Bureau, row: LetterRow) -> Listed:
     )
 
 
-def _answer(
-    bureau: Bureau, connection: Connection, answer_id: str, bank: str
-) -> tuple[int, tuple[Person, types.Answer]]:
-    """(whose file, (their keys, the answer)) of an answer that a bank was given. Raises NotFoundError."""
-    found = rows.event_by_id(connection, bureau.signer.name, UUID(answer_id))
-    if found is None:
-        raise NotFoundError(_NONE, code="no-answer")
-    person = person_by_id(bureau, connection, found.citizen)
-    if found.sealed is None:
-        raise NotFoundError("this answer's time is over: its text was destroyed", code="destroyed")
-    event = event_formats.decode_stored(sealing.unseal(person.data_key, found.sealed))
-    if not isinstance(event, types.Answer) or event.range is not None or event.recipient != bank:
-        raise NotFoundError(_NONE, code="no-answer")
-    return found.citizen, (person, event)
-
-
 def _made(bureau: Bureau, connection: Connection, row: LetterRow) -> papers.Letter:
-    _, (person, answer) = _answer(bureau, connection, str(row.answer), row.bank)
+    person, answer = answers.answer(bureau, connection, row.answer, row.bank)
     stored = ledger.block_by_number(connection, answer.block)
     assert stored is not None, "an answer names a block that was published"
     profile = PROFILES[bureau.genesis.profile]

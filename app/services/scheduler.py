@@ -26,7 +26,7 @@ import structlog
 from app.core.errors import CredenceError, RefusedError
 from app.db import scheduling
 from app.db.session import DATABASE_ERRORS, DatabaseError
-from app.services import disputes, evidence, mail, mailing, retention
+from app.services import disputes, evidence, mail, mailing, retention, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +39,7 @@ MINUTE_S: Final = 60
 HOUR_S: Final = 3_600
 DAY_S: Final = 86_400
 MAIL_S: Final = 10
+WATCH_S: Final = 5
 POLL_S: Final = 1.0
 LOCK_POLL_S: Final = 0.1
 RETRY_S: Final = 10
@@ -69,6 +70,8 @@ JOBS: Final[tuple[Job, ...]] = (
     Job("evidence", HOUR_S, evidence.sweep),
     Job("retention", DAY_S, _retention),
     Job("mail", MAIL_S, _mail),
+    Job("watch", WATCH_S, watching.look),
+    Job("webhooks", WATCH_S, watching.send),
 )
 
 

@@ -8,7 +8,7 @@
 | audit_api | a regulator's reading room |
 | public_log | checkpoint and tiles |
 | scorecards | the published cards |
-| letters | letters of adverse action |
+| letters, watches | letters of adverse action; banks watch scores |
 | pages, record, entries, alerts, what_if, check | HTML for people; words, chart, menu and language serve them |
 | offices | pages for people at organisations |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
@@ -52,6 +52,7 @@ from app.web import (
     record,
     scorecards,
     signing,
+    watches,
     what_if,
 )
 from app.web.application import Application
@@ -105,11 +106,13 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     machine.register_blueprint(public_log.blueprint)
     machine.register_blueprint(scorecards.blueprint)
     machine.register_blueprint(letters.machine)
+    machine.register_blueprint(watches.blueprint)
     csrf.exempt(api.blueprint)
     csrf.exempt(audit_api.blueprint)
     csrf.exempt(audit_api.transitions_blueprint)
     csrf.exempt(public_log.blueprint)
     csrf.exempt(letters.machine)
+    csrf.exempt(watches.blueprint)
     csrf.exempt(pages.blueprint)
     for blueprint in (
         operations.blueprint,

@@ -21,7 +21,7 @@ from app.core import letter as papers
 from app.core.card_texts import CHINESE
 from app.core.errors import CredenceError
 from app.core.request_note import REQUEST_BYTES_MAX
-from app.services import letters
+from app.services import letters, watching
 from app.web import seats
 from app.web.api import PLAIN, UNAVAILABLE, read_body
 from app.web.described import endpoint
@@ -130,7 +130,9 @@ def for_bank_pdf(number: int) -> Response:
 
 @blueprint.get("/record/letters")
 def of_citizen() -> str:
-    return render_template("letters.html", letters=letters.of_citizen(bureau(), session_citizen()))
+    citizen_id = session_citizen()
+    kept, watches = letters.of_citizen(bureau(), citizen_id), watching.of_citizen(bureau(), citizen_id)
+    return render_template("letters.html", letters=kept, watches=watches)
 
 
 @blueprint.get("/record/letters/<int:number>")

@@ -107,3 +107,53 @@ def test_the_command_prints_the_letter_and_the_note(app, world, answer, tmp_path
     assert "所用的信用评分" in said.output
     assert answer["id"] in said.output
     assert LetterNote.parse(note.output.encode()).answer == answer["id"]
+
+
+def test_a_bank_watches_over_the_api_and_the_citizen_sees_who_does(app, client, world, answer, monkeypatch):
+    from base64 import b64encode
+
+    from app.core.note import Verifier, open_note
+    from app.core.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+    from app.services.intake import admit
+    from app.services.links import create_link
+
+    monkeypatch.setenv("CREDENCE_WEBHOOK_NETWORKS", "127.0.0.0/8")
+    origin, signer = world.bureau.origin, world.signers[BANK]
+    given = world.line(
+        "enrolment.example", "consent_given", CITIZEN, grantee=BANK, purposes=["account_review"],
+        until=world.day(-365), basis="research", basis_ref="p-9",
+    )  # fmt: skip
+    admit(world.bureau, world.batch("enrolment.example", [given]))
+    asked = world.inquiry(CITIZEN, purpose="account_review")
+    reviewed = client.post("/v1/inquiries", data=asked).get_json()["answer"]
+
+    def watch(about, url="https://127.0.0.1/hooks"):
+        return WatchNote(origin, BANK, about["id"], (600, 650), url, world.bureau.now()).sign(signer)
+
+    made = client.post("/v1/watches", data=watch(reviewed))
+    assert (made.status_code, made.get_json()["lines"]) == (201, [600, 650])
+    assert client.post("/v1/watches", data=watch(reviewed)).status_code == 200
+    assert client.post("/v1/watches", data=watch(answer)).status_code == 422, "for credit, not for a review"
+    private = client.post("/v1/watches", data=watch(reviewed, "https://10.0.0.1/"))
+    assert (private.status_code, private.get_json()["code"]) == (400, "private-address")
+
+    def listed():
+        note = NumberNote(WATCHES_MAGIC, origin, BANK, 0, world.bureau.now()).sign(signer)
+        return client.get(
+            "/v1/watches", headers={"Authorization": f"Credence-Note {b64encode(note).decode()}"}
+        )
+
+    number = made.get_json()["watch"]
+    assert listed().get_json() == {"watches": [made.get_json()], "after": number}
+    assert client.get("/v1/watches").status_code == 401
+    citizen = app.test_client()
+    sign_in(citizen, create_link(world.bureau, CITIZEN))
+    assert f"{BANK}, at 600, 650" in citizen.get("/record/letters").text
+    ending = NumberNote(WATCH_END_MAGIC, origin, BANK, number, world.bureau.now()).sign(signer)
+    assert client.post("/v1/watches/end", data=ending).get_json() == {"watch": number}
+    assert listed().get_json()["watches"][0]["ended"] == "asked"
+    told = client.get("/v1/webhooks/key").get_json()
+    service = Verifier.parse(world.bureau.service.verifier.encode())
+    opened = open_note(told["note"].encode(), [service])
+    assert opened.verified
+    assert opened.text.decode().splitlines() == ["credence/webhooks@v1", origin, told["key"]]
