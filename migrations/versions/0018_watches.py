@@ -1,12 +1,12 @@
 """Watches: lines that a bank wants to hear of, and the messages that tell it.
 
-Revision ID: 0017
+Revision ID: 0018
 """
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
