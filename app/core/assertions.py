@@ -35,7 +35,7 @@ from app.core.event_types import PasskeyAdded, PasskeyRemoved
 from app.core.events import encode_event
 from app.core.fold import fold_owned
 from app.core.folded import File
-from app.core.holder import format_unpadded, unpadded
+from app.core.holder import ES256_PREFIX, Holder, format_unpadded, unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -157,6 +157,15 @@ def is_public_key(public_key: str) -> bool:
     except SignatureError:
         return True
     raise AssertionError("nothing signs with nothing")
+
+
+def holder_of(public_key: str) -> Holder | None:
+    """The passkey as the holder of a range credential; None for one that is not ES256, which cannot be one."""
+    found = _ES256.fullmatch(unpadded(public_key, "public_key"))
+    if found is None:
+        return None
+    point = bytes([2 + (found[2][-1] & 1)]) + found[1]  # SEC 1 section 2.3.3, compressed
+    return Holder.parse(ES256_PREFIX + format_unpadded(point))
 
 
 def _relying_parties(origin: str) -> set[bytes]:

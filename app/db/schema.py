@@ -368,6 +368,18 @@ mail_addresses = _table(
 )
 alert_cursor = _table("alert_cursor", Column("one", SmallInteger, primary_key=True), _big("block"))
 
+# Ranges of their score that citizens show to somebody, sealed under the citizen's data key; the hash of the link's token.
+shares = _table(
+    "shares",
+    _bytes("id", primary_key=True),
+    _big("citizen"),
+    _bytes("sealed"),
+    Column("token_hash", LargeBinary),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("opened", Integer, nullable=False),
+    Column("opened_at", DateTime(timezone=True)),
+)
+
 # Organisations that ask for a key's registration, and what the staff did about it; the newest step counts.
 applications = _table(
     "applications",
@@ -400,7 +412,7 @@ WORKING = (
     letters, drafts, challenges, watches, webhooks,
     log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
     correction_messages, shown, scheduled_jobs, disputes, dispute_drafts, evidence,
-    cases, case_texts, alerts_read, mail_addresses, alert_cursor,
+    cases, case_texts, alerts_read, mail_addresses, alert_cursor, shares,
     applications, application_steps,
     refused_lines,
 )  # fmt: skip

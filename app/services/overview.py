@@ -103,20 +103,20 @@ def overview(bureau: Bureau, citizen_id: int, language: str = "en") -> Overview:
         person = person_by_id(bureau, connection, citizen_id)
         at = proofs.snapshot(bureau, connection)
         _, opened = proofs.account_at(connection, person, at)
-        score, receipt = orjson.loads(bytes(opened.score)), orjson.loads(bytes(opened.receipt))
-        card = cards.card(connection, score["scorecard"])
+        said, receipt = orjson.loads(bytes(opened.score)), orjson.loads(bytes(opened.receipt))
+        card = cards.card(connection, said["scorecard"])
         past = _past(connection, person, at.block.number)
         identifier = _identifier(connection, person)
     block = Block.parse(at.block.entry)
     standing = simulation.standing_at(bureau, at, opened, card)
-    has_score = "score" in score
+    has_score = "score" in said
     criteria = zip(card.contents.criteria, receipt["criteria"], strict=bool(receipt["criteria"]))
     return Overview(
         identifier=identifier,
-        score=score.get("score"),
-        insufficient=tuple(score.get("insufficient", ())),
-        as_of=score["as_of"],
-        until=score["until"],
+        score=said.get("score"),
+        insufficient=tuple(said.get("insufficient", ())),
+        as_of=said["as_of"],
+        until=said["until"],
         block=block.number,
         block_time=block.time,
         base=receipt["base"],
@@ -126,8 +126,17 @@ def overview(bureau: Bureau, citizen_id: int, language: str = "en") -> Overview:
         first_score=None if has_score else advice.first_score(*standing),
         past=past,
         flags=orjson.loads(bytes(opened.flags)),
-        paying=_paying(card, score.get("score")),
+        paying=_paying(card, said.get("score")),
     )
+
+
+def score(bureau: Bureau, citizen_id: int) -> int | None:
+    """The score alone. Raises NotFoundError while the citizen is in no block."""
+    with bureau.moment() as connection:
+        person = person_by_id(bureau, connection, citizen_id)
+        _, opened = proofs.account_at(connection, person, proofs.snapshot(bureau, connection))
+    said: dict[str, Any] = orjson.loads(bytes(opened.score))
+    return said.get("score")
 
 
 def _paying(card: Card, score: int | None) -> tuple[int, int] | None:

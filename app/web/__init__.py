@@ -9,7 +9,7 @@
 | public_log | checkpoint and tiles |
 | scorecards | the published cards |
 | letters, watches | letters of adverse action; banks watch scores |
-| pages, record, entries, alerts, what_if, check | HTML for people; words, chart, menu and language serve them |
+| pages, record, entries, alerts, share, what_if, check | HTML for people; words, chart, menu and language serve them |
 | offices | pages for people at organisations |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
 | front | the two busiest answers, given in front of Flask |
@@ -51,6 +51,7 @@ from app.web import (
     public_log,
     record,
     scorecards,
+    share,
     signing,
     watches,
     what_if,
@@ -121,6 +122,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         *offices.BLUEPRINTS,
         entries.blueprint,
         alerts.blueprint,
+        share.blueprint,
         letters.blueprint,
         what_if.blueprint,
         signing.blueprint,

@@ -17,6 +17,10 @@ LIMITED = frozenset(
     {
         "signing.sign",
         "alerts.change_mail",
+        "share.begin",
+        "share.sign",
+        "share.opened",
+        "share.proof",
         "api.post_batch",
         "audits.open_audit",
         "log.take_cosignature",
