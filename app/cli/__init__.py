@@ -40,6 +40,7 @@ COMMANDS = {
     "witness": "Cosign the heads of transparency logs.",
     "scorecard": "Publish scorecards, and run one beside the one in use.",
     "retention": "Destroy the plaintext of what is past its retention.",
+    "enrol": "Print a one-time code for a citizen: opens the record, registers a passkey.",
     "link": "Print a one-time link to a citizen's record.",
     "seat": "Seats for people at organisations: banks, furnishers, regulators, staff.",
     "checkpoint": "Show the newest signed head of the ledger.",

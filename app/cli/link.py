@@ -1,4 +1,4 @@
-"""`credence link`: a one-time link to one citizen's record, until citizens sign in by themselves."""
+"""`credence link`: a one-time link to one citizen's record, for whoever has no passkey at hand."""
 
 from __future__ import annotations
 

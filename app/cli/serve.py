@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from app.services.address import VARIABLE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -28,6 +30,7 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     \b
         CREDENCE_HOME=/srv/credence DATABASE_URL=postgresql:///credence credence serve --port 8080
     """
+    os.environ.setdefault(VARIABLE, f"http://localhost:{port}")
     granian = Path(sys.executable).with_name("granian")
     command = [
         str(granian),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from app.cli.importing import adopt_fitted_card, import_research
 from app.cli.processes import Running
-from app.services import seats
+from app.services import address, seats
 from app.services.bureau import Bureau
 from app.services.figures import Figures, figures
 from app.services.home import Home
@@ -55,6 +56,7 @@ def up(host: str, port: int, workers: int, research: bool) -> None:
     \b
         credence up --port 8080
     """
+    os.environ.setdefault(address.VARIABLE, f"http://localhost:{port}")  # passkeys are for names, not numbers
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     home, console = Home.from_environment(), Console()
     try:
@@ -79,7 +81,7 @@ def _summary(home: Home, running: Running) -> list[str]:
         lines = [*_counts(now), f"[bold]Credence is at {running.url}[/bold]  (Ctrl-C stops it)"]
         if now.events and bureau.scheme == "uci":
             token = create_link(bureau, DEMO_CITIZEN)
-            lines.append(f"The record of citizen {DEMO_CITIZEN}, once: {running.url}/open/{token}")
+            lines.append(f"The record of citizen {DEMO_CITIZEN}, once: {bureau.address.origin}/open/{token}")
             lines += [
                 f"{label} of {name}, once: {running.url}/seat/open/{link}"
                 for name, label, link in _demo_links(bureau)

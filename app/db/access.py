@@ -53,15 +53,21 @@ def sessions_of(connection: Connection, citizen: int, now: datetime) -> list[Ses
     return [_session(row) for row in rows]
 
 
-def reseal_session(connection: Connection, token_hash: bytes, sealed: bytes) -> None:
-    """Put what is known of a session anew."""
-    connection.execute("UPDATE sessions SET sealed = %s WHERE token_hash = %s", (sealed, token_hash))
+def reseal_session(connection: Connection, token_hash: bytes, old: bytes, new: bytes) -> bool:
+    """Put what is known of a session anew; whether it was still `old`."""
+    query = "UPDATE sessions SET sealed = %s WHERE token_hash = %s AND sealed = %s"
+    return connection.execute(query, (new, token_hash, old)).rowcount > 0
 
 
 def end_session(connection: Connection, citizen: int, session: UUID) -> bool:
     """End one of a citizen's sessions; whether there was one."""
     query = "DELETE FROM sessions WHERE citizen = %s AND id = %s"
     return connection.execute(query, (citizen, session)).rowcount > 0
+
+
+def end_sessions_of_passkey(connection: Connection, citizen: int, passkey: bytes) -> None:
+    """End a citizen's sessions that this passkey began, by its hash."""
+    connection.execute("DELETE FROM sessions WHERE citizen = %s AND passkey = %s", (citizen, passkey))
 
 
 def add_draft(  # noqa: PLR0917 - a row

@@ -231,13 +231,14 @@ def add_session(  # noqa: PLR0917 - a row
     expires_at: datetime,
     begun_at: datetime | None = None,
     sealed: bytes | None = None,
+    passkey: bytes | None = None,
 ) -> None:
-    """Start a session; expired ones are swept out on the way."""
+    """Start a session; expired ones are swept out on the way. `passkey`: the hash of the one that it was begun by."""
     connection.execute("DELETE FROM sessions WHERE expires_at < %s - interval '1 day'", (expires_at,))
     connection.execute(
-        "INSERT INTO sessions (token_hash, citizen, expires_at, begun_at, sealed)"
-        " VALUES (%s, %s, %s, coalesce(%s, now()), %s)",
-        (token_hash, citizen_id, expires_at, begun_at, sealed),
+        "INSERT INTO sessions (token_hash, citizen, expires_at, begun_at, sealed, passkey)"
+        " VALUES (%s, %s, %s, coalesce(%s, now()), %s, %s)",
+        (token_hash, citizen_id, expires_at, begun_at, sealed, passkey),
     )
 
 

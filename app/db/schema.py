@@ -149,6 +149,7 @@ sessions = _table(
     Column("id", Uuid, nullable=False),
     Column("begun_at", DateTime(timezone=True), nullable=False),
     Column("sealed", LargeBinary),
+    Column("passkey", LargeBinary),
 )
 # What a citizen is about to sign, for ten minutes; challenges of sign-ins, each for one.
 drafts = _table(

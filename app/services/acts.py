@@ -110,12 +110,14 @@ def draft(bureau: Bureau, session_token: str, acts: Sequence[Act], sentence: str
 def open_draft(bureau: Bureau, session_token: str, draft_id: str) -> Draft:
     """A draft of this session. NotFoundError when it is another's, was signed, or is too old."""
     with bureau.transaction() as connection:
-        row = access.draft(connection, _id(draft_id), links.hash_of(session_token), bureau.now())
+        row = access.draft(connection, bytes_of(draft_id), links.hash_of(session_token), bureau.now())
         if row is None:
             raise NotFoundError("there is nothing to sign here", code="no-draft")
         person = links.person_by_id(bureau, connection, row.citizen)
         kept = orjson.loads(sealing.unseal(person.data_key, row.sealed))
         file = passkeys.files_now(connection, {"": person})[""]
+    if "lines" not in kept:  # a passkey that is being registered
+        raise NotFoundError("there is nothing to sign here", code="no-draft")
     lines = tuple(line.encode() for line in kept["lines"])
     return Draft(lines, kept["sentence"], kept["done"], passkeys.standing(file))
 
@@ -129,9 +131,9 @@ def sign(bureau: Bureau, session_token: str, draft_id: str, assertions: Sequence
     if len(assertions) != len(opened.lines):
         raise FormatError("a draft is signed with one assertion for each of its events")
     lines = [_signed(line, each) for line, each in zip(opened.lines, assertions, strict=True)]
-    intake.admit(bureau, make_batch(bureau.signer, bureau.origin, f"act-{_id(draft_id).hex()}", lines))
+    intake.admit(bureau, make_batch(bureau.signer, bureau.origin, f"act-{bytes_of(draft_id).hex()}", lines))
     with bureau.transaction() as connection:
-        access.drop_draft(connection, _id(draft_id))
+        access.drop_draft(connection, bytes_of(draft_id))
     return opened.done
 
 
@@ -159,8 +161,8 @@ def _signed(line: bytes, given: dict[str, str]) -> bytes:
     return canon.encode(canon.decode_object(line) | {"assertion": msgspec.to_builtins(assertion)})
 
 
-def _id(draft_id: str) -> bytes:
-    """The name as bytes; none for what is no name, which is no draft either."""
+def bytes_of(draft_id: str) -> bytes:
+    """The name of a draft as bytes; none for what is no name, which is no draft either."""
     try:
         return unpadded(draft_id, "a draft's name")
     except FormatError:

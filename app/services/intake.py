@@ -116,6 +116,7 @@ def _admit(bureau: Bureau, file: batches.BatchFile) -> Admission:
             raise refusal(problems)
         (receipt,) = store(bureau, connection, [checked])
         recipients.tell(bureau, connection, checked.events)
+        passkeys.end_sessions(bureau, connection, checked.events)
         return Admission(receipt, fresh=True)
 
 

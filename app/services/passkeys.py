@@ -6,12 +6,14 @@ second, block or no block; and that it was made on a page of ours (`services.add
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from app.core import events as event_formats
 from app.core.assertions import Passkeys
 from app.core.errors import CredenceError, LineProblem, SignatureError
 from app.core.event_base import Signed
+from app.db import access
 from app.services import history, proofs
 
 if TYPE_CHECKING:
@@ -68,6 +70,17 @@ def check_place(bureau: Bureau, signing: Signing) -> None:
     address = bureau.address
     if signing.origin not in address.origins or signing.relying_party != address.relying_party_hash:
         raise SignatureError("the assertion was made on a page that is none of this ledger's")
+
+
+def end_sessions(bureau: Bureau, connection: Connection, events: Sequence[event_formats.Event]) -> None:
+    """A session that was begun by a passkey ends when that is removed."""
+    if event_formats.PasskeyRemoved not in set(map(type, events)):
+        return
+    gone = [event for event in events if isinstance(event, event_formats.PasskeyRemoved)]
+    persons = bureau.people.find(connection, {event.citizen for event in gone})
+    for event in gone:
+        number = persons[event.citizen].id
+        access.end_sessions_of_passkey(connection, number, sha256(event.credential.encode()).digest())
 
 
 def files_now(connection: Connection, persons: Mapping[str, Person]) -> dict[str, File]:

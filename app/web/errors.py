@@ -136,7 +136,7 @@ KINDS = (
 # What an error page tells people: the heading, and what to do.
 PAGES: dict[int, tuple[str, str]] = {
     400: (N_("This request could not be read"), N_("Go back, load the page again and repeat what you did.")),
-    403: (N_("You cannot open this page"), N_("Open your record with a new one-time link, then try again.")),
+    403: (N_("You cannot open this page"), N_("Sign in, then try again.")),
     404: (N_("Page not found"), N_("Check the address, or begin at the home page.")),
     405: (N_("This page cannot be used in that way"), N_("Begin at the home page.")),
     409: (

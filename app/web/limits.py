@@ -15,6 +15,12 @@ AUDITS_A_MINUTE = "20 per minute"
 COSIGNATURES_A_MINUTE = "600 per minute"
 LIMITED = frozenset(
     {
+        "security.add",
+        "signin.back_from_provider",
+        "signin.enter",
+        "signin.show",
+        "signin.to_provider",
+        "signin.use_code",
         "signing.sign",
         "alerts.change_mail",
         "share.begin",

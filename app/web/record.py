@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, abort, redirect, render_template, session, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, session, url_for
 
 from app.core import advice_words
 from app.core.errors import NotFoundError
 from app.services import claims, links, overview, proofs
+from app.services.sessions import browser_of
 from app.web import chart, errors, language, logs, words
 from app.web.limits import limiter
 from app.web.state import bureau
@@ -62,7 +63,7 @@ def ask_to_open(token: str) -> str:
 @limiter.limit("10 per minute")
 def open_record(token: str) -> AnyResponse:
     try:
-        session_token = links.open_link(bureau(), token)
+        session_token = links.open_link(bureau(), token, browser_of(request.headers.get("User-Agent", "")))
     except NotFoundError:
         # The same words whether the link was used, has expired or never was: a guesser learns nothing.
         return errors.page(410)
