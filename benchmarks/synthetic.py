@@ -111,4 +111,4 @@ class Lender:
                 citizens=numbers,
                 sealed=sealed,
             )
-            admission.insert_batches(connection, admission.draw_batch_ids(connection, 1), [batch])
+            admission.insert_batches(connection, admission.draw_batch_ids(connection, 1)[0], [batch])

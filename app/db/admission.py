@@ -11,19 +11,34 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain, repeat
 from struct import Struct
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID
 
 from app.db.pgcopy import copy_rows
+from app.db.session import (
+    Question,
+    ask,
+    bytea_array,
+    int4,
+    int4_array,
+    int8,
+    int8_array,
+    integer,
+    text_array,
+    uuid_array,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from app.db.session import Connection
+    from app.db.session import Connection, Rows
 
 _ADMISSION_LOCK = 4871170002
 _ACCOUNT_LOCKS_MAX = 512  # a server with its usual settings has room for 6,400 locks in all
 _SMALL_BATCHES_ROWS = 64  # so few rows of one or many batches go in by two INSERTs, quicker than by COPY
+
+NEWEST_NOTICE: Final = Question("SELECT coalesce(max(id), 0) FROM notices")
+"""The question of `newest_notice`."""
 
 _EVENT_ROW = Struct("!hiqiiiqiii16si32s")
 _BODY_ROW = Struct("!hiqiii")
@@ -51,13 +66,27 @@ Admitted: TypeAlias = tuple[bytes, str, str]
 
 def admitted(connection: Connection, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Admitted]:
     """Those of these (furnisher, batch id) that stand for a batch."""
+    (rows,) = ask(connection, asking_admitted(names))
+    return read_admitted(rows)
+
+
+def asking_admitted(names: Sequence[tuple[str, str]]) -> Question:
+    """The question of `admitted`."""
     query = (
-        "SELECT b.furnisher, b.batch_id, b.hash, b.note, b.receipt FROM unnest(%s::text[], %s::text[]) AS n (furnisher, id)"
+        "SELECT b.furnisher, b.batch_id, b.hash, b.note, b.receipt FROM unnest($1::text[], $2::text[]) AS n (furnisher, id)"
         " CROSS JOIN LATERAL (SELECT * FROM batches WHERE furnisher = n.furnisher AND batch_id = n.id OFFSET 0) AS b"
     )
-    columns = [furnisher for furnisher, _ in names], [batch_id for _, batch_id in names]
-    rows = connection.execute(query, columns, binary=True).fetchall()
-    return {(row[0], row[1]): (bytes(row[2]), row[3], row[4]) for row in rows}
+    furnishers, batch_ids = [furnisher for furnisher, _ in names], [batch_id for _, batch_id in names]
+    return Question(query, [text_array(furnishers), text_array(batch_ids)])
+
+
+def read_admitted(rows: Rows) -> dict[tuple[str, str], Admitted]:
+    """What it says."""
+    found = {}
+    for furnisher, batch_id, batch_hash, note, receipt in rows:
+        assert furnisher and batch_id and batch_hash and note and receipt, "never null"  # noqa: PT018
+        found[furnisher.decode(), batch_id.decode()] = batch_hash, note.decode(), receipt.decode()
+    return found
 
 
 def committed_furnisher(connection: Connection, name: str) -> int | None:
@@ -74,23 +103,22 @@ def new_furnisher(connection: Connection, name: str) -> int:
     return number
 
 
-def draw_batch_ids(connection: Connection, count: int) -> list[int]:
-    """`count` admission ids in ascending order; holds the shared lock until the transaction ends."""
-    query = (
-        "SELECT nextval('admission') FROM (SELECT pg_advisory_xact_lock_shared(%s) OFFSET 0) AS locked,"
-        " generate_series(1, %s)"
+def draw_batch_ids(connection: Connection, count: int) -> tuple[list[int], int]:
+    """`count` admission ids in ascending order, and the newest notice; holds the shared lock until the transaction ends."""
+    drawing = (
+        "SELECT nextval('admission') FROM (SELECT pg_advisory_xact_lock_shared($1) OFFSET 0) AS locked,"
+        " generate_series(1, $2::integer)"
     )
-    return [row[0] for row in connection.execute(query, (_ADMISSION_LOCK, count)).fetchall()]
+    ids, notice = ask(connection, Question(drawing, [int8(_ADMISSION_LOCK), int4(count)]), NEWEST_NOTICE)
+    return [integer(row[0]) for row in ids], integer(notice[0][0])
 
 
 def insert_batches(connection: Connection, ids: Sequence[int], batches: Sequence[NewBatch]) -> None:
     """Store batches whole, under ids from `draw_batch_ids`. Raises `UniqueViolation` when an id or hash is taken."""
     if sum(len(b.commitments) for b in batches) <= _SMALL_BATCHES_ROWS:
-        with connection.pipeline():  # both at once
-            _insert_notes(connection, ids, batches)
-            _insert_few(connection, ids, batches)
+        ask(connection, _notes(ids, batches), _few(ids, batches))
         return
-    _insert_notes(connection, ids, batches)
+    ask(connection, _notes(ids, batches))
     for admission_id, batch in zip(ids, batches, strict=True):
         copy_rows(
             connection,
@@ -102,32 +130,40 @@ def insert_batches(connection: Connection, ids: Sequence[int], batches: Sequence
         )
 
 
-def _insert_notes(connection: Connection, ids: Sequence[int], batches: Sequence[NewBatch]) -> None:
-    rows = [
-        (i, b.hash, b.furnisher, b.batch_id, len(b.commitments), b.note, b.receipt)
-        for i, b in zip(ids, batches, strict=True)
-    ]
-    connection.execute(
+def _notes(ids: Sequence[int], batches: Sequence[NewBatch]) -> Question:
+    query = (
         "INSERT INTO batches (id, hash, furnisher, batch_id, event_count, note, receipt) SELECT * FROM"
-        " unnest(%b::bigint[], %b::bytea[], %b::text[], %b::text[], %b::integer[], %b::text[], %b::text[])",
-        [list(column) for column in zip(*rows, strict=True)],
+        " unnest($1::bigint[], $2::bytea[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::text[])"
     )
+    names = [text_array([b.furnisher for b in batches]), text_array([b.batch_id for b in batches])]
+    counts = int4_array([len(b.commitments) for b in batches])
+    notes = [text_array([b.note for b in batches]), text_array([b.receipt for b in batches])]
+    return Question(query, [int8_array(ids), bytea_array([b.hash for b in batches]), *names, counts, *notes])
 
 
-def _insert_few(connection: Connection, ids: Sequence[int], batches: Sequence[NewBatch]) -> None:
-    rows = [
-        (i, n, b.citizens[n], b.furnisher_no, UUID(bytes=b.event_ids[n]), b.commitments[n], b.sealed[n])
-        for i, b in zip(ids, batches, strict=True)
-        for n in range(len(b.commitments))
-    ]
-    connection.execute(
-        "WITH new AS (SELECT * FROM unnest(%b::bigint[], %b::integer[], %b::bigint[], %b::integer[], %b::uuid[],"
-        " %b::bytea[], %b::bytea[]) AS t (batch, position, citizen, furnisher, event_id, commitment, sealed)),"
+def _few(ids: Sequence[int], batches: Sequence[NewBatch]) -> Question:
+    query = (
+        "WITH new AS (SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::integer[], $5::uuid[],"
+        " $6::bytea[], $7::bytea[]) AS t (batch, position, citizen, furnisher, event_id, commitment, sealed)),"
         " events AS (INSERT INTO events (batch, position, citizen, furnisher, event_id, commitment)"
         " SELECT batch, position, citizen, furnisher, event_id, commitment FROM new)"
-        " INSERT INTO event_bodies (batch, position, sealed) SELECT batch, position, sealed FROM new",
-        [list(column) for column in zip(*rows, strict=True)],
+        " INSERT INTO event_bodies (batch, position, sealed) SELECT batch, position, sealed FROM new"
     )
+    sizes = [len(b.commitments) for b in batches]
+    places = [
+        int8_array([i for i, size in zip(ids, sizes, strict=True) for _ in range(size)]),
+        int4_array([position for size in sizes for position in range(size)]),
+    ]
+    people = [
+        int8_array([citizen for b in batches for citizen in b.citizens]),
+        int4_array([b.furnisher_no for b in batches for _ in b.citizens]),
+    ]
+    bodies = [
+        uuid_array([event_id for b in batches for event_id in b.event_ids]),
+        bytea_array([commitment for b in batches for commitment in b.commitments]),
+        bytea_array([sealed for b in batches for sealed in b.sealed]),
+    ]
+    return Question(query, [*places, *people, *bodies])
 
 
 def _event_rows(admission_id: int, batch: NewBatch) -> Iterable[bytes]:
@@ -181,15 +217,20 @@ def lock_access(connection: Connection, citizens: Iterable[str]) -> None:
 
     So a withdrawal or a freeze is either before an inquiry, which then sees it, or behind its answer.
     """
+    ask(connection, access_lock(citizens))
+
+
+def access_lock(citizens: Iterable[str]) -> Question:
+    """The question of `lock_access`: a lock each, or one of all for more than there is room for."""
     keys = sorted(_lock_key("access", citizen) for citizen in set(citizens))
+    everybody = int8(_lock_key("access"))
     if len(keys) > _ACCOUNT_LOCKS_MAX:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_lock_key("access"),))
-        return
-    connection.execute(
-        "SELECT pg_advisory_xact_lock(key) FROM (SELECT pg_advisory_xact_lock_shared(%s) OFFSET 0) AS locked,"
-        " unnest(%s::bigint[]) AS locks (key)",
-        (_lock_key("access"), keys),
+        return Question("SELECT pg_advisory_xact_lock($1)", [everybody])
+    query = (
+        "SELECT pg_advisory_xact_lock(key) FROM (SELECT pg_advisory_xact_lock_shared($1) OFFSET 0) AS locked,"
+        " unnest($2::bigint[]) AS locks (key)"
     )
+    return Question(query, [everybody, int8_array(keys)])
 
 
 def _lock_key(*names: str) -> int:
@@ -235,9 +276,8 @@ def notices_with(connection: Connection, text: bytes) -> list[tuple[int, bytes, 
 
 def newest_notice(connection: Connection) -> int:
     """The newest notice's admission id, 0 for none: the register can only have changed when this did."""
-    row = connection.execute("SELECT coalesce(max(id), 0) FROM notices").fetchone()
-    assert row is not None
-    return int(row[0])
+    (rows,) = ask(connection, NEWEST_NOTICE)
+    return integer(rows[0][0])
 
 
 @dataclass(frozen=True, slots=True)

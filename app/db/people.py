@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from app.db.session import BINARY, TEXT, bytea_array, prepared_rows
+from app.db.session import BINARY, TEXT, Question, ask, bytea_array, int8, integer, prepared_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from app.db.session import Connection
+    from app.db.session import Connection, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,26 @@ _KEYS_PATIENCE = "60s"  # the largest batch is stored within it
 
 
 def hold_keys(connection: Connection) -> int:
-    """Until this transaction ends no citizen gets another key. A number that was another one when one last did.
+    """Until this transaction ends no citizen gets another key. A number that was another one when one last did."""
+    _, rows = ask(connection, *holding_keys())
+    return keys_held(rows)
 
-    Keys change in blocks that take in a notice; the newest notice that a block holds is that number.
+
+def holding_keys() -> tuple[Question, Question]:
+    """The questions of `hold_keys`, a statement each: the second sees what the first has waited for.
+
+    Keys change in blocks that take in a notice; the newest notice that a block holds is the number.
     """
-    connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_KEYS_LOCK,))
-    row = connection.execute(  # a statement of its own, which sees what was waited for
+    newest = (
         "SELECT n.id FROM notices n JOIN LATERAL (SELECT FROM placements WHERE admission = n.id OFFSET 0) AS p ON true"
         " ORDER BY n.id DESC LIMIT 1"
-    ).fetchone()
-    return 0 if row is None else int(row[0])
+    )
+    return Question("SELECT pg_advisory_xact_lock_shared($1)", [int8(_KEYS_LOCK)]), Question(newest)
+
+
+def keys_held(rows: Rows) -> int:
+    """What the second of them says."""
+    return integer(rows[0][0]) if rows else 0
 
 
 def lock_keys(connection: Connection) -> None:
@@ -148,13 +158,9 @@ def sessions_with_accounts(
     for token_hash, citizen, key, vrf_proof, wrapped, newest, block, sealed in rows:
         assert token_hash is not None and citizen is not None and key is not None, "never null"  # noqa: PT018
         assert vrf_proof is not None and newest is not None, "never null"  # noqa: PT018 - for the type checker
-        version = None if block is None else (_int8(block), sealed)
-        found[token_hash] = Citizen(_int8(citizen), key, vrf_proof, wrapped), _int8(newest), version
+        version = None if block is None else (integer(block), sealed)
+        found[token_hash] = Citizen(integer(citizen), key, vrf_proof, wrapped), integer(newest), version
     return found
-
-
-def _int8(value: bytes) -> int:
-    return int.from_bytes(value, "big", signed=True)
 
 
 def count_citizens(connection: Connection) -> int:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import select
 import struct
 from collections import deque
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
 import psycopg
-from psycopg.pq import ExecStatus, Format
+from psycopg.pq import ExecStatus, Format, TransactionStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
@@ -27,10 +27,17 @@ Connection: TypeAlias = psycopg.Connection[Any]
 TEXT: Final = int(Format.TEXT)
 BINARY: Final = int(Format.BINARY)
 _BYTEA_OID: Final = 17
+_INT8_OID: Final = 20
+_INT4_OID: Final = 23
+_TEXT_OID: Final = 25
+_UUID_OID: Final = 2950
 UniqueViolation = psycopg.errors.UniqueViolation
 Deadlock = psycopg.errors.DeadlockDetected
 DatabaseError = psycopg.Error
 DATABASE_ERRORS = (psycopg.Error, SQLAlchemyError)  # no connection at all comes wrapped by SQLAlchemy
+
+
+_prepared: WeakKeyDictionary[Connection, dict[str, bytes]] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -40,8 +47,20 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         engine.raw_connection()
     ) as pooled:  # closing gives it back to the pool, which rolls back first
         connection = cast("Connection", pooled.driver_connection)
-        yield connection
-        connection.commit()
+        try:
+            yield connection
+            connection.commit()
+        except BaseException:
+            _roll_back(connection)
+            raise
+
+
+def _roll_back(connection: Connection) -> None:
+    """Then psycopg drops what it prepared by DEALLOCATE ALL, if there is any, and ours with it: so we always drop all."""
+    if connection.info.transaction_status != TransactionStatus.IDLE and _prepared.pop(connection, {}):
+        with suppress(psycopg.Error):  # of a connection that is lost: the pool will see
+            connection.rollback()
+            connection.pgconn.exec_(b"DEALLOCATE ALL")
 
 
 @contextmanager
@@ -93,32 +112,144 @@ class Readers:
             self._idle.pop().close()
 
 
-_prepared: WeakKeyDictionary[Connection, dict[str, bytes]] = WeakKeyDictionary()
+Rows: TypeAlias = "list[list[bytes | None]]"
+"""Rows, each column in PostgreSQL's binary form."""
+
+
+class Question(NamedTuple):
+    """A statement with $1, $2 ..., and its values in PostgreSQL's binary form."""
+
+    query: str
+    values: Sequence[bytes] = ()
+
+
+def ask(connection: Connection, *questions: Question) -> list[Rows]:
+    """The rows of each question: prepared before, sent together, one round trip for all of them (libpq's pipeline mode).
+
+    Each statement sees what was committed when it begins, so it sees what a lock in the question before it was waited for.
+    As `execute` does, the first one begins the transaction.
+    """
+    names = [_name(connection, question.query) for question in questions]
+    try:
+        results = _exchange(connection, list(zip(names, questions, strict=True)))
+    except BaseException:
+        connection.close()  # nobody knows what is still under way on it
+        raise
+    return [_rows(_good(connection, result)) for result in results]
+
+
+def _exchange(connection: Connection, questions: Sequence[tuple[bytes, Question]]) -> list[PGresult]:
+    pgconn = connection.pgconn
+    begins = not connection.autocommit and pgconn.transaction_status == TransactionStatus.IDLE
+    pgconn.enter_pipeline_mode()
+    if begins:
+        pgconn.send_query_params(b"BEGIN", None)
+    for name, question in questions:
+        formats = [BINARY] * len(question.values)
+        pgconn.send_query_prepared(name, question.values, formats, result_format=BINARY)
+    pgconn.pipeline_sync()
+    results = _results(connection)
+    pgconn.exit_pipeline_mode()
+    assert len(results) == begins + len(questions), "each statement has a result"
+    return results[begins:]
+
+
+def _results(connection: Connection) -> list[PGresult]:
+    """The results of so many statements, up to the end of the pipeline. While it waits, other threads go on."""
+    pgconn, poll = connection.pgconn, select.poll()
+    poll.register(pgconn.socket, select.POLLIN | select.POLLOUT)
+    while pgconn.flush():
+        poll.poll()
+        pgconn.consume_input()
+    poll.modify(pgconn.socket, select.POLLIN)
+    results: list[PGresult] = []
+    while True:
+        while pgconn.is_busy():
+            poll.poll()
+            pgconn.consume_input()
+        result = pgconn.get_result()
+        if result is None:  # behind each statement
+            continue
+        if result.status == ExecStatus.PIPELINE_SYNC:
+            return results
+        results.append(result)
 
 
 def prepared_rows(
     connection: Connection, query: str, values: Sequence[bytes], formats: Sequence[int]
-) -> list[list[bytes | None]]:
+) -> Rows:
     """The rows of a query, each column in PostgreSQL's binary form.
 
     libpq itself sends and waits, the statement was prepared before: half of what `execute` costs. For a hot path's one
     question. `query` has $1, $2 ...; `formats` say of each value whether it is TEXT or BINARY.
     """
+    name = _name(connection, query)
+    return _rows(_good(connection, connection.pgconn.exec_prepared(name, values, formats, BINARY)))
+
+
+def _name(connection: Connection, query: str) -> bytes:
+    """The name under which a query is prepared on this connection."""
     names = _prepared.setdefault(connection, {})
     name = names.get(query)
     if name is None:
         name = b"credence_%d" % len(names)
         _good(connection, connection.pgconn.prepare(name, query.encode()))
         names[query] = name
-    result = _good(connection, connection.pgconn.exec_prepared(name, values, formats, BINARY))
+    return name
+
+
+def _rows(result: PGresult) -> Rows:
     columns, value = range(result.nfields), result.get_value
     return [[value(row, column) for column in columns] for row in range(result.ntuples)]
 
 
+def int8(value: int) -> bytes:
+    """A bigint in PostgreSQL's binary form."""
+    return value.to_bytes(8, "big", signed=True)
+
+
+def int4(value: int) -> bytes:
+    """An integer in PostgreSQL's binary form."""
+    return value.to_bytes(4, "big", signed=True)
+
+
+def integer(value: bytes | None) -> int:
+    """The number of a column that is never null."""
+    assert value is not None, "never null"
+    return int.from_bytes(value, "big", signed=True)
+
+
 def bytea_array(values: Collection[bytes]) -> bytes:
-    """A bytea[] in PostgreSQL's binary form: one dimension, no nulls, the type of its members, how many, from 1."""
+    """A bytea[] in PostgreSQL's binary form."""
+    return _array(_BYTEA_OID, values)
+
+
+def uuid_array(values: Collection[bytes]) -> bytes:
+    """A uuid[], of 16 bytes each."""
+    return _array(_UUID_OID, values)
+
+
+def text_array(values: Collection[str]) -> bytes:
+    """A text[]."""
+    return _array(_TEXT_OID, [value.encode() for value in values])
+
+
+def int8_array(values: Collection[int]) -> bytes:
+    """A bigint[]."""
+    return _array(_INT8_OID, [int8(value) for value in values])
+
+
+def int4_array(values: Collection[int]) -> bytes:
+    """An integer[]."""
+    return _array(_INT4_OID, [int4(value) for value in values])
+
+
+def _array(oid: int, values: Collection[bytes]) -> bytes:
+    """One dimension, no nulls, the type of its members, how many, from 1."""
+    if not values:
+        return struct.pack(">3i", 0, 0, oid)
     members = b"".join(len(value).to_bytes(4, "big") + value for value in values)
-    return struct.pack(">5i", 1, 0, _BYTEA_OID, len(values), 1) + members
+    return struct.pack(">5i", 1, 0, oid, len(values), 1) + members
 
 
 def _good(connection: Connection, result: PGresult) -> PGresult:

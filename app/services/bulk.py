@@ -151,8 +151,7 @@ def _group(bureau: Bureau, asked: _Asked, first: int) -> list[Outcome]:
     citizens = [event.citizen for event in events]
     with bureau.transaction() as connection:
         bureau.people.hold(connection)
-        admission.lock_access(connection, citizens)
-        scene = judging.look_at(bureau, connection, citizens)
+        scene = judging.look_at(bureau, connection, citizens, admission.access_lock(citizens))
         recorded, attempts = _recorded(bureau, connection, scene, asked.file, first)
         reasons = {event.citizen: scene.reason(event) for event in events}
         new = [event.citizen for event in events if event.citizen not in recorded]

@@ -131,9 +131,10 @@ class Bureau:
         """A connection to read from, without a transaction."""
         return self.readers.reading()
 
-    def register(self, connection: Connection) -> Register:
-        """The key register as of every notice admitted so far, in a block or not."""
-        newest = admission.newest_notice(connection)
+    def register(self, connection: Connection, newest: int | None = None) -> Register:
+        """The key register as of every notice admitted so far, in a block or not; `newest` when that is known."""
+        if newest is None:
+            newest = admission.newest_notice(connection)
         if self._register is None or newest != self._register_id:
             self._register = load_register(connection)
             self._register_id = newest

@@ -17,7 +17,7 @@ from app.db import state
 from app.services import delinquency, dispute_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from app.db.session import Connection
     from app.services.bureau import Bureau
@@ -42,12 +42,21 @@ def brought_up_to_date(
     written: Mapping[int, tuple[int, account_state.AccountState | None]],
 ) -> dict[int, Current]:
     """The files of accounts as written at a block (-1 and None for none), with everything admitted since."""
+    behind = state.events_behind(connection, {citizen: block for citizen, (block, _) in written.items()})
+    return with_events(persons, {citizen: opened for citizen, (_, opened) in written.items()}, behind)
+
+
+def with_events(
+    persons: Mapping[int, Person],
+    written: Mapping[int, account_state.AccountState | None],
+    behind: Iterable[state.LoadedEvent],
+) -> dict[int, Current]:
+    """The same, of accounts and events that are at hand."""
     files = {
         citizen: folded.File() if opened is None else folded.reopen_file(bytes(opened.file))
-        for citizen, (_, opened) in written.items()
+        for citizen, opened in written.items()
     }
     waiting = defaultdict(list)
-    behind = state.events_behind(connection, {citizen: block for citizen, (block, _) in written.items()})
     for number, row in enumerate(behind):
         if row.sealed is not None:
             line = sealing.unseal(persons[row.citizen].data_key, row.sealed)

@@ -24,7 +24,7 @@ from app.core import batch as batches
 from app.core import event_types as types
 from app.core import events as event_formats
 from app.core.errors import CredenceError, LineProblem, RefusedError
-from app.db import admission
+from app.db import admission, standing
 from app.db.session import UniqueViolation
 from app.services import intake, judging, proofs, replies
 
@@ -131,9 +131,10 @@ def _together(bureau: Bureau, files: Sequence[batches.BatchFile]) -> list[Answer
     """Inquiries in one transaction: the outcome of each, None for one that has to wait for another about its citizen."""
     outcomes: list[Answer | Exception | None] = [None] * len(files)
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
         names = [(file.header.furnisher, file.header.batch_id) for file in files]
-        admitted, register = admission.admitted(connection, names), bureau.register(connection)
+        keys_at, admitted, newest_notice = standing.begin(connection, names)
+        bureau.people.held(connection, keys_at)
+        register = bureau.register(connection, newest_notice)
         asked: dict[str, _Asked] = {}
         for number, (file, name) in enumerate(zip(files, names, strict=True)):
             try:
@@ -160,8 +161,7 @@ def _first(
     bureau: Bureau, connection: Connection, register: Register, asked: Mapping[str, _Asked]
 ) -> list[Answer | CredenceError]:
     """Inquiries that come for the first time, by citizen: judged, answered and stored. The outcomes, in step."""
-    admission.lock_access(connection, asked)
-    scene = judging.look_at(bureau, connection, asked)
+    scene = judging.look_at(bureau, connection, asked, admission.access_lock(asked))
     reasons = {citizen: scene.reason(one.event) for citizen, one in asked.items()}
     may = [citizen for citizen, reason in reasons.items() if reason is None]
     proof_of = judging.proofs_of(bureau, connection, scene, may)

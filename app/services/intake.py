@@ -275,8 +275,10 @@ def store(bureau: Bureau, connection: Connection, checked: Sequence[CheckedBatch
     people = bureau.people.enrol(connection, {event.citizen for one in checked for event in one.events})
     numbers = [bureau.furnisher_number(connection, one.file.header.furnisher) for one in checked]
     sealed = [_seal(one, people) for one in checked]
-    ids = admission.draw_batch_ids(connection, len(checked))
-    register = bureau.register(connection)  # again, under the lock: a key may have been revoked meanwhile
+    ids, newest_notice = admission.draw_batch_ids(connection, len(checked))
+    register = bureau.register(
+        connection, newest_notice
+    )  # again, under the lock: a key may be revoked by now
     for one in checked:
         if one.register is not register:
             _check_roles_again(register, one)

@@ -1,6 +1,6 @@
 """What a bank may be told about citizens, as of this second: the files, the reasons against a look, and the proofs.
 
-    scene = look_at(bureau, connection, citizens)       # under `admission.lock_access` of these citizens
+    scene = look_at(bureau, connection, citizens, lock)  # `admission.access_lock` of these citizens
     reason = scene.reason(inquiry)                       # None: the bank may look
     proofs = proofs_of(bureau, connection, scene, who)   # of those whom a block holds, and whose repairs it holds
     said = scene.said(inquiry)                           # what the answer event says
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from app.core import access
+from app.core import access, account_state, sealing
 from app.core.folded import File
+from app.db import standing
 from app.services import history, proofs
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from app.core import event_types as types
     from app.core.account_state import AccountState
-    from app.db.session import Connection
+    from app.db.session import Connection, Question
     from app.services.bureau import Bureau
     from app.services.people import Person
 
@@ -62,14 +63,25 @@ class Scene:
         return more | {"block": self.newest, "shown": sorted(proofs.SHOWN_TO_BANKS)}
 
 
-def look_at(bureau: Bureau, connection: Connection, citizens: Collection[str]) -> Scene:
-    """These citizens' files as of this second."""
-    persons = bureau.people.find(connection, citizens)
-    newest, versions = proofs.newest_versions(connection, persons.values())
-    by_number = {person.id: person for person in persons.values()}
-    written = {number: versions.get(number, (-1, None)) for number in by_number}
-    files = history.brought_up_to_date(connection, by_number, written)
-    current = {citizen: files[person.id] for citizen, person in persons.items()}
+def look_at(bureau: Bureau, connection: Connection, citizens: Collection[str], *locks: Question) -> Scene:
+    """These citizens' files as of this second; `locks` are taken before they are looked at."""
+    keys = bureau.people.keys_of(connection, citizens)
+    newest, found = standing.look(connection, keys.values(), *locks)
+    met = bureau.people.met(connection, (each.citizen for each in found.values()))
+    persons = {citizen: met[key] for citizen, key in keys.items() if key in met}
+    versions = {
+        met[key].id: (
+            each.account[0],
+            account_state.decode(sealing.unseal(met[key].data_key, each.account[1])),
+        )
+        for key, each in found.items()
+        if each.account is not None
+    }
+    by_number = {person.id: person for person in met.values()}
+    files = {number: versions[number][1] if number in versions else None for number in by_number}
+    behind = [event for each in found.values() for event in each.behind]
+    now = history.with_events(by_number, files, behind)
+    current = {citizen: now[person.id] for citizen, person in persons.items()}
     return Scene(persons, newest, versions, current, bureau.today())
 
 

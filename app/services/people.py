@@ -19,7 +19,7 @@ from app.core.recall import Recall
 from app.db import people as rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from app.db.session import Connection
 
@@ -75,11 +75,14 @@ class People:
         do it first where other locks are taken before them, and where secrets are read past them.
         """
         if id(connection) not in self._holding:
-            number = rows.hold_keys(connection)
-            if number != self._persons_of:
-                self._persons.clear()
-                self._persons_of = number
-            self._holding.add(id(connection))
+            self.held(connection, rows.hold_keys(connection))
+
+    def held(self, connection: Connection, number: int) -> None:
+        """They are held: `rows.hold_keys` gave this number."""
+        if number != self._persons_of:
+            self._persons.clear()
+            self._persons_of = number
+        self._holding.add(id(connection))
 
     def let_go(self, connection: Connection) -> None:
         """The transaction ends."""
@@ -97,21 +100,30 @@ class People:
             if key is not None:
                 self._remember_key(identifier, key)
 
+    def keys_of(self, connection: Connection, identifiers: Collection[str]) -> dict[str, bytes]:
+        """The citizen keys of these identifiers."""
+        self._recall(connection, identifiers)
+        return {identifier: self.key_of(identifier) for identifier in identifiers}
+
     def find(self, connection: Connection, identifiers: Collection[str]) -> dict[str, Person]:
         """Those of these citizens that have a file."""
         self.hold(connection)
-        self._recall(connection, identifiers)
-        keys = {identifier: self.key_of(identifier) for identifier in identifiers}
+        keys = self.keys_of(connection, identifiers)
         known = {key: person for key in keys.values() if (person := self._persons.get(key)) is not None}
         missing = [key for key in keys.values() if key not in known]
         if missing:
-            stored = rows.citizens_by_key(connection, missing)
-            new = {key: self.unwrap(row) for key, row in stored.items()}
-            if len(self._persons) + len(new) > _CACHE_MAX:
-                self._persons.clear()  # other threads look into it too: what is asked for is in `known` and `new`
-            self._persons.update(new)
-            known |= new
+            known |= self.met(connection, rows.citizens_by_key(connection, missing).values())
         return {i: known[key] for i, key in keys.items() if key in known}
+
+    def met(self, connection: Connection, citizens: Iterable[rows.Citizen]) -> dict[bytes, Person]:
+        """Citizens by key as they are stored, their secrets opened; remembered from now on."""
+        self.hold(connection)
+        kept = self._persons
+        met = {row.key: kept.get(row.key) or self.unwrap(row) for row in citizens}
+        if len(kept) + len(met) > _CACHE_MAX:
+            kept.clear()  # other threads look into it too: what is asked for is in `met`
+        kept.update(met)
+        return met
 
     def enrol(self, connection: Connection, identifiers: Collection[str]) -> dict[str, Person]:
         """All of these citizens, new ones with fresh secrets in this transaction (so not remembered before it commits)."""

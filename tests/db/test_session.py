@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from app.db import session
@@ -81,3 +83,105 @@ def test_one_that_breaks_in_use_is_thrown_away(readers, database_url):
         asked_when_closed()
     with readers.reading() as connection:
         assert ask(connection, 1) == [[(2).to_bytes(8, "big")]]
+
+
+# ---- several questions in one round trip
+
+
+@pytest.fixture
+def engine(database_url):
+    made = make_engine(database_url, pool_size=1)
+    yield made
+    made.dispose()
+
+
+def numbers(*values):
+    return [session.Question(NUMBER, [session.int8(value)]) for value in values]
+
+
+def test_questions_are_answered_in_their_order_in_one_transaction(engine):
+    with session.transaction(engine) as connection:
+        session.ask(connection, session.Question("CREATE TEMP TABLE kept (n bigint)"), *numbers(1))
+        first, second, third = session.ask(
+            connection,
+            session.Question(
+                "INSERT INTO kept SELECT unnest($1::bigint[]) RETURNING n", [session.int8_array([5, -6])]
+            ),
+            session.Question("SELECT n FROM kept ORDER BY n"),
+            *numbers(41),
+        )
+        assert [session.integer(row[0]) for row in first] == [5, -6]
+        assert [session.integer(row[0]) for row in second] == [-6, 5]
+        assert third == [[session.int8(42)]]
+        assert connection.info.transaction_status == connection.info.transaction_status.INTRANS
+    with session.transaction(engine) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (2,)
+
+
+@pytest.mark.parametrize(
+    ("cast", "array", "values", "column"),
+    [
+        ("text[]", session.text_array, ["", "Zürich", "信用"], str.encode),
+        ("bigint[]", session.int8_array, [0, -1, 2**63 - 1], session.int8),
+        ("integer[]", session.int4_array, [0, -1, 2**31 - 1], session.int4),
+        ("uuid[]", session.uuid_array, [bytes(range(16)), bytes(16)], bytes),
+        ("bytea[]", session.bytea_array, [b"", b"\0" * 70_000, b"x"], bytes),
+        ("bytea[]", session.bytea_array, [], bytes),
+    ],
+)
+def test_arrays_come_back_as_they_went(engine, cast, array, values, column):
+    question = session.Question(f"SELECT unnest($1::{cast})", [array(values)])
+    with session.transaction(engine) as connection:
+        assert session.ask(connection, question, question) == [[[column(value)] for value in values]] * 2
+
+
+def test_more_than_fits_into_any_buffer_goes_over(engine):
+    values = [bytes([number % 256]) * 1000 for number in range(20_000)]
+    question = session.Question("SELECT unnest($1::bytea[])", [session.bytea_array(values)])
+    with session.transaction(engine) as connection:
+        first, second = session.ask(connection, question, question)
+    assert first == second == [[value] for value in values]
+
+
+def test_an_error_rolls_all_of_them_back_and_the_connection_goes_on(engine):
+    with session.transaction(engine) as connection:
+        connection.execute("CREATE TEMP TABLE kept (n bigint)")
+    insert, wrong = session.Question("INSERT INTO kept VALUES (1)"), session.Question("SELECT 1 / (1 - 1)")
+
+    def fail():
+        with session.transaction(engine) as connection:
+            connection.execute("SELECT 1")
+            session.ask(connection, insert, wrong, *numbers(1))
+
+    for _ in range(7):  # psycopg prepares after the fifth time, and forgets all when it rolls back
+        with pytest.raises(session.DatabaseError, match="division by zero"):
+            fail()
+        with session.transaction(engine) as connection:
+            assert session.ask(connection, *numbers(1), session.Question("SELECT n FROM kept")) == [
+                [[session.int8(2)]],
+                [],
+            ]
+
+
+def test_a_connection_that_is_lost_on_the_way_is_replaced(engine, database_url):
+    with session.transaction(engine) as connection:
+        before = pid(connection)
+    owner = make_engine(database_url, role=None)
+
+    def end():
+        with session.transaction(owner) as other:
+            while not other.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = %s AND state = 'active'",
+                (before,),
+            ).fetchone():
+                other.execute("SELECT pg_stat_clear_snapshot()")
+
+    ender = threading.Thread(target=end)
+    ender.start()
+    with pytest.raises(session.DatabaseError), session.transaction(engine) as connection:
+        session.ask(connection, session.Question("SELECT pg_sleep(60)"), *numbers(1))
+    ender.join()
+    owner.dispose()
+    with session.transaction(engine) as connection:
+        assert pid(connection) != before
+        assert session.ask(connection, *numbers(1)) == [[[session.int8(2)]]]

@@ -1,0 +1,93 @@
+"""What is asked of the database about a group of inquiries, in few round trips (`session.ask`).
+
+    keys_at, known, notice = begin(connection, names)          citizens' keys are held; which batches were admitted before
+    block, found = look(connection, keys, lock_access(...))    who they are, their accounts, and what was admitted since
+
+Account and later events are read by one statement, and so as of one moment: whatever the sequencer commits meanwhile, an
+event is in the one or among the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.db import admission, people
+from app.db.session import Question, ask, bytea_array, integer
+from app.db.state import LoadedEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from app.db.people import Citizen
+    from app.db.session import Connection
+
+# A citizen's events stand in few batches: those are looked up, then the events of the few that are not in the account.
+_LOOK = """
+    SELECT n.number, c.id, c.key, c.vrf_proof, k.wrapped, a.block, a.sealed, e.first_index, e.batch, e.position,
+        e.commitment, s.sealed
+    FROM (SELECT coalesce(max(block), -1) AS number FROM shown) AS n CROSS JOIN unnest($1::bytea[]) AS w (key)
+    CROSS JOIN LATERAL (SELECT id, key, vrf_proof FROM citizens WHERE key = w.key OFFSET 0) AS c
+    LEFT JOIN LATERAL (SELECT wrapped FROM citizen_keys WHERE citizen = c.id OFFSET 0) AS k ON true
+    LEFT JOIN LATERAL (
+        SELECT v.block, b.sealed FROM (SELECT block FROM accounts WHERE citizen = c.id AND block <= n.number
+            ORDER BY block DESC LIMIT 1) AS v
+        CROSS JOIN LATERAL (SELECT sealed FROM account_bodies WHERE citizen = c.id AND block = v.block OFFSET 0) AS b
+        ) AS a ON true
+    LEFT JOIN LATERAL (
+        SELECT p.first_index, d.batch, o.position, o.commitment
+        FROM (SELECT DISTINCT batch FROM events WHERE citizen = c.id OFFSET 0) AS d
+        LEFT JOIN LATERAL (SELECT first_index, block FROM placements WHERE admission = d.batch LIMIT 1) AS p ON true
+        CROSS JOIN LATERAL (
+            SELECT position, commitment FROM events WHERE citizen = c.id AND batch = d.batch OFFSET 0) AS o
+        WHERE p.block IS NULL OR p.block > coalesce(a.block, -1) OFFSET 0) AS e ON true
+    LEFT JOIN LATERAL (
+        SELECT sealed FROM event_bodies WHERE batch = e.batch AND position = e.position OFFSET 0) AS s ON true"""
+_UNPLACED = 2**63 - 1
+
+
+@dataclass(slots=True)
+class Standing:
+    """A citizen, (block that wrote it, sealed body) of the account that readers are shown, and the admitted events that it
+    does not hold, in log order.
+    """
+
+    citizen: Citizen
+    account: tuple[int, bytes] | None
+    behind: list[LoadedEvent] = field(default_factory=list)
+
+
+def begin(
+    connection: Connection, names: Sequence[tuple[str, str]]
+) -> tuple[int, dict[tuple[str, str], admission.Admitted], int]:
+    """Hold citizens' keys as `people.hold_keys` does, with the number that it gives; `admission.admitted` of these names;
+    `admission.newest_notice`.
+    """
+    questions = (*people.holding_keys(), admission.asking_admitted(names), admission.NEWEST_NOTICE)
+    _, number, known, notice = ask(connection, *questions)
+    return people.keys_held(number), admission.read_admitted(known), integer(notice[0][0])
+
+
+def look(
+    connection: Connection, keys: Collection[bytes], *locks: Question
+) -> tuple[int, dict[bytes, Standing]]:
+    """The number of the block that readers are shown (-1 for none, or when nobody is found), and those of `keys` that have a
+    file. `locks` are taken first.
+    """
+    *_, rows = ask(connection, *locks, Question(_LOOK, [bytea_array(keys)]))
+    found: dict[bytes, Standing] = {}
+    behind: dict[bytes, list[tuple[int, LoadedEvent]]] = {}
+    for _, citizen, key, vrf_proof, wrapped, block, sealed, index, batch, position, commitment, body in rows:
+        assert key is not None and vrf_proof is not None, "never null"  # noqa: PT018 - for the type checker
+        if key not in found:
+            account = None if block is None or sealed is None else (integer(block), sealed)
+            found[key] = Standing(people.Citizen(integer(citizen), key, vrf_proof, wrapped), account)
+            behind[key] = []
+        if batch is not None:
+            assert commitment is not None, "never null"
+            event = LoadedEvent(integer(citizen), integer(batch), integer(position), commitment, body)
+            behind[key].append((_UNPLACED if index is None else integer(index), event))
+    for key, events in behind.items():
+        events.sort(key=lambda each: (each[0], each[1].batch, each[1].position))
+        found[key].behind = [event for _, event in events]
+    return (integer(rows[0][0]) if rows else -1), found
