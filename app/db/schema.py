@@ -230,6 +230,22 @@ case_texts = _table(
     _bytes("sealed"),
 )
 
+# Mixed files that are being split: the entries, and whose they are, sealed under the data key of the file's citizen.
+splits = _table(
+    "splits",
+    _big("id", primary_key=True),
+    _big("case"),
+    _big("citizen"),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    _bytes("sealed"),
+)
+split_items = _table(
+    "split_items",
+    _big("split", primary_key=True),
+    _big("item", primary_key=True),
+    Column("furnisher", Text, nullable=False),
+)
+
 # Lines of batches that were refused lately, for their furnishers; nothing of what a batch said.
 refused_lines = _table(
     "refused_lines",
@@ -415,5 +431,5 @@ WORKING = (
     correction_messages, shown, scheduled_jobs, disputes, dispute_drafts, evidence,
     cases, case_texts, alerts_read, mail_addresses, alert_cursor, shares,
     applications, application_steps,
-    refused_lines,
+    refused_lines, splits, split_items,
 )  # fmt: skip

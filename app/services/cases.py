@@ -180,6 +180,14 @@ def look(bureau: Bureau, seat: Seat, number: int) -> None:
         rows.looked(connection, number, bureau.now())
 
 
+def open_record(bureau: Bureau, connection: Connection, seat: Seat, number: int) -> int:
+    """The citizen whose record this clerk has open for a case. Raises ConflictError when it is not."""
+    row = _own_row(connection, seat, number)
+    if row.looked_at is None or row.looked_at <= bureau.now() - LOOK:
+        raise ConflictError("the record is not open: look at it first", code="not-open")
+    return row.citizen
+
+
 def answer(bureau: Bureau, seat: Seat, number: int, text: str) -> None:
     """The clerk answers, and the case is closed."""
     _check_text(text)

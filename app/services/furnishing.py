@@ -80,6 +80,7 @@ class Entry:
     """An entry that a furnisher reported, as it stands now. `fields` are those of its type and `day`."""
 
     index: int
+    furnisher: str
     citizen: str
     type: str
     event_id: str
@@ -160,25 +161,33 @@ def entry_in(bureau: Bureau, connection: Connection, furnisher: str, index: int)
     found = state.event_at(connection, index)
     if found is None or found[1] != furnisher or found[0].sealed is None:
         raise NotFoundError("you reported no such entry, or its text was destroyed", code="no-entry")
-    person = person_by_id(bureau, connection, found[0].citizen)
-    past = history.whole_history(connection, person)
-    event = dict(past)[index]
-    if event_formats.type_of(event) not in event_formats.REPORTS:
+    past = history.whole_history(connection, person_by_id(bureau, connection, found[0].citizen))
+    entries = reports_in(past)
+    if index not in entries:
         raise NotFoundError("this entry is none that can be mended", code="no-entry")
+    return entries[index]
+
+
+def reports_in(past: Sequence[tuple[int, event_formats.Event]]) -> dict[int, Entry]:
+    """Every report in a citizen's history as it stands there, by log index."""
     made = repairs.repairs_of(past)
-    standing_now = orjson.loads(event_formats.encode_event(made.standing(index, event)))
-    retracted = any(isinstance(e, event_formats.Retraction) and e.target == index for _, e in past)
-    told = {name: value for name, value in standing_now.items() if name not in COMMON_FIELDS}
-    return Entry(
-        index,
-        event.citizen,
-        event_formats.type_of(event),
-        event.id,
-        told | {"day": standing_now["day"]},
-        retracted,
-        index in made.disputed,
-        index in made.taken_out,
-    )
+    retracted = {e.target for _, e in past if isinstance(e, event_formats.Retraction)}
+    found = {}
+    for index, event in past:
+        if event_formats.type_of(event) in event_formats.REPORTS:
+            stands = orjson.loads(event_formats.encode_event(made.standing(index, event)))
+            found[index] = Entry(
+                index=index,
+                furnisher=event.furnisher,
+                citizen=event.citizen,
+                type=event_formats.type_of(event),
+                event_id=event.id,
+                fields={n: v for n, v in stands.items() if n not in COMMON_FIELDS} | {"day": stands["day"]},
+                retracted=index in retracted,
+                disputed=index in made.disputed,
+                taken_out=index in made.taken_out,
+            )
+    return found
 
 
 # ---- what is to be signed

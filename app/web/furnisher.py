@@ -8,6 +8,8 @@
     GET  /furnisher/disputes/<number>/evidence/<file>    a file, whole (R24)
     GET  /furnisher/entries                              find an entry that one reported
     GET  /furnisher/entries/<index>                      as it stands now; POST prepares a correction or a retraction
+    GET  /furnisher/orders                               entries that belong to another citizen (a mixed file)
+    GET  /furnisher/orders/<number>                      one order; POST prepares what it asks for
     POST /furnisher/plain                                prepared events as a file for `credence furnish`
 
 Everything that changes the ledger is a batch by the furnisher's own key. A page prepares plain events and shows them, to be
@@ -24,7 +26,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from app.core.batch import parse_batch
 from app.core.errors import CredenceError, FormatError, NotFoundError
 from app.core.fields import U63_MAX
-from app.services import disputes, furnishing, intake
+from app.services import disputes, furnishing, intake, splitting
 from app.web import seats, words
 from app.web.approvals import KEY_ROLES
 from app.web.cases import written
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 blueprint = Blueprint("furnisher", __name__, url_prefix="/furnisher")
 ROLE = "furnisher"
 UPLOAD_BYTES_MAX = 16 << 20  # larger batches go to /v1/batches
-OUTCOMES = ("corrected", "upheld", "unverifiable")
+TOLD_BY = ("letter", "message", "email", "app", "in_person")
 REASONS = ("wrong_person", "reported_in_error", "not_verifiable", "ordered")
 
 
@@ -54,6 +56,7 @@ def show() -> str:
     return render_template(
         "furnisher.html",
         standing=furnishing.standing(bureau(), seat.organisation),
+        orders=[each for each in splitting.for_furnisher(bureau(), seat.organisation) if not each.done],
         today=_today(),
         key_roles=KEY_ROLES,
     )
@@ -136,7 +139,6 @@ def dispute(number: int) -> str | tuple[str, int]:
         "furnisher_dispute.html",
         case=case,
         today=_today(),
-        outcomes=OUTCOMES,
         **_about(entry, error),
     )
     return (page, 422) if error else page
@@ -233,6 +235,35 @@ def _to_sign(furnisher: str, events: list[dict[str, Any]]) -> str:
     return render_template(
         "furnisher_sign.html", prepared=prepared, words=words, given=_given(furnisher, prepared)
     )
+
+
+# ---- orders
+# --------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/orders")
+def orders() -> str:
+    seat = seats.require(ROLE)
+    return render_template(
+        "furnisher_orders.html", orders=splitting.for_furnisher(bureau(), seat.organisation)
+    )
+
+
+@blueprint.route("/orders/<int:number>", methods=["GET", "POST"])
+def order(number: int) -> str | tuple[str, int]:
+    seat = seats.require(ROLE)
+    part = splitting.order(bureau(), seat.organisation, min(number, U63_MAX))
+    error = None
+    if request.method == "POST":
+        told = {name: written(name) for name in sorted(splitting.NOTICE_FIELDS)}
+        try:
+            return _to_sign(seat.organisation, splitting.to_do(part, told))
+        except CredenceError as refused:
+            error = refused
+    page = render_template(
+        "furnisher_order.html", order=part, words=words, error=error, form=request.form, told_by=TOLD_BY
+    )
+    return (page, 422) if error else page
 
 
 @blueprint.post("/plain")

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 
 from app.core.errors import CredenceError, NotFoundError
-from app.services import cases, overview, records
+from app.core.event_types import REPORTS
+from app.services import cases, overview, records, splitting
 from app.web import seats, words
 from app.web.cases import ABOUT, STATES, written
 from app.web.record import not_yet, text_language
@@ -71,6 +72,7 @@ def _page(seat: Seat, number: int, error: CredenceError | None = None) -> str:
     return render_template(
         "staff_case.html",
         desk=cases.desk(bureau(), seat, number),
+        splits=splitting.of_case(bureau(), seat, number),
         about=ABOUT,
         states=STATES,
         words=words,
@@ -119,7 +121,7 @@ def answer(number: int) -> AnyResponse | tuple[str, int]:
 def record(number: int) -> AnyResponse | str:
     desk = cases.desk(bureau(), seats.require(ROLE), number)
     if not desk.is_open:
-        return redirect(url_for("staff.case", number=number), 303)
+        return _closed(number)
     try:
         seen = overview.overview(bureau(), desk.citizen, text_language())
     except NotFoundError:
@@ -131,3 +133,40 @@ def record(number: int) -> AnyResponse | str:
         entries=records.entries(bureau(), desk.citizen),
         words=words,
     )
+
+
+def _closed(number: int) -> AnyResponse:
+    return redirect(url_for("staff.case", number=number), 303)
+
+
+@blueprint.route("/cases/<int:number>/split", methods=["GET", "POST"])
+def split(number: int) -> AnyResponse | str | tuple[str, int]:
+    seat = seats.require(ROLE)
+    desk = cases.desk(bureau(), seat, number)
+    if not desk.is_open:
+        return _closed(number)
+    error = None
+    if request.method == "POST":
+        items = [int(each) for each in request.form.getlist("item") if each.isdecimal() and len(each) < 18]
+        try:
+            splitting.open_split(bureau(), seat, number, items, written("other"))
+        except CredenceError as refused:
+            error = refused
+        else:
+            return _closed(number)
+    entries = records.entries(bureau(), desk.citizen)
+    page = render_template(
+        "staff_split.html",
+        desk=desk,
+        entries=[
+            each
+            for each in entries.items
+            if each.type in REPORTS and each.log_index and each.state != "retracted"
+        ],
+        identifier=entries.identifier,
+        chosen=set(request.form.getlist("item")),
+        words=words,
+        error=error,
+        given=request.form,
+    )
+    return (page, 422) if error else page

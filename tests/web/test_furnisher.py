@@ -180,3 +180,36 @@ def test_the_programs_door_remembers_refusals_too(client, world):
     assert "by-program" in {each.batch_id for each in furnishing.standing(world.bureau, LENDER).refusals}
     with pytest.raises(RuleError):
         furnishing.admit(world.bureau, bad)
+
+
+def test_a_mixed_file_is_split_by_a_clerk_and_its_furnisher(app, lender, world, entries):
+    from app.services.intake import admit
+
+    clerk = app.test_client()
+    take_seat(clerk, world, "clerk", label="Splitting clerk")
+    right = [world.line(LENDER, "payment", PERSON, account="mine", currency="TWD", amount_minor=77)]
+    admit(world.bureau, world.batch(LENDER, right))
+    world.step()
+    at = post(clerk, "/staff/cases/new", identifier=PERSON, about="mixed", text="Not mine").headers[
+        "Location"
+    ]
+    assert clerk.get(f"{at}/split").status_code == 303, "not before it is open"
+    for act in ("take", "look"):
+        post(clerk, f"{at}/{act}", at)
+    page = clerk.get(f"{at}/split").text
+    assert f'value="{entries[2]}"' in page
+    assert post(clerk, f"{at}/split", other="uci:4712").status_code == 422
+    assert post(clerk, f"{at}/split", item=str(entries[2]), other=PERSON).status_code == 422
+    assert post(clerk, f"{at}/split", item=str(entries[2]), other="uci:4712").status_code == 303
+    assert "nothing yet" in clerk.get(at).text
+    order = re.search(r'href="(/furnisher/orders/\d+)"', lender.get("/furnisher/orders").text)[1]
+    assert "/furnisher/orders" in lender.get("/furnisher").text
+    assert "uci:4712" in lender.get(order).text
+    assert post(lender, order, notified_by="letter").status_code == 422, "the right person was not told"
+    asked = post(lender, order, notified_on=world.day(3), notified_by="letter")
+    assert send(lender, signed(world, asked.text)).status_code == 303
+    assert "nothing yet" not in clerk.get(at).text
+    assert "done" in lender.get("/furnisher/orders").text
+    take_seat(lender, world, "furnisher", UTILITY)
+    assert lender.get(order).status_code == 404
+    assert order not in lender.get("/furnisher/orders").text
