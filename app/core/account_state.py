@@ -5,7 +5,8 @@ At rest it is one canonical JSON object, sealed under the citizen's data key:
     {"file":{...},"flags":{...},"frontier":"<hex of core.merkle.Frontier>","history":{...},"receipt":{...},"score":{...}}
 
 and, once plaintext of this citizen was destroyed, `"opaque":[[position in the citizen tree,reason,day], ...]`, ascending;
-the version that a destruction writes has `replaced` too, so that it can be shown to follow from the one that went.
+the version that a destruction writes has `replaced` too, so that it can be shown to follow from the one that went. Once
+the citizen was erased there is `salts`: those of the citizen tree's first entries, joined, whose salt key was destroyed.
 The values are kept as the canonical bytes that go into the digests, so that reading an account never re-encodes it.
 `advance` makes the next state out of the last one and new events, `rescore` when there are none; `rebuild` makes it out of
 what is left when a block destroys some. The sequencer and the audit both use them; they are pure, so that the same ledger
@@ -51,20 +52,24 @@ class PlacedEvent(NamedTuple):
     event: Event
 
 
-class Replaced(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Replaced(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the version before a destruction was, as far as its successor has to show: digests in hex, and the value `score`.
 
-    Its `history` can be worked out again; the rest of it was destroyed.
+    Its `history` can be worked out again; the rest of it was destroyed. `salts`, in hex: those of its disclosures `history`
+    and `score`, joined, when the salt key was destroyed with it.
     """
 
     file: str
     flags: str
     receipt: str
     score: msgspec.Raw
+    salts: str = ""
 
 
 class AccountState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The sealed state; every field but `frontier` and `opaque` is the canonical JSON of a disclosure's value."""
+    """The sealed state; every field but `frontier`, `opaque`, `replaced` and `salts` is the canonical JSON of a disclosure's
+    value.
+    """
 
     file: msgspec.Raw
     flags: msgspec.Raw
@@ -74,6 +79,11 @@ class AccountState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     score: msgspec.Raw
     opaque: list[Opaque] = []
     replaced: Replaced | None = None
+    salts: str = ""
+
+    def event_salt(self, salt_key: bytes, position: int, log_index: int) -> bytes:
+        """The salt of the citizen's event at this position of the citizen tree."""
+        return event_salt(salt_key, bytes.fromhex(self.salts), position, log_index)
 
     def values(self) -> tuple[bytes, ...]:
         """Canonical JSON of the five values, in the order of `account.NAMES`."""
@@ -159,7 +169,7 @@ def grow(
         file = fold.fold_history(whole_history())
     elif new:
         file = fold.fold_owned(file, ((placed.log_index, placed.event) for placed in new))
-    return _write(file, frontier, opaque, rules)
+    return _write(file, frontier, opaque, rules, "" if previous is None else previous.salts)
 
 
 def rescore(previous: AccountState, scored: Scored, flags: score.Flags, rules: Rules) -> Written:
@@ -174,19 +184,25 @@ def rescore(previous: AccountState, scored: Scored, flags: score.Flags, rules: R
     return Written(state, scored.until, scored)
 
 
-def rebuild(
+def rebuild(  # noqa: PLR0917 - what is left of an account
     leaves: Iterable[tuple[int, bytes]],
     surviving: Iterable[tuple[int, Event]],
     opaque: Sequence[Opaque],
     rules: Rules,
     salt_key: bytes,
+    salts: bytes = b"",
 ) -> Written:
     """The account of what is left of a citizen's history when a block destroys parts of it.
 
     `leaves`: (log index, leaf hash) of all of the citizen's events, ascending; nothing ever leaves the tree. `surviving`:
-    the events that can still be read. `opaque`: all parts that were ever destroyed, ascending by position.
+    the events that can still be read. `opaque`: all parts that were ever destroyed, ascending by position. `salts`: those of
+    the first leaves, joined, where `salt_key` does not make them.
     """
-    return refold([_tree_leaf(salt_key, index, leaf) for index, leaf in leaves], surviving, opaque, rules)
+    tree_leaves = [
+        tree_leaf(event_salt(salt_key, salts, position, index), index, leaf)
+        for position, (index, leaf) in enumerate(leaves)
+    ]
+    return refold(tree_leaves, surviving, opaque, rules, salts.hex())
 
 
 def refold(
@@ -194,10 +210,11 @@ def refold(
     surviving: Iterable[tuple[int, Event]],
     opaque: Sequence[Opaque],
     rules: Rules,
+    salts: str = "",
 ) -> Written:
     """`rebuild` for who has all leaves of the citizen tree and not the key of its salts."""
     frontier = Frontier().append_many(tree_leaves)
-    return _write(fold.fold_history(surviving), frontier, list(opaque), rules)
+    return _write(fold.fold_history(surviving), frontier, list(opaque), rules, salts)
 
 
 def _opened(previous: AccountState) -> tuple[folded.File, Frontier, list[Opaque]]:
@@ -207,6 +224,12 @@ def _opened(previous: AccountState) -> tuple[folded.File, Frontier, list[Opaque]
 
 def _tree_leaf(salt_key: bytes, log_index: int, event_leaf_hash: bytes) -> bytes:
     return tree_leaf(account.salt(salt_key, account.EVENT_SALT_NAME, log_index), log_index, event_leaf_hash)
+
+
+def event_salt(salt_key: bytes, kept: bytes, position: int, log_index: int) -> bytes:
+    """The salt of an entry of the citizen tree: one that was kept, or what the salt key makes."""
+    own = kept[32 * position : 32 * position + 32]
+    return own or account.salt(salt_key, account.EVENT_SALT_NAME, log_index)
 
 
 def tree_leaf(salt32: bytes, log_index: int, event_leaf_hash: bytes) -> bytes:
@@ -225,7 +248,9 @@ def history_json(frontier: Frontier, opaque: Sequence[Opaque]) -> bytes:
     return f'{{"opaque":"{parts}","root":"{frontier.root().hex()}","size":{frontier.size}}}'.encode()
 
 
-def _write(file: folded.File, frontier: Frontier, opaque: list[Opaque], rules: Rules) -> Written:
+def _write(
+    file: folded.File, frontier: Frontier, opaque: list[Opaque], rules: Rules, salts: str = ""
+) -> Written:
     scored = score.score_file(file, rules.day, rules.card, rules.profile)
     state = AccountState(
         file=msgspec.Raw(folded.encode_file(file)),
@@ -234,6 +259,7 @@ def _write(file: folded.File, frontier: Frontier, opaque: list[Opaque], rules: R
         history=msgspec.Raw(history_json(frontier, opaque)),
         opaque=opaque,
         receipt=msgspec.Raw(score.receipt_json(scored)),
+        salts=salts,
         score=msgspec.Raw(score.score_json(scored, file, rules.day, rules.card)),
     )
     return Written(state, scored.until, scored)

@@ -85,6 +85,10 @@ def seal_anew(
     )
 
 
+STAY_AFTER_ERASURE = frozenset({"case_texts", "identifiers", "links", "sessions"})
+"""Tables whose rows are no data that rest on consent: what was written to a person of the bureau, and how one signs in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """A row of a working table with something that is sealed under its citizen's data key; `item` is a log index, or None."""
@@ -107,6 +111,15 @@ def sealed_beside(connection: Connection, citizens: Sequence[int]) -> list[Besid
         rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
         found += [Beside(table.name, row[3:], row[0], row[1], bytes(row[2])) for row in rows]
     return found
+
+
+def keep_identifier(connection: Connection, citizen: int, sealed: bytes) -> None:
+    """Who a citizen is of whom no event can be read any more."""
+    connection.execute(
+        "INSERT INTO identifiers (citizen, sealed) VALUES (%s, %b)"
+        " ON CONFLICT (citizen) DO UPDATE SET sealed = excluded.sealed",
+        (citizen, sealed),
+    )
 
 
 def replace_beside(connection: Connection, row: Beside, sealed: bytes | None) -> None:

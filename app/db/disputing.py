@@ -60,6 +60,12 @@ def open_of_furnisher(connection: Connection, furnisher: str, after: int, limit:
     return _found(connection, where, (furnisher, after, limit))
 
 
+def open_items(connection: Connection, citizens: Collection[int]) -> set[tuple[int, int | None]]:
+    """(citizen, item) of these citizens' open disputes."""
+    query = "SELECT citizen, item FROM disputes WHERE citizen = ANY(%s) AND closed_on IS NULL"
+    return set(connection.execute(query, (list(citizens),)).fetchall())
+
+
 def taken_out(connection: Connection, citizens: Collection[int], outcomes: Sequence[str]) -> list[Dispute]:
     """Of these citizens: what disputes with one of these outcomes took out, and nobody put back."""
     where = "WHERE citizen = ANY(%s) AND outcome = ANY(%s) AND reinserted_on IS NULL ORDER BY number"

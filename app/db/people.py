@@ -206,6 +206,13 @@ def remember(connection: Connection, sealed: Mapping[bytes, bytes]) -> None:
     )
 
 
+def identifier(connection: Connection, citizen_id: int) -> bytes | None:
+    """The sealed identifier of a citizen of whom no event can be read."""
+    query = "SELECT sealed FROM identifiers WHERE citizen = %s"
+    row = connection.execute(query, (citizen_id,), binary=True).fetchone()
+    return None if row is None else bytes(row[0])
+
+
 def add_link(
     connection: Connection,
     token_hash: bytes,

@@ -360,6 +360,19 @@ evidence = _table(
     _bytes("sealed"),
 )
 
+# The clock of erasures: from when on one is to be carried out, and how it ended. The events say the rest.
+erasures = _table(
+    "erasures",
+    _big("number", primary_key=True),
+    _big("citizen"),
+    Column("asked_on", Date, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("ended_on", Date),
+    Column("outcome", Text),
+)
+# Who a citizen is of whom nothing can be read any more: sealed under the data key.
+identifiers = _table("identifiers", _big("citizen", primary_key=True), _bytes("sealed"))
+
 # What the scheduler ran last.
 scheduled_jobs = _table(
     "scheduled_jobs",
@@ -428,7 +441,7 @@ SEALED = (event_bodies, account_bodies, citizen_keys)
 WORKING = (
     letters, drafts, challenges, watches, webhooks,
     log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
-    correction_messages, shown, scheduled_jobs, disputes, dispute_drafts, evidence,
+    correction_messages, shown, scheduled_jobs, erasures, identifiers, disputes, dispute_drafts, evidence,
     cases, case_texts, alerts_read, mail_addresses, alert_cursor, shares,
     applications, application_steps,
     refused_lines, splits, split_items,

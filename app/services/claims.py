@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.core import merkle, notices, sealing, tiles, trie, trie_tiles, vrf
-from app.core.account import EVENT_SALT_NAME, salt
 from app.core.claims.absent import build_absent
 from app.core.claims.erasure import build_erasure
 from app.core.claims.event import EventPlace, build_event
@@ -58,7 +57,7 @@ def _parts(connection: Connection, person: Person, at: Snapshot, opened: Account
     for row, index, block in state.events_of_citizens(connection, [person.id]):
         if index is None or block is None or block > at.block.number:
             continue
-        own = salt(person.salt_key, EVENT_SALT_NAME, index)
+        own = opened.event_salt(person.salt_key, len(parts), index)
         gone = opaque.get(len(parts))
         if gone is None:
             if row.sealed is None:

@@ -4,9 +4,11 @@ For each citizen concerned, within the transaction of the block that takes the n
 
     1. open       everything that is left of the citizen's events, with the old data key
     2. rebuild    the account from what survives; `history.opaque` names what went      core.account_state
-    3. new key    a fresh data key; the salt key stays, for it ties no hash to a guess and old entries need it
+    3. new key    a fresh data key; the salt key stays, for it ties no hash to a guess and old entries need it. An erasure on
+                  the citizen's wish destroys it too: the salts that old entries need are kept in the account
     4. seal       surviving events, the new account version, and what working tables hold, under the new key
-    5. replace    old wrapped keys, event bodies and account bodies are deleted, the new ones stored
+    5. replace    old wrapped keys, event bodies and account bodies are deleted, the new ones stored; after an erasure also
+                  what working tables hold of the citizen, but for the evidence of a dispute that is still open
 
 So whoever has an old backup of the bodies and all keys that there are now can open nothing of these citizens that is older
 than the block; and a crash leaves all of it or nothing. Until the commit nobody else opens or seals anything under a
@@ -22,13 +24,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.core import account, account_state, entries, merkle, notices, sealing
+from app.core import account, account_state, entries, erasure, merkle, notices, sealing
 from app.core.account_state import Opaque, Rules
 from app.core.errors import CredenceError
 from app.core.events import decode_stored
 from app.core.profiles import PROFILES
 from app.core.scorecard import parse_card
-from app.db import destruction, people, state
+from app.db import destruction, disputing, people, state
 from app.services.folding import Share, keep
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ def destroy(connection: Connection, wrap_key: bytes, task: Task, going: Doomed) 
     rules = Rules(task.day, parse_card(task.card), PROFILES[task.profile])
     share = Share([], [], {})
     changed: dict[int, tuple[bytes, bytes]] = {}
+    nameless: dict[int, bytes] = {}
     old: list[destruction.Place] = []
     new: dict[destruction.Place, bytes] = {}
     wrapped: dict[int, bytes] = {}
@@ -73,35 +76,55 @@ def destroy(connection: Connection, wrap_key: bytes, task: Task, going: Doomed) 
     for loaded in state.load_accounts(connection, list(going)):
         assert loaded.wrapped is not None, f"citizen {loaded.citizen} has no keys"
         before = sealing.unwrap(wrap_key, loaded.key, loaded.wrapped)
-        after = sealing.CitizenKeys(os.urandom(sealing.KEY_SIZE), before.salt_key)
+        erased = erasure.REASON in going[loaded.citizen].values()
+        salt_key = os.urandom(sealing.KEY_SIZE) if erased else before.salt_key
+        after = sealing.CitizenKeys(os.urandom(sealing.KEY_SIZE), salt_key)
         lines = {
             (row.batch, row.position): sealing.unseal(before.data_key, row.sealed)
             for _, row in rows[loaded.citizen]
             if row.sealed is not None
         }
         old += lines
+        named = next(iter(lines.values()), None)
         gone = going[loaded.citizen]
         for index, row in rows[loaded.citizen]:
             if index in gone:
                 del lines[row.batch, row.position]
         old_state = _old_state(loaded, before)
-        written = _rebuilt(rows[loaded.citizen], lines, old_state.opaque, gone, rules, after.salt_key)
-        written = _with_replaced(written, old_state, loaded, before)
+        salts = bytes.fromhex(old_state.salts)
+        if erased:
+            salts = _salts(old_state, rows[loaded.citizen], task, before.salt_key)
+        written = _rebuilt(rows[loaded.citizen], lines, old_state.opaque, gone, rules, after.salt_key, salts)
+        written = _with_replaced(written, old_state, loaded, before, erased=erased)
         keep(share, task, loaded, after, written, os.urandom(sealing.NONCE_SIZE))
         for place, line in lines.items():
             new[place] = sealing.seal(after.data_key, os.urandom(sealing.NONCE_SIZE), line)
+        if not lines and named is not None:
+            nameless[loaded.citizen] = decode_stored(named).citizen.encode()
         changed[loaded.citizen] = before.data_key, after.data_key
         wrapped[loaded.citizen] = sealing.wrap(wrap_key, os.urandom(sealing.NONCE_SIZE), loaded.key, after)
     destruction.seal_anew(connection, old, new, wrapped)
     _seal_beside(connection, changed, going)
+    for citizen, name in nameless.items():
+        sealed = sealing.seal(changed[citizen][1], os.urandom(sealing.NONCE_SIZE), name)
+        destruction.keep_identifier(connection, citizen, sealed)
     return share
+
+
+def _salts(old: account_state.AccountState, rows: Sequence[Row], task: Task, salt_key: bytes) -> bytes:
+    """The salts of all entries that the citizen tree had before this block, joined."""
+    earlier = [index for index, row in rows if index is not None and row.batch not in task.first_indices]
+    return b"".join(old.event_salt(salt_key, position, index) for position, index in enumerate(earlier))
 
 
 def _seal_beside(connection: Connection, changed: Mapping[int, tuple[bytes, bytes]], going: Doomed) -> None:
     """What stands in working tables under the old data keys goes over to the new ones, or goes with its item."""
+    open_items = disputing.open_items(connection, list(changed))
     for row in destruction.sealed_beside(connection, list(changed)):
         before, after = changed[row.citizen]
-        if row.item in going[row.citizen]:
+        stays = row.table in destruction.STAY_AFTER_ERASURE or (row.citizen, row.item) in open_items
+        erased = erasure.REASON in going[row.citizen].values() and not stays
+        if erased or row.item in going[row.citizen]:
             destruction.replace_beside(connection, row, None)
             continue
         try:
@@ -140,13 +163,16 @@ def _with_replaced(
     old: account_state.AccountState,
     loaded: state.LoadedAccount,
     keys: sealing.CitizenKeys,
+    *,
+    erased: bool,
 ) -> account_state.Written:
     """The new account with what a transition proof has to show of the old one."""
     assert loaded.block is not None, "a version has its block"
     disclosures = old.disclosures(keys.salt_key, loaded.block)
     digests = dict(zip(account.NAMES, map(account.digest, disclosures), strict=True))
+    salts = b"".join(account.salts(keys.salt_key, loaded.block)[:2]) if erased else b""
     replaced = account_state.Replaced(
-        digests["file"].hex(), digests["flags"].hex(), digests["receipt"].hex(), old.score
+        digests["file"].hex(), digests["flags"].hex(), digests["receipt"].hex(), old.score, salts.hex()
     )
     state_now = msgspec.structs.replace(written.state, replaced=replaced)
     return account_state.Written(state_now, written.until, written.scored)
@@ -159,6 +185,7 @@ def _rebuilt(  # noqa: PLR0917 - one account's share
     gone: Mapping[int, str],
     rules: Rules,
     salt_key: bytes,
+    salts: bytes,
 ) -> account_state.Written:
     placed = [(index, row) for index, row in rows if index is not None]
     opaque = [
@@ -172,4 +199,4 @@ def _rebuilt(  # noqa: PLR0917 - one account's share
         for index, row in placed
         if (row.batch, row.position) in lines
     ]
-    return account_state.rebuild(leaves, surviving, sorted([*before, *opaque]), rules, salt_key)
+    return account_state.rebuild(leaves, surviving, sorted([*before, *opaque]), rules, salt_key, salts)

@@ -1,8 +1,9 @@
-"""The clock of disputes: intake winds it up, whichever way an event came in; and what R25 and R28 forbid in a batch.
+"""The clock of disputes and erasures, which intake winds up whichever way an event came; and what R25 and R28 forbid.
 
     filed    a dispute_opened: its last day is the day it was filed on and the profile's `dispute_days` (R25)
     more     another dispute_opened about the same item, with evidence, while it is open: once, `dispute_extension_days` more
     ends     a dispute_closed, by the furnisher, or by the bureau when the last day is over (`services.disputes`)
+    erase    an erasure, to be carried out after its days of cooling off (R40, `services.erasure`)
     back     a correction that certifies the item, with notice to the citizen, puts back what a dispute took out (R28)
 
 "filed on 3 November + 20 days = 23 November": silence on the 23rd still is none; on the 24th the dispute is the citizen's.
@@ -14,16 +15,16 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from app.core import erasure, sealing
 from app.core import event_types as types
 from app.core import events as event_formats
-from app.core import sealing
 from app.core.disputes import due_on
 from app.core.errors import LineProblem
 from app.core.fold import RECORD_GROUPS
 from app.core.months import month_of
 from app.core.profiles import PROFILES
 from app.core.repairs import FOR_THE_CITIZEN, certifies
-from app.db import disputing, state
+from app.db import disputing, erasing, state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +46,13 @@ def follow(
     events: Sequence[event_formats.Event],
 ) -> None:
     """Wind the clock by events that are being stored."""
-    if not any(cls in _MOVES for cls in set(map(type, events))):
+    kinds = set(map(type, events))
+    if types.Erasure in kinds:
+        for event in events:
+            if isinstance(event, types.Erasure):
+                asked_on = dt.date.fromisoformat(event.day)
+                erasing.ask(connection, people[event.citizen].id, asked_on, erasure.due_on(event.day))
+    if kinds.isdisjoint(_MOVES):
         return
     for event in events:
         if isinstance(event, _MOVES):

@@ -111,7 +111,7 @@ class _Opened(NamedTuple):
 
 def _open(wrap_key: bytes, loaded: state.LoadedAccount, nonce: bytes) -> _Opened:
     assert loaded.wrapped is not None, (
-        f"citizen {loaded.citizen} has no keys: an erased file is not folded again"
+        f"citizen {loaded.citizen} has no keys: who is erased gets new ones in the same block"
     )
     keys = sealing.unwrap(wrap_key, loaded.key, loaded.wrapped)
     previous = None

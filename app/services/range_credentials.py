@@ -198,6 +198,23 @@ def _released(  # noqa: PLR0917 - everything that there is
         raise RuleError(f"the credential has ended on {given.expires}", code="expired")
     scored = ledger.block_by_number(connection, answer.block)
     assert scored is not None, "blocks stay"
+    terms = Terms(
+        origin=bureau.origin,
+        key=person.key,
+        credential=given.credential,
+        block_hash=merkle.leaf_hash(block_entry(scored.entry)),
+        holder=given.holder,
+        audience=answer.recipient,
+        expires=expires,
+        low=given.low,
+        high=given.high,
+    )
+    down, _ = range_credential.chains(terms)
+    seed = range_credential.seed_of(person.salt_key, down.direction, terms.context)
+    if (
+        down.commitment(given.score, seed).hex() != given.commitment_ge
+    ):  # an erasure took the salt key that made it
+        raise NotFoundError("what this credential was made from was erased since", code="destroyed")
     attested = Attested(
         origin=bureau.origin,
         context=bytes.fromhex(given.context),

@@ -26,7 +26,7 @@ import structlog
 from app.core.errors import CredenceError, RefusedError
 from app.db import scheduling
 from app.db.session import DATABASE_ERRORS, DatabaseError
-from app.services import disputes, evidence, mail, mailing, retention, watching
+from app.services import disputes, erasure, evidence, mail, mailing, retention, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,6 +67,7 @@ def _mail(bureau: Bureau) -> int:
 
 JOBS: Final[tuple[Job, ...]] = (
     Job("disputes", MINUTE_S, disputes.close_overdue),
+    Job("erasures", 10 * MINUTE_S, erasure.carry_out),
     Job("evidence", HOUR_S, evidence.sweep),
     Job("retention", DAY_S, _retention),
     Job("mail", MAIL_S, _mail),

@@ -198,14 +198,20 @@ def _lines(connection: Connection, at: _At, page: Sequence[_Opened]) -> Iterator
 def _account(at: _At, opened: _Opened, history: Sequence[tuple[int, LoadedEvent]] | None) -> form.Account:
     row, keys, new = opened.row, opened.keys, opened.new
     salts = account.salts(keys.salt_key, at.number)
+    kept = bytes.fromhex(new.salts)
     disclosures = account.disclosures_of_json(salts, new.values())
     record = form.Account(
         key=row.key,
         salts=salts,
         digests=[account.digest(each) for each in disclosures],
-        events=[_part(keys, index, line) for index, line in opened.events],
-        old_salts=[] if row.old_block is None else account.salts(keys.salt_key, row.old_block),
-        history=None if history is None else [_past(keys, index, event) for index, event in history],
+        events=[(index, _salt(keys, index), msgspec.Raw(line)) for index, line in opened.events],
+        old_salts=_old_salts(row, keys, new),
+        history=None
+        if history is None
+        else [
+            (index, account_state.event_salt(keys.salt_key, kept, position, index), _shown(keys, event))
+            for position, (index, event) in enumerate(history)
+        ],
         vrf=row.vrf_proof if opened.events else b"",
     )
     if new.replaced is not None:
@@ -221,13 +227,25 @@ def _account(at: _At, opened: _Opened, history: Sequence[tuple[int, LoadedEvent]
     return msgspec.structs.replace(record, old=msgspec.Raw(sealing.unseal(keys.data_key, row.old_sealed)))
 
 
-def _part(keys: sealing.CitizenKeys, index: int, shown: bytes) -> form.Part:
-    return index, account.salt(keys.salt_key, account.EVENT_SALT_NAME, index), msgspec.Raw(shown)
+def _old_salts(
+    row: transitions.Rewritten, keys: sealing.CitizenKeys, new: account_state.AccountState
+) -> list[bytes]:
+    """The five salts of the version before. Of one that went with its salt key, the two that are needed, and zeros."""
+    if row.old_block is None:
+        return []
+    if new.replaced is not None and new.replaced.salts:
+        kept = bytes.fromhex(new.replaced.salts)
+        return [kept[:32], kept[32:], bytes(32), bytes(32), bytes(32)]
+    return account.salts(keys.salt_key, row.old_block)
 
 
-def _past(keys: sealing.CitizenKeys, index: int, event: LoadedEvent) -> form.Part:
+def _salt(keys: sealing.CitizenKeys, index: int) -> bytes:
+    return account.salt(keys.salt_key, account.EVENT_SALT_NAME, index)
+
+
+def _shown(keys: sealing.CitizenKeys, event: LoadedEvent) -> msgspec.Raw:
     """An earlier event: its line, or the leaf hash of what was destroyed."""
     if event.sealed is not None:
-        return _part(keys, index, sealing.unseal(keys.data_key, event.sealed))
+        return msgspec.Raw(sealing.unseal(keys.data_key, event.sealed))
     leaf = merkle.leaf_hash(entries.event_entry(event.commitment))
-    return _part(keys, index, f'"{format_hex32(leaf)}"'.encode())
+    return msgspec.Raw(f'"{format_hex32(leaf)}"'.encode())

@@ -81,6 +81,9 @@ class Rows:
             self.accounts = all_of(
                 "SELECT block, citizen, value, until FROM accounts ORDER BY block, citizen"
             )
+            self.bodies = {
+                row[0]: row[1] for row in all_of("SELECT citizen, sealed FROM account_bodies ORDER BY block")
+            }
             self.documents = dict(all_of("SELECT hash, body FROM documents"))
         engine.dispose()
 
@@ -229,7 +232,9 @@ def _check_files(rows: Rows, blocks: list[Block], genesis: notices.Genesis, wrap
             PROFILES[genesis.profile],
         )
         if opaque:
-            written = account_state.rebuild(leaves, left, opaque, rules, keys.salt_key)
+            newest_state = account_state.decode(sealing.unseal(keys.data_key, rows.bodies[citizen]))
+            salts = bytes.fromhex(newest_state.salts)
+            written = account_state.rebuild(leaves, left, opaque, rules, keys.salt_key, salts)
         else:
             placed = [PlacedEvent(i, leaf, event) for (i, leaf), (_, event) in zip(leaves, left, strict=True)]
             written = account_state.advance(None, placed, rules, keys.salt_key, lambda left=left: left)

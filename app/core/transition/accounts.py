@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from app.core import account, account_state, merkle, vrf
+from app.core import account, account_state, erasure, merkle, vrf
 from app.core.account_state import AccountState, Opaque, PlacedEvent, Rules
 from app.core.assertions import UNKNOWN_PASSKEY, Passkeys
 from app.core.errors import CredenceError, FormatError, ProofError, SignatureError
@@ -282,6 +282,9 @@ def _past(history: Sequence[Part], destroyed: Sequence[Opaque], asked: Asked) ->
             leaf = merkle.leaf_hash(_EVENT + sha256(shown).digest())
             past.surviving.append((index, decode_stored(shown)))
         past.tree_leaves.append(account_state.tree_leaf(salt, index, leaf))
+    asked_for = erasure.standing(past.surviving)
+    if not asked_for and any(part.reason == erasure.REASON for part in past.gone):
+        raise ProofError("is erased, and the citizen had not asked for it (R40)")
     if len(past.opaque) != len(destroyed):
         raise ProofError("what was destroyed of it before is not where the list says")
     return past

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from app.core import account, account_state, entries, events, merkle, vrf
+from app.core import account, account_state, entries, erasure, events, merkle, vrf
 from app.core.account_state import PlacedEvent, Rules
 from app.core.assertions import UNKNOWN_PASSKEY, Passkeys
 from app.core.errors import CredenceError
@@ -143,6 +143,7 @@ class CitizenReplay:
         if len(readable) == len(placed) and record.salt_key is not None:
             self._check_key(record, readable)
             self._check_announced(readable)
+            self._check_erasures(readable)
             self._check_assertions(readable)
             if self._replay(record, record.salt_key, readable):
                 return
@@ -208,6 +209,32 @@ class CitizenReplay:
         if rules is not None:
             history = [(e.admission, e.log_index, e.event) for e in placed if e.event is not None]
             self.findings += check_announced(history, self.facts.announced, rules.card, self.facts.genesis)
+
+    def _check_erasures(self, placed: Sequence[Opened]) -> None:
+        """What was erased was asked for, and what was asked for in time was erased (R40)."""
+        history = [(e.log_index, e.event) for e in placed if e.event is not None]
+        days = PROFILES[self.facts.genesis.profile].erasure_days
+        block_of = {e.log_index: e.block for e in placed}
+        asked = [(block_of[i], e.day) for i, e in erasure.standing(history)]
+        for opened in placed:
+            done = self.facts.destroyed.get(opened.log_index)
+            if opened.event is not None or done is None or done.reason != erasure.REASON:
+                continue
+            last = [erasure.last_day(day, days) for block, day in asked if block < done.block]
+            if not any(self.days[done.block] <= day for day in last):
+                what = (
+                    "and the citizen had not asked for it"
+                    if not last
+                    else f"later than {days} days after it was asked"
+                )
+                self._found(
+                    "notices", f"log index {opened.log_index}", f"block {done.block} erased it, {what} (R40)"
+                )
+        for index in erasure.overdue(history, self.days[-1], days) if self.days else []:
+            what = (
+                f"the erasure asked for at log index {index:,} was not carried out within {days} days (R40)"
+            )
+            self._found("events", f"log index {index}", what)
 
     def _check_assertions(self, placed: Sequence[Opened]) -> None:
         """What the citizen is said to have signed was signed by a passkey of theirs.
@@ -275,7 +302,7 @@ class CitizenReplay:
                 del self.findings[found:], self.leaves[leaves:]
                 return False
             if number == last:
-                written = self._rebuilt(placed, number, rules, salt_key)
+                written = self._rebuilt(placed, number, rules, salt_key, _kept_salts(version))
             else:
                 upto = partial(_history, placed, number)
                 written = account_state.advance(state, _new(placed, number), rules, salt_key, upto)
@@ -297,8 +324,14 @@ class CitizenReplay:
             origin=self.facts.genesis.origin,
             key=record.key,
             salt_key=salt_key,
+            salted_since=self._salted_since(placed),
         )
         return True
+
+    def _salted_since(self, placed: Sequence[Opened]) -> int:
+        """The block from which on the salt key is what it is: an erasure destroys the one before."""
+        gone = [self.facts.destroyed[opened.log_index] for opened in placed if opened.event is None]
+        return max((each.block for each in gone if each.reason == erasure.REASON), default=0)
 
     def _destroying(self, placed: Sequence[Opened]) -> set[int]:
         """The blocks that destroyed something of this citizen's."""
@@ -322,13 +355,13 @@ class CitizenReplay:
         return version.until
 
     def _rebuilt(
-        self, placed: Sequence[Opened], number: int, rules: Rules, salt_key: bytes
+        self, placed: Sequence[Opened], number: int, rules: Rules, salt_key: bytes, salts: bytes
     ) -> account_state.Written:
         """The account at the last block that destroyed something: of what is left."""
         upto = [opened for opened in placed if opened.block <= number]
         opaque = opaque_parts([opened.log_index for opened in upto], self.facts.destroyed, self.days)
         leaves = [(opened.log_index, opened.leaf_hash) for opened in upto]
-        return account_state.rebuild(leaves, _history(placed, number), opaque, rules, salt_key)
+        return account_state.rebuild(leaves, _history(placed, number), opaque, rules, salt_key, salts)
 
     def _again(self, written: int, until: str) -> int:
         """The block that has to score an account again without news: its `until` has come, or the scorecard changed."""
@@ -369,6 +402,16 @@ class CitizenReplay:
                 self.cards[facts.scorecard] = None
         card = self.cards[facts.scorecard]
         return None if card is None else Rules(facts.day, card, PROFILES[self.facts.genesis.profile])
+
+
+def _kept_salts(version: VersionRecord | None) -> bytes:
+    """What a version keeps of salts whose key was destroyed. Whether they are right shows in the citizen tree's root."""
+    if version is None or version.state is None:
+        return b""
+    try:
+        return bytes.fromhex(account_state.decode(version.state).salts)
+    except (CredenceError, ValueError):  # a damaged state is found when it is compared
+        return b""
 
 
 def _new(placed: Sequence[Opened], block: int) -> list[PlacedEvent]:

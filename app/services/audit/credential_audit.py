@@ -48,14 +48,21 @@ def check_credentials(
     origin: str,
     key: bytes,
     salt_key: bytes,
+    salted_since: int = 0,
 ) -> list[Finding]:
-    """Findings about a citizen's credentials; `scored` is in ascending order of blocks."""
+    """Findings about a citizen's credentials; `scored` is in ascending order of blocks. Seeds of those from before block
+    `salted_since` went with the salt key that made them.
+    """
     return [
         Finding("events", each.place, what)
         for each in given
         for what in (
             *_wrong_score(each, scored),
-            *_wrong_commitments(each, blocks, origin=origin, key=key, salt_key=salt_key),
+            *(
+                _wrong_commitments(each, blocks, origin=origin, key=key, salt_key=salt_key)
+                if each.event.block >= salted_since
+                else ()
+            ),
         )
     ]
 
