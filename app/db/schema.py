@@ -287,6 +287,23 @@ letters = _table(
     Column("requested_at", DateTime(timezone=True), nullable=False),
 )
 
+# Figures: counts a furnisher and quarter, and reports as they were made (canonical JSON).
+furnisher_counts = _table(
+    "furnisher_counts",
+    Column("furnisher", Text, primary_key=True),
+    Column("quarter", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    _big("count"),
+)
+reports = _table(
+    "reports",
+    Column("kind", Text, primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("scorecard", Text, primary_key=True),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+    Column("body", Text, nullable=False),
+)
+
 # Watches: a bank is told when a score crosses one of its lines; and the messages about them, sealed until they have arrived.
 watches = _table(
     "watches",
@@ -439,7 +456,7 @@ APPEND_ONLY = (
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
 WORKING = (
-    letters, drafts, challenges, watches, webhooks,
+    letters, drafts, challenges, watches, webhooks, furnisher_counts, reports,
     log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
     correction_messages, shown, scheduled_jobs, erasures, identifiers, disputes, dispute_drafts, evidence,
     cases, case_texts, alerts_read, mail_addresses, alert_cursor, shares,

@@ -21,6 +21,7 @@ from app.db import admission, session
 from app.db.engine import database_url, make_engine
 from app.services.address import Address
 from app.services.gathering import Gathering
+from app.services.journal import Journal
 from app.services.people import People
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from app.db.session import Connection
     from app.services.figures import Counted
     from app.services.home import Home
+    from app.services.journal import Kind
     from app.services.proofs import Snapshot
 
 UNPLACED = 2**53 - 2
@@ -55,6 +57,7 @@ class Bureau:
     signer: note.Signer
     vrf: VrfKey
     people: People
+    given: Journal
     now: Callable[[], dt.datetime] = utc_now
     _register: Register | None = None
     _register_id: int = -1
@@ -63,6 +66,7 @@ class Bureau:
     inquiries: Gathering[Any, Any] = field(default_factory=Gathering)
     sessions: Gathering[Any, Any] = field(default_factory=Gathering)
     counted: Counted | None = None
+    _promised: dict[int, list[tuple[Kind, str]]] = field(default_factory=dict)
     address: Address = field(default_factory=Address.from_environment)
 
     @classmethod
@@ -87,7 +91,8 @@ class Bureau:
             raise RefusedError(message, code="other-ledger")
         people = People(genesis.origin, vrf, home.secret("wrap.key"))
         signers = home.signer("service"), home.signer("bureau")
-        return cls(home, engine, session.Readers(engine), genesis, *signers, vrf, people, now)
+        journal = Journal(home.path / "log" / "given")
+        return cls(home, engine, session.Readers(engine), genesis, *signers, vrf, people, journal, now)
 
     @property
     def origin(self) -> str:
@@ -116,10 +121,18 @@ class Bureau:
     def transaction(self) -> Iterator[Connection]:
         """One database transaction: commits at the end, rolls back on any error."""
         with session.transaction(self.engine) as connection:
+            promised = self._promised[id(connection)] = []
             try:
                 yield connection
             finally:
+                del self._promised[id(connection)]
                 self.people.let_go(connection)
+        for kind, event_id in promised:
+            self.given.note(kind, event_id, self.now())
+
+    def will_give(self, connection: Connection, kind: Kind, event_id: str) -> None:
+        """Note in the journal that this answer or look leaves, once the transaction has committed (R44)."""
+        self._promised[id(connection)].append((kind, event_id))
 
     @contextmanager
     def moment(self) -> Iterator[Connection]:

@@ -33,7 +33,7 @@ from app.core.note import split
 from app.core.receipt import Receipt
 from app.db import disputing, state
 from app.db import furnishing as rows
-from app.services import history, intake
+from app.services import history, intake, quality
 from app.services.disputes import ROLES
 from app.services.links import person_by_id
 
@@ -122,6 +122,7 @@ def _remember(bureau: Bureau, body: bytes, error: RuleError) -> None:
     ]
     with bureau.transaction() as connection:
         rows.add_refusals(connection, header.furnisher, refused, REFUSALS_KEPT)
+        quality.refused(connection, header.furnisher, bureau.today(), len({each.line for each in refused}))
 
 
 def own_words(detail: str) -> str:

@@ -17,6 +17,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import msgspec
+import orjson
 from msgspec import Struct
 
 from app.core import events as event_formats
@@ -98,6 +99,7 @@ def begin(bureau: Bureau, connection: Connection, person: Person, began: Began) 
     rows.add_session(connection, hash_of(token), person.id, expires_at, bureau.now(), sealed, passkey)
     look = {"purpose": "self", "recipient": "citizen", "shown": sorted(SHOWN_TO_CITIZENS)}
     line = own_event(bureau, "look", identifier_of(connection, person), look)
+    bureau.will_give(connection, "look", orjson.loads(line)["id"])
     checked = own_batch(bureau, bureau.register(connection), f"look-{secrets.token_hex(16)}", line)
     intake.store(bureau, connection, [checked])
     return token

@@ -8,6 +8,8 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+import orjson
+
 from app.services import intake
 from app.services.links import identifier_of
 from app.services.proofs import SHOWN_TO_CITIZENS
@@ -30,5 +32,6 @@ def record_look(bureau: Bureau, connection: Connection, person: Person, case: st
         "shown": sorted(SHOWN_TO_CITIZENS),
     }
     line = own_event(bureau, "look", identifier_of(connection, person), more)
+    bureau.will_give(connection, "look", orjson.loads(line)["id"])
     checked = own_batch(bureau, bureau.register(connection), f"look-{secrets.token_hex(16)}", line)
     intake.store(bureau, connection, [checked])

@@ -108,6 +108,7 @@ def issue(bureau: Bureau, citizen: str, wish: Wish) -> Issued:
             high=wish.high,
         )
         line = replies.own_event(bureau, "answer", citizen, _said(terms, number, score, person, wish))
+        bureau.will_give(connection, "answer", orjson.loads(line)["id"])
         (receipt,) = intake.store(
             bureau, connection, [replies.own_batch(bureau, register, _batch_id(terms.credential), line)]
         )

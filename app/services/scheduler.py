@@ -26,7 +26,18 @@ import structlog
 from app.core.errors import CredenceError, RefusedError
 from app.db import scheduling
 from app.db.session import DATABASE_ERRORS, DatabaseError
-from app.services import disputes, erasure, evidence, mail, mailing, retention, watching
+from app.services import (
+    disputes,
+    erasure,
+    evidence,
+    given,
+    mail,
+    mailing,
+    monitoring,
+    quality,
+    retention,
+    watching,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,6 +84,9 @@ JOBS: Final[tuple[Job, ...]] = (
     Job("mail", MAIL_S, _mail),
     Job("watch", WATCH_S, watching.look),
     Job("webhooks", WATCH_S, watching.send),
+    Job("quality", HOUR_S, quality.count),
+    Job("answers", HOUR_S, given.compare),
+    Job("monitoring", DAY_S, monitoring.make),
 )
 
 

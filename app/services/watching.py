@@ -227,6 +227,7 @@ def _tell(  # noqa: PLR0917 - who, whom, what, as of which block
     message_id = f"msg_{watch.number}_{block}"
     said = {"recipient": watch.bank, "purpose": PURPOSE, "shown": ["score"]}
     line = own_event(bureau, "look", identifier, said)
+    bureau.will_give(connection, "look", orjson.loads(line)["id"])
     batch_id = f"look-watch-{watch.number}-{block}"
     intake.store(bureau, connection, [own_batch(bureau, bureau.register(connection), batch_id, line)])
     data = {"block": block, "citizen": person.key.hex(), "watch": watch.number, **move.said}

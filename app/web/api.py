@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from app.services.bureau import Bureau
+
 BATCH_BYTES_MAX = 128 * 1024 * 1024
 INQUIRY_BYTES_MAX = 64 * 1024
 BULK_BYTES_MAX = 16 * 1024 * 1024
@@ -158,13 +160,14 @@ def post_inquiry() -> Response:
     """`front` answers; what it leaves comes here."""
     logs.raise_failed()
     answer = inquiries.inquire(bureau(), read_body(INQUIRY_BYTES_MAX))
-    response = Response(inquiry_body(answer), headers=JSON_HEADERS)
+    response = Response(inquiry_body(bureau(), answer), headers=JSON_HEADERS)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def inquiry_body(answer: inquiries.Answer, **more: int) -> bytes:
-    """What a bank is told. The proof is put in as the canonical bytes that it is."""
+def inquiry_body(teller: Bureau, answer: inquiries.Answer, **more: int) -> bytes:
+    """What a bank is told, noted in the journal (R44). The proof is put in as the canonical bytes that it is."""
+    teller.given.note("answer", answer.answer["id"], teller.now())
     return orjson.dumps(
         {
             **more,
@@ -210,24 +213,24 @@ def post_inquiries() -> Response:
     except BaseException:
         place.close()
         raise
-    response = Response(_lines(outcomes, g.request_id, place), content_type=NDJSON)
+    response = Response(_lines(bureau(), outcomes, g.request_id, place), content_type=NDJSON)
     response.headers["Cache-Control"] = "no-store"
     response.call_on_close(place.close)
     return response
 
 
 def _lines(
-    outcomes: Iterator[tuple[int, bulk.Outcome]], request_id: str, place: ExitStack
+    teller: Bureau, outcomes: Iterator[tuple[int, bulk.Outcome]], request_id: str, place: ExitStack
 ) -> Iterator[bytes]:
     with place:
         for line, outcome in outcomes:
-            yield outcome_line(line, outcome, request_id)
+            yield outcome_line(teller, line, outcome, request_id)
 
 
-def outcome_line(line: int, outcome: bulk.Outcome, request_id: str) -> bytes:
+def outcome_line(teller: Bureau, line: int, outcome: bulk.Outcome, request_id: str) -> bytes:
     """One line of the answer to many inquiries, with its newline."""
     if isinstance(outcome, inquiries.Answer):
-        return inquiry_body(outcome, line=line) + b"\n"
+        return inquiry_body(teller, outcome, line=line) + b"\n"
     _, about = errors.members(outcome)
     retry = {"retry_after": outcome.retry_after_s} if isinstance(outcome, inquiries.NotYetError) else {}
     return orjson.dumps({"line": line, **about, **retry, "request_id": request_id}) + b"\n"

@@ -99,4 +99,4 @@ class Front:
         environ["wsgi.input"] = BytesIO(body)  # for Flask, should it come to that
         if len(body) != int(length):
             return None
-        return api.inquiry_body(inquiries.inquire(self._bureau, body))
+        return api.inquiry_body(self._bureau, inquiries.inquire(self._bureau, body))
