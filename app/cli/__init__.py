@@ -28,6 +28,7 @@ COMMANDS = {
     "migrate": "Bring the database's tables up to date.",
     "keys": "Make keys, and register or revoke them.",
     "furnish": "Send signed batches of events to the ledger.",
+    "find": "Look for a batch in the public log, and in its citizens' files.",
     "inquire": "Ask for the scores of citizens, as a bank.",
     "corrections": "List whose data was corrected after a bank was told a score.",
     "letter": "Get the letter that a decision against somebody calls for, as a bank.",

@@ -10,8 +10,8 @@ import click
 
 from app.cli import plain
 from app.cli.params import KeyFile, utc_now
-from app.core.checkpoint import WITNESS_KEY_TYPES
-from app.core.errors import CredenceError, NotFoundError, SignatureError
+from app.core.checkpoint import WITNESS_KEY_TYPES, open_checkpoint
+from app.core.errors import CredenceError, NotFoundError, ProofError, SignatureError
 
 if TYPE_CHECKING:
     from app.core.note import Signer, Verifier
@@ -39,16 +39,41 @@ class Follower:
 
     def block(self, state: AuditorState, memory: Memory) -> AuditorState:
         """The state after the next block. NotFoundError while there is none."""
-        from app.services.audit.following import follow_block  # noqa: PLC0415
-
         fresh = self._source is None
         try:
-            return follow_block(state, self._open().transition(state.next_block), memory)
+            return self._follow(state, memory)
         except SignatureError as error:
             if fresh or error.code not in {"unauthorized", "http-401"}:
                 raise
         self._source = None
-        return follow_block(state, self._open().transition(state.next_block), memory)
+        return self._follow(state, memory)
+
+    def _follow(self, state: AuditorState, memory: Memory) -> AuditorState:
+        from app.services.audit.following import follow_block  # noqa: PLC0415
+
+        source = self._open()
+        return follow_block(state, source.transition(state.next_block), memory, source.tile)
+
+    def compare_head(self, state: AuditorState, memory: Memory) -> None:
+        """The service's newest head is not another one than was checked, and not an older one. ProofError."""
+        from app.services.audit.following import keep_fork  # noqa: PLC0415
+
+        if state.block is None:
+            return
+        source = self._open()
+        for wait_s in (POLL_S, 0.0):  # a cache may be a second behind
+            note = source.checkpoint()
+            shown = open_checkpoint(note, state.ledger).checkpoint
+            if shown.size >= state.head.size:
+                break
+            time.sleep(wait_s)
+        if shown.size < state.head.size:
+            message = f"the service shows a head of {shown.size:,} entries, and one of {state.head.size:,} was checked"
+            raise ProofError(message, code="rolled-back")
+        if keep_fork(state, note, memory, source.tile):
+            raise ProofError(
+                "the service shows a head that does not continue the one that was checked", code="forked"
+            )
 
     def _open(self) -> RemoteSource:
         from app.services.audit.remote import RemoteSource, open_remote  # noqa: PLC0415
@@ -94,15 +119,19 @@ class Sender:
 def follow(follower: Follower, memory: Memory, sender: Sender, ledger: Verifier, *, once: bool) -> None:
     """Until something is wrong (exit code 1), or with `once` until nothing is new."""
     state = memory.load(ledger)
+    if memory.contradiction_path.exists():
+        click.echo(f"REFUSED  the ledger has signed two histories: {memory.contradiction_path}")
+        sys.exit(1)
     while True:
         sender.send(memory)
         try:
-            state = follower.block(state, memory)
-        except NotFoundError:
-            if once:
-                break
-            time.sleep(POLL_S)
-            continue
+            after = _next(follower, state, memory)
+            if after is None:
+                if once:
+                    break
+                time.sleep(POLL_S)
+                continue
+            state = after
         except CredenceError as error:
             if error.code in NETWORK_CODES:
                 if once:
@@ -111,6 +140,8 @@ def follow(follower: Follower, memory: Memory, sender: Sender, ledger: Verifier,
                 time.sleep(POLL_S)
                 continue
             click.echo(f"REFUSED  block {state.next_block:,}: {plain(error.detail)}")
+            if memory.contradiction_path.exists():
+                click.echo(f"The ledger has signed two histories; {memory.contradiction_path} proves it.")
             click.echo(_standing(state))
             sys.exit(1)
         assert state.block is not None, "a block was followed"
@@ -118,6 +149,15 @@ def follow(follower: Follower, memory: Memory, sender: Sender, ledger: Verifier,
             f"block {state.block.number:,} is right: {state.frontier.size:,} entries, {state.block.accounts:,} accounts"
         )
     click.echo(_standing(state))
+
+
+def _next(follower: Follower, state: AuditorState, memory: Memory) -> AuditorState | None:
+    """The state after the next block; None when there is none, and the head shown is the one that was checked."""
+    try:
+        return follower.block(state, memory)
+    except NotFoundError:
+        follower.compare_head(state, memory)
+        return None
 
 
 def _standing(state: AuditorState) -> str:

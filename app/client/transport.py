@@ -142,6 +142,15 @@ class Service:
         """The newest signed head, unverified."""
         return self._ask("GET", "/checkpoint")[1]
 
+    def tile(self, path: str) -> bytes:
+        """A tile or entry bundle of the log, unverified."""
+        return self._ask("GET", f"/{path}")[1]
+
+    def filed(self, note: bytes) -> list[bytes]:
+        """Where the next events of a furnisher's own batch were filed: a proof for each, unverified."""
+        granted = {"Authorization": f"Credence-Note {b64encode(note).decode()}"}
+        return self._ask("GET", "/v1/filed", headers=granted)[1].splitlines()
+
     def figures(self) -> dict[str, Any]:
         """The live figures of the ledger, as `/v1/figures` gives them."""
         return self._object("GET", "/v1/figures")

@@ -13,11 +13,10 @@ Source: formats.md section 13; C2SP signed-note; rule R21.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from app.core.errors import FormatError
+from app.core.batch import check_ref
 from app.core.request_note import REQUEST_BYTES_MAX, parse_request, request_text
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 AUDIT_MAGIC: Final = "credence/audit@v1"
 AUDIT_NOTE_BYTES_MAX: Final = REQUEST_BYTES_MAX
-_REF = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,4 @@ class AuditNote:
 
 
 def _check_case(text: str) -> str:
-    if _REF.fullmatch(text) is None:
-        raise FormatError("a case number is not a ref: 1 to 64 characters of A-Z a-z 0-9 . _ -")
-    return text
+    return check_ref(text, "a case number")

@@ -183,6 +183,13 @@ def check_name(text: str, what: str) -> str:
     return text
 
 
+def check_ref(text: str, what: str) -> str:
+    """The text itself when it is a ref: 1 to 64 characters of A-Z a-z 0-9 . _ -; else FormatError."""
+    if _REF.fullmatch(text) is None:
+        raise FormatError(f"{what} is not a ref: 1 to 64 characters of A-Z a-z 0-9 . _ -")
+    return text
+
+
 def text_lines(text: bytes, count: int, what: str) -> list[str]:
     """The lines of a note's text, without their newlines; FormatError unless there are exactly `count`."""
     try:

@@ -110,12 +110,17 @@ def tree_root(size: int, reader: HashReader) -> bytes:
 
 def inclusion_proof(index: int, size: int, reader: HashReader) -> list[bytes]:
     """The audit path of leaf `index` (0 <= index < size), leaf's sibling first. RFC 6962 section 2.1.1."""
-    assert 0 <= index < size <= SIZE_MAX, (index, size)
+    return subtree_proof(0, index, size, reader)
+
+
+def subtree_proof(level: int, index: int, size: int, reader: HashReader) -> list[bytes]:
+    """The path of the complete subtree of 2**level leaves with this index: the upper part of each of its leaves' paths."""
+    assert 0 <= index << level < size <= SIZE_MAX, (level, index, size)
     ranges: list[tuple[int, int]] = []
     start, end = 0, size
-    while end - start > 1:
+    while end - start > 1 << level:
         middle = start + _split(end - start)
-        if index < middle:
+        if index << level < middle:
             ranges.append((middle, end))
             end = middle
         else:
@@ -163,6 +168,17 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[byte
     for sibling, is_left in _climb(index, size - 1, proof):
         result = node_hash(sibling, result) if is_left else node_hash(result, sibling)
     return result
+
+
+def verify_subtree(  # noqa: PLR0917 - as `verify_inclusion`, and a level
+    node: bytes, level: int, index: int, size: int, proof: Sequence[bytes], expected_root: bytes
+) -> None:
+    """ProofError unless `proof` puts the hash of a complete subtree of 2**level leaves at its `index`. The nodes of a level,
+    with the incomplete one at the end, are the leaves of a tree of the same shape.
+    """
+    if (index + 1) << level > size:
+        raise ProofError(f"a tree of {size} has no complete subtree {index} at level {level}")
+    verify_inclusion(node, index, -(-size >> level), proof, expected_root)
 
 
 def inclusion_sides(index: int, size: int) -> list[bool]:
@@ -287,6 +303,16 @@ class Frontier:
         if len(data) < 8 or size > SIZE_MAX or len(data) != 8 + HASH_BYTES * size.bit_count():
             raise FormatError("a frontier is u64be(size) and one hash for each bit set in it")
         return cls(size, tuple(data[at : at + HASH_BYTES] for at in range(8, len(data), HASH_BYTES)))
+
+
+class FrontierReader:
+    """A `HashReader` that knows a tree's complete subtrees alone: enough to prove each of them."""
+
+    def __init__(self, frontier: Frontier) -> None:
+        self._known = dict(zip(subtrees(0, frontier.size), frontier.hashes, strict=True))
+
+    def read_hashes(self, nodes: Sequence[NodeId]) -> list[bytes]:
+        return [self._known[node] for node in nodes]
 
 
 class LeafReader:

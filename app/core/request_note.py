@@ -4,7 +4,8 @@
     credence.example/ledger          origin
     bank.example                     the organisation's name, which is the key's
     17                               the subject: of an audit its case, of corrections and disputes the last number known,
-                                     of a letter the id of the answer that it is about
+                                     of a letter the id of the answer that it is about,
+                                     of where events were filed a batch id and the first position wanted
     2026-11-22T15:24:00Z             when it was signed
 
 Source: formats.md sections 13, 14, 18 and 19; C2SP signed-note.
@@ -16,7 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from app.core.batch import check_name, text_lines
+from app.core.batch import EVENTS_MAX, check_name, check_ref, text_lines
 from app.core.errors import FormatError
 from app.core.event_base import UUID7
 from app.core.fields import decimal, format_instant, parse_instant
@@ -31,6 +32,7 @@ REQUEST_BYTES_MAX: Final = 4_096
 CORRECTIONS_MAGIC: Final = "credence/corrections@v1"
 LETTER_MAGIC: Final = "credence/letter@v1"
 DISPUTES_MAGIC: Final = "credence/disputes@v1"
+FILED_MAGIC: Final = "credence/filed@v1"
 NUMBER_MAX: Final = 2**53 - 1
 
 
@@ -127,3 +129,29 @@ class DisputesNote:
         """The fields of a note; FormatError for any other bytes. Its signature is not checked."""
         origin, furnisher, after, time = parse_request(note, DISPUTES_MAGIC, "the note of a furnisher")
         return cls(origin, furnisher, decimal(after, maximum=NUMBER_MAX), time)
+
+
+@dataclass(frozen=True, slots=True)
+class FiledNote:
+    """What a furnisher signs to be shown where the events of a batch of its own were filed, from position `first` on."""
+
+    origin: str
+    furnisher: str
+    batch_id: str
+    first: int
+    time: dt.datetime
+
+    def sign(self, signer: Signer) -> bytes:
+        """The request as a signed note; the key's name is the furnisher's."""
+        assert signer.name == self.furnisher, (signer.name, self.furnisher)
+        subject = f"{self.batch_id} {self.first}"
+        return signer.sign(request_text(FILED_MAGIC, self.origin, self.furnisher, subject, self.time))
+
+    @classmethod
+    def parse(cls, note: bytes) -> FiledNote:
+        """The fields of a note; FormatError for any other bytes. Its signature is not checked."""
+        origin, furnisher, subject, time = parse_request(note, FILED_MAGIC, "the note of a furnisher")
+        batch_id, _, first = subject.partition(" ")
+        return cls(
+            origin, furnisher, check_ref(batch_id, "a batch id"), decimal(first, maximum=EVENTS_MAX), time
+        )

@@ -89,6 +89,16 @@ def read_admitted(rows: Rows) -> dict[tuple[str, str], Admitted]:
     return found
 
 
+def place_of(connection: Connection, furnisher: str, batch_id: str) -> tuple[int | None, int] | None:
+    """(log index of the batch entry, None while it is in no block; number of events) of a batch; None when there is none."""
+    query = (
+        "SELECT p.first_index, b.event_count FROM batches b LEFT JOIN placements p ON p.admission = b.id"
+        " WHERE b.furnisher = %s AND b.batch_id = %s"
+    )
+    row = connection.execute(query, (furnisher, batch_id)).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
 def committed_furnisher(connection: Connection, name: str) -> int | None:
     """The small number that stands for a furnisher in `events`, given at its first batch."""
     row = connection.execute("SELECT id FROM furnishers WHERE name = %s", (name,)).fetchone()

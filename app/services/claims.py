@@ -11,12 +11,15 @@ Whoever calls decides who may have it: a history and an event are the citizen's 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from app.core import merkle, notices, sealing, tiles, trie, trie_tiles, vrf
+from app.core.account_state import tree_leaf
 from app.core.claims.absent import build_absent
 from app.core.claims.erasure import build_erasure
 from app.core.claims.event import EventPlace, build_event
+from app.core.claims.filed import filed_fields
 from app.core.claims.growth import build_consistency
 from app.core.claims.history import Part, build_history
 from app.core.claims.signer import SignerPlace
@@ -30,8 +33,8 @@ from app.services.public_log import read_tile
 
 if TYPE_CHECKING:
     from app.core.account_state import AccountState, Opaque
+    from app.core.canon import JSON
     from app.core.note import Verifier
-    from app.core.register import KeyRecord
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.people import Person
@@ -70,40 +73,105 @@ def _parts(connection: Connection, person: Person, at: Snapshot, opened: Account
 
 
 def event_of(bureau: Bureau, log_index: int, citizen_id: int | None = None) -> bytes:
-    """One event with its furnisher's signature. Raises NotFoundError when no readable event of a block stands there, or
-    none of that citizen's, when one is named.
+    """One event with its furnisher's signature and its place in its citizen's file. Raises NotFoundError when no readable
+    event of a block stands there, or none of that citizen's, when one is named.
     """
     with bureau.transaction() as connection:
         bureau.people.hold(connection)
         at = proofs.snapshot(bureau, connection)
-        found, batch = state.event_at(connection, log_index), state.batch_around(connection, log_index)
+        found = state.event_at(connection, log_index)
+        batch = None if found is None else BatchPlace.read(connection, log_index, found[1], at)
         if found is None or batch is None or log_index >= at.block.tree_size:
             raise NotFoundError(
                 f"there is no event at log index {log_index} in a published block", code="no-event"
             )
-        event, furnisher = found
-        if citizen_id not in (None, event.citizen):
+        if citizen_id not in (None, found[0].citizen):
             raise NotFoundError(f"there is no event of yours at log index {log_index}", code="no-event")
-        citizen = people.citizen_by_id(connection, event.citizen)
+        return EventClaims(bureau, connection, at, batch).of(log_index, found[0])
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlace:
+    """A batch in the log: its entry's index and path, its events' leaves, and whose key signed it."""
+
+    first_index: int
+    note: str
+    count: int
+    leaves: merkle.LeafReader
+    entry_path: list[bytes]
+    signer: SignerPlace
+
+    @classmethod
+    def read(cls, connection: Connection, log_index: int, furnisher: str, at: Snapshot) -> Self | None:
+        """The batch around an event at a log index; None when there is none in a block."""
+        batch = state.batch_around(connection, log_index)
+        if batch is None or log_index >= at.block.tree_size:
+            return None
+        first_index, note, commitments = batch
+        size = at.block.tree_size
+        return cls(
+            first_index,
+            note,
+            len(commitments),
+            merkle.LeafReader([merkle.leaf_hash(event_entry(commitment)) for commitment in commitments]),
+            merkle.inclusion_proof(first_index, size, log_reader(connection, size)),
+            _signer(register_at(connection, size), furnisher, first_index, note),
+        )
+
+
+class EventClaims:
+    """Makes the claims of events of one batch; what a citizen's events share is worked out once."""
+
+    def __init__(self, bureau: Bureau, connection: Connection, at: Snapshot, batch: BatchPlace) -> None:
+        self._bureau, self._connection, self._at, self._batch = bureau, connection, at, batch
+        self._files: dict[int, tuple[bytes, dict[int, bytes], merkle.LeafReader]] = {}
+
+    def of(self, log_index: int, event: state.LoadedEvent) -> bytes:
+        """The proof of one. NotFoundError when its plaintext was destroyed."""
+        batch, at = self._batch, self._at
+        citizen = people.citizen_by_id(self._connection, event.citizen)
         if citizen is None or event.sealed is None:
             raise NotFoundError(
                 f"the plaintext of the event at log index {log_index} was destroyed", code="destroyed"
             )
-        first_index, note, commitments = batch
-        reader = log_reader(connection, at.block.tree_size)
-        position = log_index - first_index - 1
-        leaves = merkle.LeafReader([merkle.leaf_hash(event_entry(commitment)) for commitment in commitments])
+        person = self._bureau.people.unwrap(citizen)
+        size, position = at.block.tree_size, log_index - batch.first_index - 1
         place = EventPlace(
-            line=sealing.unseal(bureau.people.unwrap(citizen).data_key, event.sealed),
+            line=sealing.unseal(person.data_key, event.sealed),
             index=log_index,
-            note=note.encode(),
+            note=batch.note.encode(),
             position=position,
-            batch_path=merkle.inclusion_proof(position, len(commitments), leaves),
-            path=merkle.inclusion_proof(log_index, at.block.tree_size, reader),
-            batch_entry_path=merkle.inclusion_proof(first_index, at.block.tree_size, reader),
+            batch_path=merkle.inclusion_proof(position, batch.count, batch.leaves),
+            path=merkle.inclusion_proof(log_index, size, log_reader(self._connection, size)),
+            batch_entry_path=batch.entry_path,
         )
-        signer = _signer(register_at(connection, at.block.tree_size), furnisher, first_index, note)
-        return build_event(place, signer, block_json=at.block.entry, tlog=at.tlog)
+        filed = self._filed(person, log_index)
+        return build_event(place, batch.signer, block_json=at.block.entry, tlog=at.tlog, filed=filed)
+
+    def _filed(self, person: Person, log_index: int) -> dict[str, JSON]:
+        if person.id not in self._files:
+            self._files[person.id] = self._file(person)
+        proof, salts, leaves = self._files[person.id]
+        position = list(salts).index(log_index)
+        path = merkle.inclusion_proof(position, len(salts), leaves)
+        return filed_fields(proof, salts[log_index], position, path)
+
+    def _file(self, person: Person) -> tuple[bytes, dict[int, bytes], merkle.LeafReader]:
+        """(score proof that shows the history, log index -> salt of each event in order, the citizen tree's leaves)."""
+        connection, at = self._connection, self._at
+        opened = proofs.account_at(connection, person, at)
+        proof = proofs.build(connection, person, at, opened, ("history", "score"))
+        placed = [
+            (index, merkle.leaf_hash(event_entry(row.commitment)))
+            for row, index, block in state.events_of_citizens(connection, [person.id])
+            if index is not None and block is not None and block <= at.block.number
+        ]
+        salts = {
+            index: opened[1].event_salt(person.salt_key, position, index)
+            for position, (index, _) in enumerate(placed)
+        }
+        leaves = [tree_leaf(salts[index], index, leaf) for index, leaf in placed]
+        return proof, salts, merkle.LeafReader(leaves)
 
 
 def register_at(connection: Connection, tree_size: int) -> Register:
@@ -120,17 +188,8 @@ def _signer(register: Register, furnisher: str, batch_index: int, note: str) -> 
     """The record of the key that signed a batch, with its place among all."""
     for record in register.records():
         if record.name == furnisher and record.holds_at(batch_index) and _signed_by(note, record.verifier):
-            return signer_place(register, record)
+            return SignerPlace.of(register, record)
     raise RefusedError("no registered key signed this batch: run `credence audit`")
-
-
-def signer_place(register: Register, record: KeyRecord) -> SignerPlace:
-    """A record with its place among all."""
-    records = sorted(each.encode() for each in register.records())
-    place = records.index(record.encode())
-    leaves = merkle.LeafReader([merkle.leaf_hash(each) for each in records])
-    path = merkle.inclusion_proof(place, len(records), leaves)
-    return SignerPlace(record, path, merkle.inclusion_sides(place, len(records)))
 
 
 def _signed_by(note: str, verifier: Verifier) -> bool:

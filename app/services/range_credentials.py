@@ -24,6 +24,7 @@ import orjson
 from app.core import events as event_formats
 from app.core import fields, merkle, range_credential, sealing
 from app.core.claims.range_proof import ROLE, Grant, build_credential
+from app.core.claims.signer import SignerPlace
 from app.core.entries import block_entry
 from app.core.errors import FormatError, NotFoundError, RefusedError, RuleError
 from app.core.event_base import NAME
@@ -38,7 +39,6 @@ from app.services.inquiries import NotYetError
 
 if TYPE_CHECKING:
     from app.core.account_state import AccountState
-    from app.core.claims.signer import SignerPlace
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.people import Person
@@ -258,7 +258,7 @@ def _signer(bureau: Bureau, connection: Connection, tree_size: int) -> SignerPla
     register, vkey = claims.register_at(connection, tree_size), bureau.service.verifier.encode()
     for record in register.records():
         if record.vkey == vkey and record.role == ROLE and record.holds_at(tree_size - 1):
-            return claims.signer_place(register, record)
+            return SignerPlace.of(register, record)
     raise RefusedError("the service key is not valid in the newest block: see `credence keys list`")
 
 

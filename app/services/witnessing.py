@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
 from app.core import checkpoint, witness
-from app.core.claims.growth import build_contradiction
+from app.core.claims.contradiction import build_contradiction
 from app.core.errors import ConflictError, FormatError, NotFoundError, RefusedError, SignatureError
 from app.core.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, Signer, Verifier, split
 from app.services.home import Home
@@ -79,7 +79,7 @@ class Witness:
         latest = witness.NEVER if kept is None else _head_of(kept)
         if kept is not None and latest.size == head.size and latest.root != head.root:
             notes = self._own_view(kept), self._own_view(request.note)
-            keep_contradiction(folder / "contradiction.proof", *notes)
+            keep_contradiction(folder / "contradiction.proof", build_contradiction(*notes))
         if (folder / "contradiction.proof").exists():
             message = (
                 f"{head.origin} has signed two heads that contradict each other, and is not trusted any more"
@@ -125,10 +125,10 @@ class Witness:
             yield folder
 
 
-def keep_contradiction(path: Path, first: bytes, second: bytes) -> None:
-    """Keep two signed heads of one size with different roots as a file that proves it; the first such file stays for ever."""
+def keep_contradiction(path: Path, proof: bytes) -> None:
+    """Keep two signed heads that exclude each other as a file that proves it; the first such file stays for ever."""
     if not path.exists():
-        Home(path.parent).write(path, build_contradiction(first, second))
+        Home(path.parent).write(path, proof)
 
 
 def prepare(folder: Path, name: str | None, algorithms: Iterable[str], logs: Iterable[Verifier]) -> None:

@@ -6,6 +6,7 @@
     POST /v1/inquiries/bulk                   a .batch of many in; the same for each, a line each, while they are answered
     GET  /v1/corrections                      for a bank: whose items were repaired since it was told their score
     GET  /v1/disputes                         for a furnisher: what is disputed of its items, with the evidence
+    GET  /v1/filed                            for a furnisher: where the events of its batch were filed
     GET  /v1/figures                          what the ledger holds
 
 There are no accounts, keys or cookies here: what comes in is signed by a registered key, and that signature
@@ -29,7 +30,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests, Unauthor
 from werkzeug.routing import BaseConverter
 
 from app.core.errors import FormatError
-from app.services import bulk, disputes, figures, furnishing, inquiries, intake, recipients
+from app.services import bulk, disputes, figures, filing, furnishing, inquiries, intake, recipients
 from app.web import errors, logs, schemas
 from app.web.described import endpoint
 from app.web.limits import BATCHES_A_MINUTE, limiter
@@ -256,6 +257,29 @@ def get_corrections() -> Response:
     items = [{"citizen": message.citizen.hex(), "index": message.index} for message in told]
     after = {"after": told[-1].number} if told else {}
     response = Response(orjson.dumps({"corrections": items, **after}), content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/filed",
+    summary="Where the events of a furnisher's batch were filed",
+    good={
+        200: (NDJSON, "For each of the next 100 events a proof of kind event that shows its citizen's file.")
+    },
+    problems={
+        400: "The note is not that of a furnisher.",
+        401: "No `Authorization: Credence-Note <base64 of the signed note>`.",
+        403: "Not signed by a valid key of the furnisher's, or not within the last five minutes.",
+        404: "This furnisher has no such batch, or it is in no block yet.",
+        503: UNAVAILABLE,
+    },
+)
+def get_filed() -> Response:
+    answers = filing.filed_events(bureau(), signed_note("filed", 22))
+    response = Response(b"".join(answer + b"\n" for answer in answers), content_type=NDJSON)
     response.headers["Cache-Control"] = "no-store"
     return response
 

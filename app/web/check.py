@@ -49,6 +49,7 @@ HEADINGS = {
     "consistency": N_("The ledger has only grown"),
     "erasure": N_("Plaintext was announced as destroyed"),
     "contradiction": N_("The bureau signed two histories"),
+    "overdue": N_("A promise to a furnisher is overdue"),
     "range": N_("The score is within bounds"),
 }
 

@@ -5,6 +5,7 @@ A lie is told with the bureau's own keys and, where it helps, with a ledger that
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from hashlib import sha256
 from pathlib import Path
@@ -13,8 +14,9 @@ import psycopg
 import pytest
 
 from app.core import account_state, canon, merkle, score, vrf
-from app.core.batch import make_batch
+from app.core.batch import make_batch, parse_batch
 from app.core.claims import growth
+from app.core.claims.contradiction import build_contradiction
 from app.core.claims.head import Asked
 from app.core.claims.verify import verify_claim
 from app.core.errors import CredenceError, FormatError, ProofError, SignatureError
@@ -23,12 +25,14 @@ from app.core.profiles import CN
 from app.core.proof import verify_score_proof
 from app.core.receipt import Receipt
 from app.core.scorecard import expert_card
+from app.db import admission
 from app.db import ledger as rows
 from app.services import claims, proofs
 from app.services.audit import audit
 from app.services.audit.source import DatabaseSource
 from tests.adversary.liar import Liar, later, told
-from tests.services.builders import card
+from tests.services.builders import LENDER, card
+from tests.services.searching import searched
 
 CITIZEN, OTHER = "uci:5", "uci:6"
 
@@ -244,7 +248,7 @@ def test_a_forked_log_is_proved_by_two_heads(honest, liar):
     with honest.bureau.transaction() as connection:
         block = rows.block_by_number(connection, 1)
         note = rows.publication(connection, 1).encode()
-    proof = growth.build_contradiction(note, liar.head(block.tree_size, b"\x01" * 32))
+    proof = build_contradiction(note, liar.head(block.tree_size, b"\x01" * 32))
     assert verify_claim(proof, Asked(liar.policy, honest.clock.moment)).kind == "contradiction"
 
 
@@ -309,35 +313,56 @@ def test_truncated_proofs_are_refused_by_the_bank(honest):
 # ---- about what furnishers sent
 
 
-def test_a_hidden_batch_is_caught_by_its_furnisher(honest):
-    """The furnisher has a receipt with a deadline; after it, the batch hash is in no public entry bundle."""
-    lender = honest.lender
-    batch = lender.batch([lender.status("uci:7")])
-    (admitted,) = honest.admit(batch)
-    receipt = Receipt.verify(admitted.receipt, [honest.bureau.service.verifier])
+def test_a_hidden_batch_is_caught_by_its_furnisher(honest, liar):
+    """The furnisher reads the public log: after the receipt's time the batch is not there, and a file says so."""
+    lender, bureau = honest.lender, honest.bureau
+    hidden = parse_batch(lender.batch([lender.status("uci:7")]))
+    now = honest.clock.moment
+    receipt = Receipt(bureau.origin, hidden.batch_hash, 1, now, now + dt.timedelta(hours=1)).sign(
+        bureau.service
+    )
+    commitments = [sha256(line).digest() for line in hidden.lines]
     honest.clock.move(hours=1)
-    assert receipt.block_by <= honest.clock.moment
-    assert receipt.batch_hash not in _public_batches(honest), "nobody made a block of it"
+    honest.admit(lender.batch([lender.status("uci:8")]))
     honest.step()
-    assert receipt.batch_hash in _public_batches(honest)
+    search, note = searched(bureau, hidden.batch_hash, commitments)
+    assert (search.index, search.overdue(receipt, note)) == (None, None), "the time is not over yet"
+    honest.clock.move(seconds=1)
+    honest.admit(lender.batch([lender.status("uci:9")]))
+    honest.step()
+    search, note = searched(bureau, hidden.batch_hash, commitments)
+    found = verify_claim(search.overdue(receipt, note), Asked(liar.policy, honest.clock.moment))
+    assert found.facts["batch"] == hidden.batch_hash.hex()
+    assert any("02" + hidden.batch_hash.hex() in each for each in found.sentences())
 
 
-def _public_batches(ledger):
-    from app.services import public_log
+def test_a_batch_without_one_of_its_events_is_caught_by_its_furnisher(honest):
+    lender = honest.lender
+    lines = [lender.status(f"uci:{n}") for n in (7, 8, 9)]
+    batch = parse_batch(lender.batch(lines))
+    honest.admit(lender.batch(lines[:2], batch.header.batch_id))  # what the log is going to have
+    honest.step()
+    with honest.bureau.transaction() as connection:
+        (admitted,) = admission.admitted(connection, [(LENDER, batch.header.batch_id)]).values()
+    commitments = [sha256(line).digest() for line in batch.lines]
+    assert searched(honest.bureau, batch.batch_hash, commitments)[0].index is None, "its note is another one"
+    with pytest.raises(ProofError, match="not the event that the batch has there"):
+        searched(honest.bureau, admitted[0], commitments)
 
-    size = int(public_log.checkpoint(ledger.bureau).decode().split("\n")[1])
-    found, first = set(), 0
-    while first < size:
-        width = min(256, size - first)
-        path = f"tile/entries/{first // 256:03d}" + (f".p/{width}" if width < 256 else "")
-        data, at = public_log.tile(ledger.bureau, path), 0
-        while at < len(data):
-            length = int.from_bytes(data[at : at + 2], "big")
-            entry = data[at + 2 : at + 2 + length]
-            found |= {entry[1:]} if entry[:1] == b"\x02" else set()
-            at += 2 + length
-        first += 256
-    return found
+
+def test_an_event_in_somebody_elses_file_is_caught_by_its_furnisher(honest):
+    """The furnisher asks where its event was filed: in nobody else's tree, and in no tree beside the account's."""
+    history = canon.decode_object(
+        claims.history_of(honest.bureau, number(honest, "uci:7")), bytes_max=1 << 25
+    )
+    proof = canon.decode_object(claims.event_of(honest.bureau, history["events"][0][1]))
+    other = canon.decode_object(claims.history_of(honest.bureau, number(honest, "uci:8")), bytes_max=1 << 25)
+    elsewhere = canon.decode_object(claims.event_of(honest.bureau, other["events"][0][1]))["filed"]
+    asked = Asked(Liar(honest).policy, honest.clock.moment)
+    assert verify_claim(canon.encode(proof), asked).facts["filed"]
+    for filed in (elsewhere, proof["filed"] | {"path": elsewhere["path"]}, proof["filed"] | {"position": 1}):
+        with pytest.raises(ProofError, match="step 6"):
+            verify_claim(canon.encode(proof | {"filed": filed}), asked)
 
 
 def test_an_event_that_nobody_signed_is_caught_by_its_reader(honest):

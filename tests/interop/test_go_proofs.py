@@ -6,6 +6,7 @@ are Credence's own, and left to `credence verify` and the second verifier of tes
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 
@@ -14,13 +15,16 @@ import requests
 
 from app.core import canon, merkle
 from app.core.checkpoint import Checkpoint, open_checkpoint, parse_note, sign_checkpoint
-from app.core.claims.growth import build_contradiction
+from app.core.claims.contradiction import build_contradiction
+from app.core.claims.contradiction import contradiction as found_contradiction
 from app.core.claims.range_proof import present, signed
 from app.core.errors import NotFoundError
 from app.core.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, Signer
 from app.core.policy import Group, LogKey, Policy, Witness
+from app.core.receipt import Receipt
 from app.services import claims, proofs, range_credentials, witnessing
 from tests.interop.conftest import HOLDER, refused
+from tests.services.searching import searched
 
 TIME_S = 1_793_592_000
 SIGNERS = [
@@ -140,7 +144,7 @@ def test_a_changed_line_of_a_cosigned_proof_is_refused(grown, foreign, cosigned)
 # -- Every kind of proof --
 
 OUR_OWN = {"v", "key", "vrf", "trie", "leaf", "disclosures", "digests", "events"} | {
-    *("credential", "holder", "audience", "expires", "low", "high", "at_least", "nonce", "signature")
+    *("filed", "credential", "holder", "audience", "expires", "low", "high", "at_least", "nonce", "signature")
 }
 
 
@@ -162,19 +166,27 @@ def shown_range(grown):
 
 
 def contradiction(grown, other_size):
-    """Two heads that the ledger's key has signed: of one size, or of two with different leaves at one index."""
+    """Two heads that the ledger's key has signed: of one size, or of two with different hashes at one place."""
     signer, origin = grown.ledger.home.signer("ledger"), grown.ledger.bureau.origin
     if not other_size:
         head = parse_note(grown.heads[2].read_bytes())
         other = sign_checkpoint(signer, Checkpoint(origin, head.size, merkle.leaf_hash(b"another")))
         return build_contradiction(grown.heads[2].read_bytes(), other)
     leaves = [merkle.leaf_hash(b"%d" % number) for number in range(7)]
-    forged = [*leaves[:4], merkle.leaf_hash(b"another"), leaves[5]]
-    notes = [
-        sign_checkpoint(signer, Checkpoint(origin, len(tree), merkle.root(tree))) for tree in (leaves, forged)
-    ]
-    paths = [merkle.inclusion_proof(4, len(tree), merkle.LeafReader(tree)) for tree in (leaves, forged)]
-    return build_contradiction(*notes, index=4, leaves=[leaves[4], forged[4]], paths=paths)
+    forged = [*leaves[:4], merkle.leaf_hash(b"another"), *leaves[5:other_size]]
+    sides = []
+    for tree in (leaves, forged):
+        note = sign_checkpoint(signer, Checkpoint(origin, len(tree), merkle.root(tree)))
+        sides += [note, merkle.LeafReader(tree)]
+    return found_contradiction(*sides)
+
+
+def overdue(grown):
+    """A receipt whose time is over, for a batch that was never taken in."""
+    bureau, hour = grown.ledger.bureau, dt.timedelta(hours=1)
+    search, note = searched(bureau, bytes(32))
+    end = search.newest.time - hour
+    return search.overdue(Receipt(bureau.origin, bytes(32), 1, end - hour, end).sign(bureau.service), note)
 
 
 PROOFS = {
@@ -187,8 +199,10 @@ PROOFS = {
     "consistency": lambda grown: claims.consistency_from(
         grown.ledger.bureau, parse_note(grown.heads[1].read_bytes()).size
     ),
-    "contradiction": lambda grown: contradiction(grown, other_size=False),
-    "contradiction, by a leaf": lambda grown: contradiction(grown, other_size=True),
+    "overdue": overdue,
+    "contradiction": lambda grown: contradiction(grown, other_size=0),
+    "contradiction, by a leaf": lambda grown: contradiction(grown, other_size=5),
+    "contradiction, by a subtree": lambda grown: contradiction(grown, other_size=6),
 }
 
 

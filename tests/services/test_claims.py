@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from app.core import canon
-from app.core.claims import growth
+from app.core.claims.contradiction import build_contradiction
 from app.core.claims.head import Asked
 from app.core.claims.verify import KINDS, kind_of, verify_claim
 from app.core.errors import ConflictError, CredenceError, NotFoundError
@@ -146,6 +146,13 @@ def test_one_event_with_its_furnishers_signature(grown):
         assert found.facts["index"] == index
         assert canon.decode_object(proof)["event"] == line
         assert found.facts["furnisher"] in found.sentences("en")[0]
+        place = [event[1] for event in history["events"]].index(index)
+        assert (found.facts["file_position"], found.facts["file_size"]) == (place, len(history["events"]))
+        assert verify_claim(proof, asked(grown, identifier="uci:50")).facts["filed"]
+        with pytest.raises(CredenceError, match="another citizen"):
+            verify_claim(proof, asked(grown, identifier="uci:51"))
+        without = {name: part for name, part in canon.decode_object(proof).items() if name != "filed"}
+        assert not verify_claim(canon.encode(without), asked(grown)).facts["filed"]
         claim = canon.decode_object(proof)
         refused(changed(proof, index=index + 1), grown, "step")
         refused(changed(proof, position=claim["position"] + 1), grown, "step")
@@ -217,10 +224,10 @@ def test_two_heads_that_contradict_each_other(grown):
     sizes, notes = heads(grown)
     signer = grown.home.signer("ledger")
     other = sign_checkpoint(signer, Checkpoint(grown.bureau.origin, sizes[1], bytes(32)))
-    found = verify_claim(growth.build_contradiction(notes[1], other), asked(grown))
+    found = verify_claim(build_contradiction(notes[1], other), asked(grown))
     assert "another history" in found.sentences("en")[0]
-    refused(growth.build_contradiction(notes[1], notes[1]), grown, "do not contradict")
-    refused(growth.build_contradiction(notes[0], notes[1]), grown, "do not contradict")
+    refused(build_contradiction(notes[1], notes[1]), grown, "do not contradict")
+    refused(build_contradiction(notes[0], notes[1]), grown, "do not contradict")
 
 
 def test_two_heads_of_different_sizes_contradict_by_a_leaf(grown, tmp_path):
@@ -235,15 +242,15 @@ def test_two_heads_of_different_sizes_contradict_by_a_leaf(grown, tmp_path):
         reader = merkle.LeafReader(tree)
         notes.append(sign_checkpoint(signer, Checkpoint(grown.bureau.origin, len(tree), merkle.root(tree))))
         paths.append(merkle.inclusion_proof(4, len(tree), reader))
-    proof = growth.build_contradiction(*notes, index=4, leaves=[leaves[4], forged[4]], paths=paths)
+    proof = build_contradiction(*notes, index=4, leaves=[leaves[4], forged[4]], paths=paths)
     assert verify_claim(proof, asked(grown)).kind == "contradiction"
     refused(
-        growth.build_contradiction(*notes, index=4, leaves=[leaves[4], leaves[4]], paths=paths),
+        build_contradiction(*notes, index=4, leaves=[leaves[4], leaves[4]], paths=paths),
         grown,
         "differ",
     )
     refused(
-        growth.build_contradiction(*notes, index=3, leaves=[leaves[4], forged[4]], paths=paths),
+        build_contradiction(*notes, index=3, leaves=[leaves[4], forged[4]], paths=paths),
         grown,
         "step 3",
     )
@@ -321,5 +328,6 @@ def test_an_old_head_another_ledgers_key_and_other_forms_are_refused(grown):
         "consistency",
         "contradiction",
         "erasure",
+        "overdue",
         "range",
     }

@@ -8,6 +8,7 @@ more than the form that refuses it.
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import json
 import os
 import random
@@ -18,7 +19,7 @@ from hashlib import sha256
 import pytest
 
 from app.core import canon
-from app.core.claims import growth
+from app.core.claims.contradiction import build_contradiction
 from app.core.claims.head import Asked
 from app.core.claims.range_proof import present, signed
 from app.core.claims.verify import KINDS, kind_of, verify_claim
@@ -28,11 +29,13 @@ from app.core.note import Signer
 from app.core.policy import LogKey, Policy
 from app.core.profiles import CN
 from app.core.proof import verify_score_proof
+from app.core.receipt import Receipt
 from app.core.scorecard import expert_card
 from app.db import ledger as rows
 from app.services import claims, proofs, range_credentials, retention
 from tests.conftest import url_of
 from tests.services.builders import Ledger
+from tests.services.searching import searched
 from tests.soak import SOAK, examples
 
 CHANGES = 5_000 if SOAK == 1 else max(examples(5_000), 200_000)
@@ -80,6 +83,7 @@ def made(world):
         "consistency": (*[claims.consistency_from(bureau, blocks[n].tree_size) for n in (0, 1)], None),
         "erasure": (erased, erased.replace(b'"retention"', b'"erasure"'), None),
         "contradiction": (*[_forked(world, heads[n], blocks[n].tree_size) for n in (1, 2)], None),
+        "overdue": (*[_overdue(world, count) for count in (1, 2)], None),
         "range": (*[_shown(world, each) for each in (CITIZEN, "uci:6")], CITIZEN),
     }
 
@@ -95,6 +99,15 @@ def _shown(ledger, citizen):
     return signed(draft, holder.sign_text(text).signature)
 
 
+def _overdue(ledger, count):
+    """A receipt for a batch that the bureau never took in, an hour before its newest block."""
+    bureau, hour = ledger.bureau, dt.timedelta(hours=1)
+    search, note = searched(bureau, bytes(32))
+    end = search.newest.time - hour
+    receipt = Receipt(bureau.origin, bytes(32), count, end - hour, end).sign(bureau.service)
+    return search.overdue(receipt, note)
+
+
 def _erasure(bureau, index):
     try:
         return claims.erasure_at(bureau, index)
@@ -106,7 +119,7 @@ def _forked(ledger, head, size):
     from app.core.checkpoint import Checkpoint, sign_checkpoint
 
     other = sign_checkpoint(ledger.home.signer("ledger"), Checkpoint(ledger.bureau.origin, size, bytes(32)))
-    return growth.build_contradiction(head, other)
+    return build_contradiction(head, other)
 
 
 def test_every_kind_is_here(made):
@@ -154,14 +167,16 @@ def test_no_change_is_accepted(world, made, kind):
 
 
 def also_true(proof):
-    """Other proofs that hold, made of the same signed heads: each is as large as itself, and a contradiction may be read from
-    either end. 200,000 changes do find them.
+    """Other proofs that hold: each head is as large as itself, a contradiction may be read from either end, and an event be
+    shown without its citizen's file. 200,000 changes do find them.
     """
     claim = canon.decode_object(proof, bytes_max=1 << 25)
     if claim["kind"] == "consistency":
         return [
             canon.encode(claim | {"old": claim[n], "new": claim[n], "hashes": ""}) for n in ("old", "new")
         ]
+    if claim["kind"] == "event":
+        return [canon.encode({name: part for name, part in claim.items() if name != "filed"})]
     if claim["kind"] == "contradiction":
         swapped = {"first": claim["second"], "second": claim["first"]}
         return [

@@ -13,14 +13,18 @@ from app.core.account_state import Opaque, opaque_hash
 from app.core.batch import parse_batch
 from app.core.checkpoint import Checkpoint, sign_checkpoint
 from app.core.claims.absent import build_absent
+from app.core.claims.contradiction import build_contradiction
 from app.core.claims.erasure import build_erasure
 from app.core.claims.event import EventPlace, build_event
-from app.core.claims.growth import build_consistency, build_contradiction
+from app.core.claims.filed import filed_fields
+from app.core.claims.growth import build_consistency
 from app.core.claims.head import format_hashes, hashes_of
 from app.core.claims.history import Part, build_history
+from app.core.claims.overdue import build_overdue
 from app.core.claims.signer import SignerPlace
 from app.core.entries import event_entry, notice_entry
 from app.core.merkle import LeafReader
+from app.core.receipt import Receipt
 from app.core.register import Register
 
 CITIZEN = "uci:17"
@@ -78,7 +82,7 @@ class Claims:
 
     # -- the log
 
-    def event(self, position=0, *, key=None, **changes):
+    def event(self, position=0, *, key=None, filed=None, **changes):
         make, world = self.make, self.make.WORLD
         hashes = world.leaf_hashes()
         batch = parse_batch(make.BATCH)
@@ -95,7 +99,8 @@ class Claims:
         }
         place = EventPlace(**usual | changes)
         signer = self.signer(key or make.LENDER.verifier.encode(), "lender" if key is None else None)
-        return build_event(place, signer, block_json=world.blocks()[1].encode(), tlog=world.tlog().encode())
+        block, tlog = world.blocks()[1].encode(), world.tlog().encode()
+        return build_event(place, signer, block_json=block, tlog=tlog, filed=filed)
 
     def signer(self, vkey, role):
         register = Register.fold(enumerate(self.make.NOTICES))
@@ -162,6 +167,42 @@ class Claims:
             ),
         )
 
+    def subtree_contradiction(self, *, level=1, index=6, size=14):
+        """The same, by the hashes of a complete subtree."""
+        trees = self.make.WORLD.leaf_hashes(), self.forked()
+        readers = LeafReader(trees[0]), LeafReader(trees[1][:size])
+        sizes = (15, size)
+        return build_contradiction(
+            self.head(15),
+            self.head(size, hashes=trees[1]),
+            level=level,
+            index=index,
+            leaves=[merkle.root(tree[index << level : (index + 1) << level]) for tree in trees],
+            paths=[
+                merkle.subtree_proof(level, index, n, reader)
+                for n, reader in zip(sizes, readers, strict=True)
+            ],
+        )
+
+    def overdue(self, *, receipt=None, key=None):
+        """A receipt whose time was over at the last block, an hour after the admission."""
+        make = self.make
+        promised = Receipt(make.ORIGIN, parse_batch(make.BATCH).batch_hash, 3, make.at(-7200), make.at(-3600))
+        signer = self.signer((key or make.SERVICE.verifier).encode(), None)
+        block, tlog = make.WORLD.blocks()[1].encode(), make.WORLD.tlog().encode()
+        return build_overdue(receipt or promised.sign(make.SERVICE), signer, block_json=block, tlog=tlog)
+
+    def filed(self, position=0):
+        """Where an event was filed."""
+        make, citizen = self.make, ("uci:17", "uci:17", "uci:18")[position]
+        entries = make.citizen_entries(citizen)
+        index = make.EVENT_INDEX + position
+        place = [at for at, _ in entries].index(index)
+        leaves = [merkle.leaf_hash(entry) for _, entry in entries]
+        path = merkle.inclusion_proof(place, len(leaves), LeafReader(leaves))
+        proof = make.WORLD.proof(("history", "score"), citizen=citizen)
+        return filed_fields(proof, account.salt(make.salt_key(citizen), "event", index), place, path)
+
     def heads_of_one_size(self, first=None, second=None):
         return build_contradiction(first or self.head(15), second or self.head(15, hashes=self.forked()))
 
@@ -190,6 +231,8 @@ def valid_cases(make):
         case("absent: nobody asked whose", beside),
         case("event: the first of its batch", claims.event()),
         case("event: the last of its batch", claims.event(2), policy=make.POLICY_WITNESSED),
+        case("event: in its citizen's file", claims.event(1, filed=claims.filed(1)), identifier=CITIZEN),
+        case("event: alone in its citizen's file", claims.event(2, filed=claims.filed(2)), policy=make.POLICY_WITNESSED),
         case("erasure: one entry, by time", claims.erasure()),
         case("erasure: two entries, asked for", claims.erasure((11, 13), "erasure")),
         case("consistency", claims.consistency()),
@@ -198,6 +241,9 @@ def valid_cases(make):
         case("consistency: with witnesses", claims.consistency(9, witnesses=make.WITNESSES), policy=make.POLICY_WITNESSED),
         case("contradiction: one size", claims.heads_of_one_size()),
         case("contradiction: two sizes", claims.contradiction()),
+        case("contradiction: two sizes, by a subtree", claims.subtree_contradiction()),
+        case("overdue", claims.overdue()),
+        case("overdue: with witnesses", claims.overdue(), policy=make.POLICY_WITNESSED),
     ]  # fmt: skip
 
 
@@ -212,6 +258,14 @@ def invalid_cases(make):
     path = canon.decode_object(event)["path"]
     stranger = make.signer("stranger.example")
     of_another = make.LINES[0].replace(b'"uci:17"', b'"uci:18"')
+
+    subtree, overdue, filed = claims.subtree_contradiction(), claims.overdue(), claims.filed()
+    event = changed(event, filed=filed)
+    salt, name, told = filed["disclosures"][0]
+    longer = [[salt, name, told | {"size": 3}]]
+
+    def promise(block_by, *, origin=make.ORIGIN, by=make.SERVICE):
+        return Receipt(origin, make.seed("a batch"), 3, make.at(-7200), block_by).sign(by)
 
     def refused(step, name, proof, **more):
         return make.case(name, proof, step=step, **more)
@@ -249,6 +303,14 @@ def invalid_cases(make):
         refused(4, "event: another position", changed(event, position=1)),
         refused(5, "event: another index", changed(event, index=12, position=0)),
         refused(5, "event: a hash of the path too few", changed(event, path=format_hashes(hashes_of(path, "path")[:-1]))),
+        refused(1, "event: more of the account than the history", changed(event, filed=filed | {"disclosures": canon.decode_object(make.WORLD.proof(("history", "score")))["disclosures"], "digests": {name: digest for name, digest in filed["digests"].items() if name != "score"}})),
+        refused(1, "event: filed without a salt", changed(event, filed={name: part for name, part in filed.items() if name != "salt"})),
+        refused(6, "event: in the file of somebody else", claims.event(2, filed=filed)),
+        refused(6, "event: at another position of the file", changed(event, filed=filed | {"position": 1})),
+        refused(6, "event: with another salt", changed(event, filed=filed | {"salt": claims.filed(1)["salt"]})),
+        refused(6, "event: in another account", changed(event, filed=filed | {"digests": claims.filed(2)["digests"]})),
+        refused(6, "event: in a longer file", changed(event, filed=filed | {"disclosures": longer})),
+        refused(6, "event: of another citizen than was asked for", event, identifier="uci:18"),
         refused(1, "erasure: another notice", changed(erasure, notice=canon.decode(notices.encode(make.NOTICES[5])))),
         refused(1, "erasure: entries that do not ascend", changed(erasure, notice=notice | {"entries": [11, 11]})),
         refused(3, "erasure: another entry", changed(erasure, notice=notice | {"entries": [12]})),
@@ -265,6 +327,19 @@ def invalid_cases(make):
         refused(3, "contradiction: one head twice", claims.heads_of_one_size(second=claims.head(15))),
         refused(3, "contradiction: two sizes of one ledger", claims.heads_of_one_size(second=claims.head(14))),
         refused(3, "contradiction: the same leaf", claims.contradiction(11)),
+        refused(1, "contradiction: a level without an index", changed(claims.heads_of_one_size(), level=1)),
+        refused(3, "contradiction: level 0, said", changed(contradiction, level=0)),
+        refused(3, "contradiction: another level", changed(subtree, level=2, index=3)),
+        refused(3, "contradiction: a subtree that is not complete", changed(subtree, index=7)),
+        refused(3, "contradiction: the same subtree", claims.subtree_contradiction(index=5)),
+        refused(1, "overdue: no receipt", without(overdue, "receipt")),
+        refused(2, "overdue: too old", overdue, moment=make.at(172801)),
+        refused(3, "overdue: a lender's key", claims.overdue(key=make.LENDER.verifier)),
+        refused(3, "overdue: a key that nobody registered", changed(overdue, signer=canon.decode_object(overdue)["signer"] | {"vkey": stranger.verifier.encode()})),
+        refused(4, "overdue: the time is not over", claims.overdue(receipt=promise(make.at(0)))),
+        refused(4, "overdue: another ledger's receipt", claims.overdue(receipt=promise(make.at(-1), origin="credence.example/other"))),
+        refused(4, "overdue: signed by somebody else", claims.overdue(receipt=promise(make.at(-1), by=make.LENDER))),
+        refused(4, "overdue: the signature is wrong", claims.overdue(receipt=make._spoil(promise(make.at(-1)), make.SERVICE))),
         refused(3, "contradiction: a leaf that is not there", changed(contradiction, leaves=[seed.hex() for seed in (make.seed("a"), make.seed("b"))])),
     ]  # fmt: skip
 

@@ -28,6 +28,7 @@ def load(name):
 
 
 make, independent = load("make"), load("independent")
+independent_claims = load("independent_claims")  # which uses the one before
 
 
 def vectors(name):
@@ -63,8 +64,9 @@ def test_every_file_is_made_and_described():
     assert {path.name for path in HERE.glob("*.json")} == set(make.FILES) == set(described)
 
 
-def test_the_independent_reader_shares_nothing_with_the_product():
-    imports = re.findall(r"^(?:from|import) (\w+)", (HERE / "independent.py").read_text(), re.MULTILINE)
+@pytest.mark.parametrize("name", [path.name for path in HERE.glob("independent*.py")])
+def test_the_independent_reader_shares_nothing_with_the_product(name):
+    imports = re.findall(r"^(?:from|import) (\w+)", (HERE / name).read_text(), re.MULTILINE)
     assert set(imports) <= set(sys.stdlib_module_names) | {"cryptography"}
 
 
@@ -413,3 +415,27 @@ def test_every_bad_assertion_is_refused():
         "without its user; merely present": "nrh",
         "of another type; in a frame": "nrr",
     }
+
+
+# -- further claims ---------------------------------------------------------------------------------------------
+
+CLAIMS = vectors("claims.json")
+
+
+@pytest.mark.parametrize("case", CLAIMS["valid"], ids=names(CLAIMS["valid"]))
+def test_a_claim_that_holds(case):
+    """The product's own verdict on the same cases is in tests/web/test_verifier_node.py, beside the browser's."""
+    kind, _ = verify_by(independent_claims.verify_claim, case)
+    assert case["name"].startswith(kind)
+
+
+@pytest.mark.parametrize("case", CLAIMS["invalid"], ids=names(CLAIMS["invalid"]))
+def test_a_claim_that_does_not_hold_is_refused_in_its_step(case):
+    with pytest.raises(independent.Refused) as refusal:
+        verify_by(independent_claims.verify_claim, case)
+    assert refusal.value.step == case["step"]
+
+
+def test_every_kind_of_claim_has_cases():
+    for cases in CLAIMS.values():
+        assert {case["name"].partition(":")[0] for case in cases} == set(independent_claims.CHECKS)

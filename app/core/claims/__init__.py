@@ -6,6 +6,7 @@
     consistency    the newer ledger holds the older one, entry for entry
     erasure        the plaintext of these entries was announced as destroyed
     contradiction  the bureau signed two histories
+    overdue        the time by which a batch was promised in a block is over
     range          the score is at least, at most or between, and nothing more (module range_proof)
 
 `head` has what they share: the block that a claim is about, under a checkpoint that a policy accepts. Each module parses its

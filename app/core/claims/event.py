@@ -17,6 +17,7 @@ from app.core import canon, merkle
 from app.core.assertions import check_binding
 from app.core.batch import EVENTS_MAX, BatchNote
 from app.core.claims import head as h
+from app.core.claims.filed import Filed
 from app.core.claims.signer import SIGNER_FIELDS, SignerPlace
 from app.core.claims.words import Claimed, claimed, say_head
 from app.core.entries import batch_entry, event_entry
@@ -61,8 +62,15 @@ class EventPlace:
     batch_entry_path: Sequence[bytes]
 
 
-def build_event(place: EventPlace, signer: SignerPlace, *, block_json: bytes, tlog: bytes) -> bytes:
-    """The file."""
+def build_event(
+    place: EventPlace,
+    signer: SignerPlace,
+    *,
+    block_json: bytes,
+    tlog: bytes,
+    filed: dict[str, canon.JSON] | None = None,
+) -> bytes:
+    """The file, with the event's place in its citizen's file or without (`app.core.claims.filed`)."""
     return canon.encode(
         h.block_fields(block_json, tlog)
         | {
@@ -77,15 +85,17 @@ def build_event(place: EventPlace, signer: SignerPlace, *, block_json: bytes, tl
             "v": 1,
         }
         | signer.fields()
+        | ({} if filed is None else {"filed": filed})
     )
 
 
 def verify_event(data: bytes, asked: Asked) -> Claimed:
     """What the file proves. FormatError, SignatureError, ProofError, RuleError."""
     with h.step(1, "the form of the proof"):
-        claim = h.read_claim(data, KIND, _FIELDS)
+        claim = h.read_claim(data, KIND, _FIELDS, optional=frozenset({"filed"}))
         part = h.block_part(claim)
         place, signer = _place(claim), SignerPlace.read(claim)
+        filed = Filed.read(claim["filed"]) if "filed" in claim else None
         event = decode_stored(place.line)
     with h.step(2, "the ledger's signed head"):
         found = h.check_head(part, asked)
@@ -101,7 +111,14 @@ def verify_event(data: bytes, asked: Asked) -> Claimed:
         merkle.verify_inclusion(
             merkle.leaf_hash(batch), batch_index, found.tree_size, place.batch_entry_path, found.root
         )
+    with h.step(6, "the citizen's file"):
+        if asked.identifier not in (None, event.citizen):
+            raise ProofError("the event is about another citizen than the identifier that was given")
+        if filed is not None:
+            h.check_identity(part.block, found.origin, filed.key, filed.vrf_proof, event.citizen)
+            filed.check(part.block, place.index, merkle.leaf_hash(entry))
     said = _said(event, place, found, asked)
+    _say_filed(said, filed)
     if asserted:
         said.proves_not(
             "Not proved: that the passkey which signed it is the citizen's. The whole history shows that.",
@@ -145,6 +162,22 @@ def _check_assertion(event: Event) -> bool:
     data = unpadded(assertion.authenticator_data, "authenticator_data")
     check_binding(event, data, unpadded(assertion.client_data, "client_data"))
     return True
+
+
+def _say_filed(said: Claimed, filed: Filed | None) -> None:
+    said.facts["filed"] = filed is not None
+    if filed is None:
+        said.proves_not(
+            "Not shown, and so not proved: that the event is in the file of the citizen whom it names.",
+            "未出示，因此未证明：该事件在其所指公民的档案中。",
+        )
+        return
+    said.facts |= {"key": filed.key.hex(), "file_position": filed.position, "file_size": filed.size}
+    said.proves(
+        f"It is number {filed.position + 1:,} of the {filed.size:,} events in the file of the citizen whom it names, who has "
+        "no other file here.",
+        f"它是其所指公民档案中 {filed.size:,} 个事件的第 {filed.position + 1:,} 个，该公民在此没有其他档案。",
+    )
 
 
 def _said(event: Event, place: EventPlace, found: Head, asked: Asked) -> Claimed:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from app.core import canon
     from app.core.block import Block
+    from app.core.register import Register
 
 SIGNER_FIELDS: Final = ("signer", "signer_path", "signer_sides")
 _RECORD: Final = frozenset({"from", "name", "role", "to", "vkey"})
@@ -35,6 +36,15 @@ class SignerPlace:
     record: KeyRecord
     path: Sequence[bytes]
     sides: Sequence[bool]
+
+    @classmethod
+    def of(cls, register: Register, record: KeyRecord) -> SignerPlace:
+        """A record of a register with its place among all."""
+        records = sorted(each.encode() for each in register.records())
+        place = records.index(record.encode())
+        leaves = merkle.LeafReader([merkle.leaf_hash(each) for each in records])
+        path = merkle.inclusion_proof(place, len(records), leaves)
+        return cls(record, path, merkle.inclusion_sides(place, len(records)))
 
     @classmethod
     def read(cls, claim: dict[str, canon.JSON]) -> SignerPlace:
@@ -68,8 +78,12 @@ class SignerPlace:
 
     def check(self, block: Block, at_index: int) -> None:
         """The record is in the block's register, and its key was valid at a log index. ProofError."""
+        self.check_member(block)
+        if not self.record.holds_at(at_index):
+            raise ProofError("the key was not valid where its signature stands in the log")
+
+    def check_member(self, block: Block) -> None:
+        """The record is in the block's register: the key is or was one. ProofError."""
         leaf = merkle.leaf_hash(self.record.encode())
         if merkle.root_from_sides(leaf, self.path, self.sides) != block.keys:
             raise ProofError("the key is not in the block's register")
-        if not self.record.holds_at(at_index):
-            raise ProofError("the key was not valid where its signature stands in the log")

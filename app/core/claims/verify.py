@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.core import canon
-from app.core.claims import absent, erasure, event, growth, history, range_proof
+from app.core.claims import absent, contradiction, erasure, event, growth, history, overdue, range_proof
 from app.core.claims.head import step
 from app.core.errors import FormatError
 
@@ -30,8 +30,9 @@ _BY_KIND: Final[dict[str, Callable[[bytes, Asked], Claimed]]] = {
     absent.KIND: absent.verify_absent,
     erasure.KIND: erasure.verify_erasure,
     event.KIND: event.verify_event,
-    growth.CONSISTENCY: growth.verify_consistency,
-    growth.CONTRADICTION: growth.verify_contradiction,
+    growth.KIND: growth.verify_consistency,
+    contradiction.KIND: contradiction.verify_contradiction,
+    overdue.KIND: overdue.verify_overdue,
     range_proof.KIND: range_proof.verify_range,
 }
 KINDS: Final = (SCORE, history.KIND, *_BY_KIND)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.core.note import Signer
+    from app.core.tiles import TileId
     from app.services.audit.records import (
         AdmissionRecord,
         BlockRecord,
@@ -173,6 +174,14 @@ class RemoteSource:
     def __init__(self, url: str, token: str) -> None:
         self._service = _Service(url)
         self._headers = {"Authorization": f"Bearer {token}"}
+
+    def tile(self, wanted: TileId) -> bytes:
+        """A tile of the public log."""
+        return self._service.ask("GET", f"/{wanted.path}", {})
+
+    def checkpoint(self) -> bytes:
+        """The newest signed head, unverified."""
+        return self._service.ask("GET", "/checkpoint", {})
 
     def _call(self, name: str, *values: int) -> Any:
         query = "&".join(

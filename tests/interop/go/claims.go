@@ -50,7 +50,11 @@ type claim struct {
 
 	// contradiction
 	First, Second string
+	Level         int64
 	Leaves, Paths []string
+
+	// overdue
+	Receipt string
 }
 
 // checkProof checks the log's part of a .proof file under a policy.
@@ -83,6 +87,8 @@ func checkProof(policyFile, file string) error {
 		err = checkEvent(c, newest.tree)
 	case "range":
 		err = checkRange(c, newest.tree)
+	case "overdue":
+		err = checkOverdue(c, newest.tree)
 	case "erasure":
 		err = checkPath(append([]byte{noticeKind}, c.Notice...), c.Index, c.Path, newest.tree)
 	default:
@@ -167,6 +173,22 @@ func checkRange(c claim, tree tlog.Tree) error {
 	return checkPath(append([]byte{blockKind}, c.Scored...), c.ScoredIndex, c.ScoredPath, tree)
 }
 
+// checkOverdue checks that a service key which is valid at the head has signed the receipt. The times are Credence's own.
+func checkOverdue(c claim, tree tlog.Tree) error {
+	vkey, err := registeredKey(c, tree.N-1)
+	if err != nil {
+		return err
+	}
+	opened, err := openNote([]byte(c.Receipt), vkey)
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(opened.Text, "credence/receipt@v1\n") {
+		return errors.New("the note is not a receipt")
+	}
+	return nil
+}
+
 // registeredKey gives the key that signed, once its record is found under the block's register and was valid at an index.
 func registeredKey(c claim, index int64) (string, error) {
 	var block struct{ Keys string }
@@ -241,7 +263,12 @@ func checkContradiction(c claim, policy []byte) error {
 			if n, err := hex.Decode(leaf[:], []byte(c.Leaves[i])); err != nil || n != tlog.HashSize {
 				return errors.New("a leaf is not a hash")
 			}
-			if err := tlog.CheckRecord(hashes, tree.N, tree.Hash, c.Index, leaf); err != nil {
+			// The complete subtrees of a level, with what is left behind them, are the leaves of a tree of the same shape.
+			if (c.Index+1)<<c.Level > tree.N {
+				return errors.New("there is no such complete subtree")
+			}
+			nodes := (tree.N + 1<<c.Level - 1) >> c.Level
+			if err := tlog.CheckRecord(hashes, nodes, tree.Hash, c.Index, leaf); err != nil {
 				return err
 			}
 		}

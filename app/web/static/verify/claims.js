@@ -6,7 +6,7 @@ import { canonical, day, fields, instant, integer, list, string } from "./json.j
 import { acceptBlock, checkIdentity, readBlockPart } from "./head.js";
 import { openCheckpoint } from "./policy.js";
 import { SCORE_FIELDS, checkScore, checkState, readAccountPart, readScore } from "./score.js";
-import { checkAbsent, checkConsistency, checkInclusion, leafHash, rootOf } from "./trees.js";
+import { checkAbsent, checkConsistency, checkInclusion, checkSubtree, leafHash, rootOf } from "./trees.js";
 
 const EVENTS_MAX = 100_000;
 const LINE_CHARS_MAX = 8192;
@@ -104,9 +104,9 @@ export async function verifyConsistency(claim, asked) {
 export async function verifyContradiction(claim, asked) {
   const places = ["index", "leaves", "paths"];
   const notes = await step(1, () => {
-    fields(claim, ["first", "kind", "second", "v"], "a contradiction", places);
+    fields(claim, ["first", "kind", "second", "v"], "a contradiction", [...places, "level"]);
     const count = places.filter((name) => Object.hasOwn(claim, name)).length;
-    need(count === 0 || count === 3, "index, leaves and paths are there together or not at all");
+    need(count === 3 || (count === 0 && claim.level === undefined), "index, leaves and paths are there together or not at all");
     return [claim.first, claim.second].map((note) => utf8(string(note, "a checkpoint")));
   });
   const [first, second] = await step(2, async () => {
@@ -121,11 +121,12 @@ export async function verifyContradiction(claim, asked) {
       return;
     }
     const index = BigInt(integer(claim.index, "index"));
+    const level = claim.level === undefined ? 0n : BigInt(integer(claim.level, "level", 1, 62));
     const leaves = list(claim.leaves, "leaves", 2).map((leaf) => hex(leaf));
     const paths = list(claim.paths, "paths", 2).map((path) => hashes(path, "a path"));
-    need(leaves.length === 2 && paths.length === 2 && !same(leaves[0], leaves[1]), "two leaves that differ, and a path for each");
-    await checkInclusion(leaves[0], index, first.size, paths[0], first.root);
-    await checkInclusion(leaves[1], index, second.size, paths[1], second.root);
+    need(leaves.length === 2 && paths.length === 2 && !same(leaves[0], leaves[1]), "two hashes that differ, and a path for each");
+    await checkSubtree(leaves[0], level, index, first.size, paths[0], first.root);
+    await checkSubtree(leaves[1], level, index, second.size, paths[1], second.root);
   });
   return { origin: first.origin };
 }

@@ -2,6 +2,7 @@
 
 import { base64, base64url, decimal, hashes, need, sha256, step, utf8 } from "./bytes.js";
 import { citizen, day, decode, fields, integer, string } from "./json.js";
+import { checkFiled, readFiled } from "./filed.js";
 import { acceptBlock, readBlockPart } from "./head.js";
 import { SIGNER_FIELDS, checkSigner, openSignedBy, readSigner } from "./signer.js";
 import { checkInclusion, leafHash } from "./trees.js";
@@ -34,14 +35,14 @@ export const eventLeaf = async (bytes) => leafHash(Uint8Array.of(1), await sha25
 
 export async function verifyEvent(claim, asked) {
   const paths = ["batch_entry_path", "batch_path", "path"];
-  const [part, event, ways, signer] = await step(1, () => {
+  const [part, event, ways, signer, filed] = await step(1, () => {
     const names = ["block", "event", "index", "kind", "note", "position", "tlog", "v"];
-    fields(claim, [...names, ...paths, ...SIGNER_FIELDS], "an event's proof");
+    fields(claim, [...names, ...paths, ...SIGNER_FIELDS], "an event's proof", ["filed"]);
     integer(claim.index, "index", 1);
     integer(claim.position, "position", 0, Math.min(claim.index - 1, 65535));
     const ways = Object.fromEntries(paths.map((name) => [name, hashes(claim[name], name)]));
     string(claim.note, "note", /^/, NOTE_CHARS_MAX);
-    return [readBlockPart(claim), readEvent(utf8(string(claim.event, "event"))), ways, readSigner(claim)];
+    return [readBlockPart(claim), readEvent(utf8(string(claim.event, "event"))), ways, readSigner(claim), claim.filed === undefined ? null : readFiled(claim.filed)];
   });
   const facts = await step(2, () => acceptBlock(part, asked));
   const { index, position } = claim;
@@ -59,7 +60,12 @@ export async function verifyEvent(claim, asked) {
     await checkInclusion(leaf, BigInt(index), facts.size, ways.path, facts.root);
     await checkInclusion(await leafHash(Uint8Array.of(2), noteHash), BigInt(batchIndex), facts.size, ways.batch_entry_path, facts.root);
   });
-  return { ...facts, index, furnisher: event.furnisher, type: event.type, eventDay: event.day };
+  await step(6, async () => {
+    need(asked.identifier === null || event.citizen === asked.identifier, "the event is about another citizen than the identifier's");
+    if (filed) await checkFiled(filed, part.block, facts.origin, event, index, leaf);
+  });
+  const place = filed ? { filePosition: filed.position, fileSize: filed.size } : {};
+  return { ...facts, ...place, index, furnisher: event.furnisher, type: event.type, eventDay: event.day };
 }
 
 /** A batch's note (section 3), signed by the key and by nobody else. */

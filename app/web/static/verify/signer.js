@@ -17,10 +17,16 @@ export function readSigner({ signer: record, signer_path, signer_sides }) {
   return { record, path, sides: signer_sides };
 }
 
-/** The record is in the block's register, and valid at a log index. */
-export async function checkSigner({ record, path, sides }, block, index) {
+/** The record is in the block's register. */
+export async function checkMember({ record, path, sides }, block) {
   const root = await rootFromSides(await leafHash(utf8(canonical(record))), path, sides);
   need(same(root, block.keys), "the key is not in the block's register");
+}
+
+/** And valid at a log index. */
+export async function checkSigner(signer, block, index) {
+  await checkMember(signer, block);
+  const { record } = signer;
   need(record.from < index && index < record.to, "the key was not valid where its signature stands in the log");
 }
 

@@ -27,6 +27,12 @@ export async function checkInclusion(leaf, index, size, path, root) {
   need(same(hash, root), "an inclusion path does not lead to the root");
 }
 
+/** The complete subtree of 2 ** level leaves with this index: the nodes of a level are the leaves of a tree of the same shape. */
+export async function checkSubtree(hash, level, index, size, path, root) {
+  need((index + 1n) << level <= size, "there is no such complete subtree");
+  await checkInclusion(hash, index, (size + (1n << level) - 1n) >> level, path, root);
+}
+
 /** RFC 6962 section 2.1.2, as RFC 9162 section 2.1.4.2 verifies it. */
 export async function checkConsistency(first, firstRoot, second, secondRoot, path) {
   need(first <= second, "the older tree is larger than the newer one");

@@ -15,6 +15,7 @@ import { parsePolicy } from "./policy.js";
 import { verifyScore } from "./score.js";
 import { verifyAbsent, verifyConsistency, verifyContradiction, verifyErasure, verifyHistory } from "./claims.js";
 import { verifyEvent } from "./event.js";
+import { verifyOverdue } from "./overdue.js";
 import { verifyRange } from "./range.js";
 
 export { Refused, toHex } from "./bytes.js";
@@ -31,6 +32,7 @@ const VERIFIERS = {
   erasure: verifyErasure,
   event: verifyEvent,
   history: verifyHistory,
+  overdue: verifyOverdue,
   range: verifyRange,
   score: verifyScore,
 };

@@ -31,8 +31,9 @@ const STEPS = {
   consistency: [FORM, HEADS, ["the way from the older to the newer", "由旧到新的路径"]],
   contradiction: [FORM, HEADS, ["the contradiction", "矛盾"]],
   erasure: [FORM, HEAD, ["the notice's place in the log", "公告在日志中的位置"]],
-  event: [FORM, HEAD, ["the furnisher's key", "报送机构的密钥"], ["the furnisher's signature", "报送机构的签名"], PLACES],
+  event: [FORM, HEAD, ["the furnisher's key", "报送机构的密钥"], ["the furnisher's signature", "报送机构的签名"], PLACES, ["the citizen's file", "公民的档案"]],
   history: [FORM, HEAD, STATE, ["the events", "事件"], SCORE, WHOSE],
+  overdue: [FORM, HEAD, ["the bureau's key", "征信机构的密钥"], ["the receipt", "回执"]],
   range: [
     FORM, HEAD, ["the bureau's signature", "征信机构的签名"], PLACES, ["for whom and when", "出示对象与时间"],
     ["the score's range", "信用分的范围"], ["the holder's signature", "持有人的签名"], ["whose score it is", "信用分属于谁"],
@@ -61,7 +62,7 @@ export function sentences(found, language, names = {}) {
   return said;
 }
 
-const SAY = { score: sayScore, history: sayHistory, absent: sayAbsent, event: sayEvent, erasure: sayErasure, consistency: sayConsistency, contradiction: sayContradiction, range: sayRange };
+const SAY = { score: sayScore, history: sayHistory, absent: sayAbsent, event: sayEvent, erasure: sayErasure, consistency: sayConsistency, contradiction: sayContradiction, overdue: sayOverdue, range: sayRange };
 
 function sayScore({ found, language, zh, names, proves, provesNot }) {
   const { score, receipt, origin, block, day, cosigned } = found;
@@ -177,6 +178,34 @@ function sayEvent(words) {
     "未证明：该事件仍然有效。之后的更正、撤回或异议可能已改变其效力。",
   );
   provesNot("Not proved: that what the furnisher reported is true.", "未证明：报送机构所报内容属实。");
+  if (found.fileSize === undefined) {
+    provesNot("Not shown, and so not proved: that the event is in the file of the citizen whom it names.", "未出示，因此未证明：该事件在其所指公民的档案中。");
+    return;
+  }
+  const [position, size] = [thousands(found.filePosition + 1), thousands(found.fileSize)];
+  proves(
+    `It is number ${position} of the ${size} events in the file of the citizen whom it names, who has no other file here.`,
+    `它是其所指公民档案中 ${size} 个事件的第 ${position} 个，该公民在此没有其他档案。`,
+  );
+}
+
+function sayOverdue(words) {
+  const { found, proves, provesNot } = words;
+  const { service, batch } = found;
+  const [count, given, end, size] = [thousands(found.count), moment(found.admittedS), moment(found.byS), thousands(found.size)];
+  proves(
+    `${service} has signed that a batch of ${count} events was admitted on ${given}, and will be in a block by ${end}. The batch is ${batch}.`,
+    `${service} 签署确认：一个含 ${count} 个事件的批次于 ${given} 受理，并将在 ${end} 之前进入区块。该批次为 ${batch}。`,
+  );
+  proves(
+    `At this block that time is over: unless the batch is among the ${size} entries, the bureau has broken its word.`,
+    `到此区块时该期限已过：除非该批次在这 ${size} 个条目之中，否则征信机构违背了承诺。`,
+  );
+  sayHead(words);
+  provesNot(
+    `Not proved: that the batch is missing. The entries are public: whoever reads them sees whether one is 02${batch}.`,
+    `未证明：该批次确实缺失。条目是公开的：任何人读取后都能看到其中是否有 02${batch}。`,
+  );
 }
 
 function sayErasure(words) {
