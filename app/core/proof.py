@@ -5,7 +5,7 @@ A `.proof` file is canonical JSON of at most 65,536 bytes:
     {"block":     the block entry
      "digests":   {name: digest of a disclosure that is not shown}
      "disclosures": [[salt, name, value], ...] in the order of app.core.account.NAMES, `score` among them
-     "key":       citizen key, hex         "vrf": its VRF proof, hex         "kind": "score"    "v": 1
+     "key":       citizen key, hex         "vrf": its VRF proof, base64url   "kind": "score"    "v": 1
      "tlog":      C2SP tlog-proof of the block entry
      "trie":      the siblings of the citizen's leaf, joined, base64url}
 

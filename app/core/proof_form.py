@@ -22,7 +22,7 @@ import orjson
 
 from app.core import account, canon, tlogproof, trie, vrf
 from app.core.block import Block
-from app.core.claims.head import format_hashes, integer_of, vrf_of
+from app.core.claims.head import format_hashes, format_vrf, integer_of, vrf_of
 from app.core.errors import FormatError
 from app.core.fields import b64url32, hex32, parse_day
 
@@ -152,7 +152,7 @@ def build_score_proof(
         (b'],"key":"', key.hex().encode()),
         (b'","kind":"score","tlog":', orjson.dumps(tlog.decode())),
         (b',"trie":"', format_hashes(siblings).encode()),
-        (b'","v":1,"vrf":"', vrf_proof.hex().encode()),
+        (b'","v":1,"vrf":"', format_vrf(vrf_proof).encode()),
     )
     return b"".join(piece for part in parts for piece in part) + b'"}'
 

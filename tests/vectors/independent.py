@@ -97,6 +97,12 @@ def unb64url(text, step=0):
     return raw
 
 
+def vrf_of(text, step=0):
+    raw = unhex(text, 80, step) if isinstance(text, str) and len(text) == 160 else unb64url(text, step)
+    need(len(raw) == 80, step, "a VRF proof has 80 bytes")
+    return raw
+
+
 def salt_of(text, step=0):
     raw = unb64url(text, step)
     need(len(raw) == 32, step, "a salt has 32 bytes")
@@ -515,7 +521,7 @@ def read_score_proof(data):
     for digest in proof["digests"].values():
         unhex(digest, 32, 1)
     unhex(proof["key"], 32, 1)
-    unhex(proof["vrf"], 80, 1)
+    vrf_of(proof["vrf"], 1)
     need(len(unb64url(proof["trie"], 1)) % 32 == 0 and len(unb64url(proof["trie"])) <= 256 * 32, 1, "trie")
     read_block(proof["block"], 1)
     need(isinstance(proof["tlog"], str), 1, "tlog")
@@ -592,7 +598,7 @@ def verify_score_proof(data, policy, at, max_age_s=172800, identifier=None):
     need(trie_path_root(key, leaf, siblings).hex() == block["state"], 3, "the path leads elsewhere")
     check_score(shown["score"], shown, block)
     if identifier is not None:
-        vrf = bytes.fromhex(proof["vrf"])
+        vrf = vrf_of(proof["vrf"])
         need(
             citizen_key(origin, identifier, bytes.fromhex(block["vrf"]), vrf, 5) == key, 5, "another citizen"
         )
@@ -675,7 +681,7 @@ def read_range_proof(data):
     read_block(proof["block"], 1)
     read_block(proof["scored"], 1)
     unhex(proof["key"], 32, 1)
-    unhex(proof["vrf"], 80, 1)
+    vrf_of(proof["vrf"], 1)
     salt_of(proof["credential"], 1)
     instant(proof["expires"], 1)
     low, high = proof["low"], proof["high"]
@@ -777,7 +783,7 @@ def verify_range_proof(data, policy, at, *, audience, nonce=None, max_age_s=1728
     lines = ["credence/presentation@v1", context.hex(), proof["audience"], *said, proof.get("nonce", ""), ""]
     holder_signed(proof, "\n".join(lines).encode())
     if identifier is not None:
-        own = citizen_key(origin, identifier, bytes.fromhex(block["vrf"]), bytes.fromhex(proof["vrf"]), 8)
+        own = citizen_key(origin, identifier, bytes.fromhex(block["vrf"]), vrf_of(proof["vrf"]), 8)
         need(own.hex() == proof["key"], 8, "another citizen")
     return origin, *(bounds.get(name, (None,))[0] for name in ("at_least", "at_most")), scored["as_of"]
 

@@ -345,6 +345,11 @@ def valid_cases():
         case("score alone, nobody asked whose", lean),
         case("score and receipt", WORLD.proof(("score", "receipt")), identifier="uci:17"),
         case("no score", WORLD.proof(("score", "receipt"), citizen="uci:18"), identifier="uci:18"),
+        case(
+            "the VRF proof in hex, as proofs had it before",
+            changed(lean, vrf=hex_of_vrf(canon.decode_object(lean))),
+            identifier="uci:17",
+        ),
         case("two witnesses", lean, policy=POLICY_WITNESSED, identifier="uci:17"),
         case("cosignatures that the policy does not know are ignored", lean),
         case(
@@ -361,6 +366,11 @@ def valid_cases():
 def changed(proof=None, **fields):
     """The proof with fields replaced, canonical again."""
     return canon.encode(canon.decode_object(proof or WORLD.proof()) | fields)
+
+
+def hex_of_vrf(fields):
+    """The VRF proof in the hex that proofs had before."""
+    return base64.urlsafe_b64decode(fields["vrf"] + "=").hex()
 
 
 def form_cases():
@@ -411,7 +421,10 @@ def form_cases():
         case("a score over 850", with_score(score=851), step=1),
         case("a score and why there is none", with_score(insufficient=["too_young"]), step=1),
         case("the key in capitals", changed(key=fields["key"].upper()), step=1),
-        case("a VRF proof of 79 bytes", changed(vrf=fields["vrf"][2:]), step=1),
+        case("a VRF proof of 79 bytes", changed(vrf=fields["vrf"][4:]), step=1),
+        case("a VRF proof of 79 bytes in hex", changed(vrf="0" * 158), step=1),
+        case("a VRF proof with padding", changed(vrf=fields["vrf"] + "="), step=1),
+        case("a VRF proof in capitals", changed(vrf=hex_of_vrf(fields).upper()), step=1),
         case("a path of 33 bytes", changed(trie=base64.urlsafe_b64encode(bytes(33)).decode()), step=1),
         case("a path with padding", changed(trie=path + "="), step=1),
         case(
@@ -607,7 +620,7 @@ def identity_cases():
     lean = WORLD.proof(("score",))
     fields = canon.decode_object(lean)
     foreign = VrfKey.from_seed(seed("another vrf"))
-    cut = bytearray.fromhex(fields["vrf"])
+    cut = bytearray.fromhex(hex_of_vrf(fields))
     cut[40] ^= 1
     return [
         case("somebody else", lean, step=5, identifier="uci:18"),
@@ -616,7 +629,7 @@ def identity_cases():
         case("a changed VRF proof", changed(lean, vrf=bytes(cut).hex()), step=5, identifier="uci:17"),
         case(
             "a response that is not reduced",
-            changed(lean, vrf=fields["vrf"][:96] + "ff" * 32),
+            changed(lean, vrf=hex_of_vrf(fields)[:96] + "ff" * 32),
             step=5,
             identifier="uci:17",
         ),

@@ -31,7 +31,7 @@ def build_absent(
         "kind": KIND,
         "trie": h.format_hashes(way.siblings),
         "v": 1,
-        "vrf": vrf_proof.hex(),
+        "vrf": h.format_vrf(vrf_proof),
     }
     if way.other is not None:
         fields["leaf"] = [way.other[0].hex(), way.other[1].hex()]

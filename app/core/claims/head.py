@@ -132,13 +132,23 @@ def format_hashes(hashes: Sequence[bytes]) -> str:
 
 
 def vrf_of(value: JSON) -> bytes:
+    """A VRF proof in unpadded base64url, or in the hex that proofs had before: those hold for ever."""
     try:
-        proof = bytes.fromhex(value) if isinstance(value, str) else b""
+        text = value.encode("ascii") if isinstance(value, str) else b""
+        proof = (
+            bytes.fromhex(text.decode())
+            if len(text) == 2 * vrf.PROOF_SIZE
+            else urlsafe_b64decode(text + b"==")
+        )
     except ValueError:
         proof = b""
-    if len(proof) != vrf.PROOF_SIZE or proof.hex() != value:
-        raise FormatError(f"The field vrf is not {vrf.PROOF_SIZE} bytes in lower-case hex.")
+    if len(proof) != vrf.PROOF_SIZE or value not in {format_vrf(proof), proof.hex()}:
+        raise FormatError(f"The field vrf is not {vrf.PROOF_SIZE} bytes in base64url without padding.")
     return proof
+
+
+def format_vrf(proof: bytes) -> str:
+    return urlsafe_b64encode(proof).rstrip(b"=").decode()
 
 
 def block_part(claim: dict[str, JSON]) -> BlockPart:

@@ -169,7 +169,7 @@ def build_credential(grant: Grant, score: int, seed_ge: bytes, seed_le: bytes) -
             "seed_ge": seed_ge.hex(),
             "seed_le": seed_le.hex(),
             "v": 1,
-            "vrf": grant.vrf_proof.hex(),
+            "vrf": h.format_vrf(grant.vrf_proof),
         }
     )
 

@@ -73,6 +73,14 @@ export function base64url(value) {
   return base64(padded);
 }
 
+/** A VRF proof of 80 bytes in base64url, or in the hex that proofs had before (section 10). */
+export function vrfProof(value) {
+  if (typeof value === "string" && value.length === 160) return hex(value, 80, "vrf");
+  const raw = base64url(value);
+  need(raw.length === 80, "vrf is not 80 bytes");
+  return raw;
+}
+
 /** At most 256 hashes, joined, in base64url (section 15). */
 export function hashes(value, what) {
   const raw = base64url(value);

@@ -1,6 +1,6 @@
 // The further claims of docs/formats.md section 15. Step 2 judges the head and its age together; whose file it is comes last.
 
-import { base64url, concat, hashes, hex, need, same, sha256, step, toHex, u64be, utf8 } from "./bytes.js";
+import { base64url, concat, hashes, hex, need, same, sha256, step, toHex, u64be, utf8, vrfProof } from "./bytes.js";
 import { eventLeaf, readEvent } from "./event.js";
 import { canonical, day, fields, instant, integer, list, string } from "./json.js";
 import { acceptBlock, checkIdentity, readBlockPart } from "./head.js";
@@ -15,7 +15,7 @@ export async function verifyAbsent(claim, asked) {
     fields(claim, ["block", "key", "kind", "tlog", "trie", "v", "vrf"], "a proof of absence", ["leaf"]);
     need(claim.leaf === undefined || list(claim.leaf, "leaf", 2).length === 2, "leaf is a key and a value");
     const leaf = claim.leaf === undefined ? null : claim.leaf.map((each) => hex(each));
-    return [readBlockPart(claim), hex(claim.key), hex(claim.vrf, 80, "vrf"), leaf, hashes(claim.trie, "trie")];
+    return [readBlockPart(claim), hex(claim.key), vrfProof(claim.vrf), leaf, hashes(claim.trie, "trie")];
   });
   const facts = await step(2, () => acceptBlock(part, asked));
   await step(3, () => checkAbsent(key, other, siblings, part.block.state));

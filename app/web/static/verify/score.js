@@ -1,6 +1,6 @@
 // Score proofs: the six steps of docs/formats.md section 10.
 
-import { base64url, hashes, hex, need, sha256, step, utf8 } from "./bytes.js";
+import { base64url, hashes, hex, need, sha256, step, utf8, vrfProof } from "./bytes.js";
 import { canonical, day, fields, integer, list, string } from "./json.js";
 import { checkAge, checkIdentity, checkLog, headFacts, readBlockPart } from "./head.js";
 import { checkMember } from "./trees.js";
@@ -23,7 +23,7 @@ export function readAccountPart(claim) {
   }
   fields(claim.digests, NAMES.filter((name) => !(name in values)), "digests");
   const digests = Object.fromEntries(Object.entries(claim.digests).map(([name, digest]) => [name, hex(digest, 32, "a digest")]));
-  return { key: hex(claim.key, 32, "key"), vrf: hex(claim.vrf, 80, "vrf"), siblings: hashes(claim.trie, "trie"), shown, values, digests };
+  return { key: hex(claim.key, 32, "key"), vrf: vrfProof(claim.vrf), siblings: hashes(claim.trie, "trie"), shown, values, digests };
 }
 
 /** Step 3: the account value of disclosures and digests is in the block's state under the key. */
