@@ -14,8 +14,9 @@ import click
 from app.cli import plain
 from app.cli.params import FILE, Duration, Moment, policy_option, read_limited, utc_now
 from app.core.claims.head import Asked
-from app.core.claims.verify import PROOF_BYTES_MAX, SCORE, kind_of, verify_claim
+from app.core.claims.verify import SCORE, kind_of, verify_claim
 from app.core.errors import CredenceError, FormatError
+from app.core.export import EXPORT_BYTES_MAX, MAGIC, verify_export
 from app.core.identifiers import check_identifier
 from app.core.policy import Policy
 from app.core.profiles import PROFILES
@@ -25,10 +26,11 @@ from app.core.scorecard import CARD_BYTES_MAX, parse_card
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from app.core.claims.words import Claimed
+    from app.core.export import Checked
     from app.core.proof import Verified
 
 WIDTH = 100
@@ -36,7 +38,7 @@ WIDTH = 100
 
 @click.command()
 @click.argument("file", type=FILE)
-@policy_option(required=True)
+@policy_option()
 @click.option(
     "--citizen",
     metavar="ID",
@@ -70,7 +72,7 @@ WIDTH = 100
 def verify(
     *,
     file: Path,
-    policy: bytes,
+    policy: bytes | None,
     citizen: str | None,
     at: dt.datetime | None,
     max_age_s: int,
@@ -86,21 +88,32 @@ def verify(
     A score, a citizen's whole history, one event with its furnisher's signature, the absence of a file, the
     growth of the ledger, a destruction, a contradiction, or that a score is at least so much: the file says which.
     Says in sentences what has been proved and what has not. Exits with 0 when the proof holds and with 1 when it
-    does not.
+    does not. An export (.zip) brings its own policy, for whoever has no other.
 
     \b
+        credence verify export.zip
         credence verify score.proof --policy policy
         credence verify score.proof --policy policy --citizen uci:17 --max-age 7d --json
         credence verify history.proof --policy policy --card card.json
         credence verify share.proof --policy policy --audience bank.demo --nonce visit-7
     """
-    data = read_limited(file, PROOF_BYTES_MAX)
+    data = read_limited(file, EXPORT_BYTES_MAX)
     if citizen is not None:
         try:
             check_identifier(citizen.partition(":")[0], citizen)
         except FormatError as error:
             raise click.BadParameter(f"{error.detail}, for example uci:17", param_hint="--citizen") from None
     moment = at or utc_now()
+    if data.startswith(MAGIC):
+        try:
+            found = verify_export(data, policy, at=moment, max_age_s=max_age_s, identifier=citizen)
+        except CredenceError as error:
+            _say_failed(error, as_json=as_json)
+            raise click.exceptions.Exit(1) from None
+        _say_export(found, language, as_json=as_json)
+        return
+    if policy is None:
+        raise click.MissingParameter(param_hint="'--policy'", param_type="option")
     try:
         verified: Verified | Claimed
         if kind_of(data) == SCORE:
@@ -120,7 +133,21 @@ def say_verified(verified: Verified | Claimed, language: str, *, as_json: bool) 
     if as_json:
         _print_json(verified.as_json())
         return
-    for sentence in verified.sentences(language):
+    _say(verified.sentences(language), language)
+
+
+def _say_export(found: Checked, language: str, *, as_json: bool) -> None:
+    """Print what each part of an export has shown."""
+    if as_json:
+        _print_json(found.as_json())
+        return
+    for number, (name, sentences) in enumerate(found.sentences(language)):
+        click.echo(f"\n{name}" if number else name)
+        _say(sentences, language)
+
+
+def _say(sentences: Iterable[str], language: str) -> None:
+    for sentence in sentences:
         line = plain(sentence)
         if language == "en":  # Chinese has no spaces to break at, and terminals do that by themselves
             line = textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False)

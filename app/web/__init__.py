@@ -9,7 +9,8 @@
 | public_log | checkpoint and tiles |
 | scorecards | the published cards |
 | letters, watches | letters of adverse action; banks watch scores |
-| pages, record, entries, alerts, share, what_if, check | HTML for people; words, chart, menu and language serve them |
+| pages, check | HTML for everybody; words, chart and language serve it |
+| record, entries, alerts, share, export, what_if | a citizen's own pages; menu leads from one to the other |
 | offices | pages for people at organisations |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
 | front | the two busiest answers, given in front of Flask |
@@ -41,6 +42,7 @@ from app.web import (
     consents,
     entries,
     errors,
+    export,
     headers,
     language,
     letters,
@@ -126,6 +128,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         entries.blueprint,
         alerts.blueprint,
         share.blueprint,
+        export.blueprint,
         letters.blueprint,
         what_if.blueprint,
         signin.blueprint,

@@ -23,6 +23,8 @@ LIMITED = frozenset(
         "signin.use_code",
         "signing.sign",
         "alerts.change_mail",
+        "export.archive",
+        "export.paper",
         "share.begin",
         "share.sign",
         "share.opened",

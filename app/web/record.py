@@ -85,7 +85,7 @@ def show() -> Response | str:
         scale=None if seen.score is None else chart.scale(seen.score),
         curve=chart.curve([(point.day, point.score) for point in seen.past.points], seen.as_of),
         criteria=seen.criteria,
-        reasons=_reasons(seen),
+        reasons=reasons_in_words(seen),
         number=None if seen.score is not None else advice_words.number_sentence(seen.first_score, voice()),
         caution=advice_words.caution(text_language()),
         block_time=instant(seen.block_time),
@@ -154,7 +154,7 @@ def not_yet() -> Response:
     return response
 
 
-def _reasons(seen: Overview) -> list[tuple[str, str]]:
+def reasons_in_words(seen: Overview) -> list[tuple[str, str]]:
     """(why, what would help) in a sentence each, the most points first; the second is empty when nothing would."""
     said = {criterion.id: criterion.reason for criterion in seen.criteria}
     helps = {each.criterion: advice_words.advice_sentence(each, voice()) for each in seen.advice}
