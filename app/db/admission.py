@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain, repeat
 from struct import Struct
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from app.db.pgcopy import copy_rows
@@ -365,3 +365,21 @@ def event_by_name(connection: Connection, furnisher: str, batch_id: str) -> OwnE
         WHERE b.furnisher = %s AND b.batch_id = %s"""
     row = connection.execute(query, (furnisher, batch_id), binary=True).fetchone()
     return None if row is None else OwnEvent(row[0], row[1], None if row[2] is None else bytes(row[2]))
+
+
+class SentRow(NamedTuple):
+    """A batch of somebody's: its name, how many events, its receipt, and the block that holds it, if any."""
+
+    batch_id: str
+    event_count: int
+    receipt: str
+    block: int | None
+
+
+def newest_of(connection: Connection, furnisher: str, limit: int) -> list[SentRow]:
+    """The newest batches of a furnisher first."""
+    query = (
+        "SELECT b.batch_id, b.event_count, b.receipt, p.block FROM batches b LEFT JOIN placements p ON p.admission = b.id"
+        " WHERE b.furnisher = %s ORDER BY b.id DESC LIMIT %s"
+    )
+    return [SentRow(*row) for row in connection.execute(query, (furnisher, limit)).fetchall()]

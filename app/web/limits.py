@@ -21,6 +21,7 @@ LIMITED = frozenset(
         "signin.show",
         "signin.to_provider",
         "signin.use_code",
+        "bank.apply_for",
         "signing.sign",
         "alerts.change_mail",
         "export.archive",
