@@ -64,6 +64,17 @@ def _roll_back(connection: Connection) -> None:
 
 
 @contextmanager
+def taken_back(connection: Connection) -> Iterator[None]:
+    """What happens inside is undone at the end, and the transaction goes on. Here too psycopg may drop what was prepared."""
+    try:
+        with connection.transaction(force_rollback=True):
+            yield
+    finally:
+        if _prepared.pop(connection, {}):
+            connection.pgconn.exec_(b"DEALLOCATE ALL")
+
+
+@contextmanager
 def moment(engine: Engine) -> Iterator[Connection]:
     """One transaction that only reads, and sees the database of one moment: keys and what is sealed under them agree."""
     with transaction(engine) as connection:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from app.core import canon
 from app.core.errors import ConflictError, NotFoundError, RuleError
 from app.db import approvals as rows
-from app.db.session import UniqueViolation
+from app.db.session import UniqueViolation, taken_back
 from app.services import seats
 from app.services.effects import EFFECTS
 
@@ -67,7 +67,7 @@ def propose(bureau: Bureau, seat: Seat, kind: str, details: dict[str, Any]) -> i
     if len(body) > BODY_BYTES_MAX:
         raise RuleError(f"a proposal has at most {BODY_BYTES_MAX:,} bytes", code="too-large")
     with bureau.transaction() as connection:
-        with connection.transaction(force_rollback=True):
+        with taken_back(connection):
             EFFECTS[kind](bureau, connection, details)
         seats.still_there(connection, seat.id)
         now = bureau.now()

@@ -185,3 +185,18 @@ def test_a_connection_that_is_lost_on_the_way_is_replaced(engine, database_url):
     with session.transaction(engine) as connection:
         assert pid(connection) != before
         assert session.ask(connection, *numbers(1)) == [[[session.int8(2)]]]
+
+
+def test_what_is_taken_back_leaves_prepared_questions_usable(database_url):
+    """psycopg drops all prepared statements after a ROLLBACK, once it has prepared one itself."""
+    engine = make_engine(database_url)
+    with session.transaction(engine) as connection:
+        for _ in range(8):
+            connection.execute("SELECT %s::bigint", (1,))
+        assert session.int8(8) == ask(connection, 7)[0][0]
+        with session.taken_back(connection):
+            connection.execute("CREATE TEMPORARY TABLE tried (n int)")
+        for _ in range(2):
+            assert session.int8(8) == ask(connection, 7)[0][0]
+        assert connection.execute("SELECT to_regclass('tried')").fetchone() == (None,)
+    engine.dispose()
