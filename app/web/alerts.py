@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask_babel import gettext
 
 from app.core.errors import ConflictError, FormatError, NotFoundError, RuleError
 from app.services import alerts, mail, mailing
-from app.web import words
+from app.web import menu, words
 from app.web.limits import limiter
-from app.web.record import TOKEN, not_yet, session_citizen, text_language
+from app.web.record import not_yet, session_citizen, text_language
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _keep_private(response: Response) -> Response:
 
 def unread() -> int:
     """How much unread news whoever is signed in has; asked once a request."""
-    if not session.get(TOKEN):
+    if not menu.is_citizen():
         return 0
     if "unread_alerts" not in g:
         if request.endpoint == "record.show":

@@ -34,6 +34,7 @@ from app.core.errors import (
     SignatureError,
 )
 from app.services.inquiries import ConsentError, NotYetError
+from app.web import menu
 from app.web.language import N_
 
 if TYPE_CHECKING:
@@ -147,7 +148,12 @@ PAGES: dict[int, tuple[str, str]] = {
         N_("This link no longer works"),
         N_("A link opens your record once and only for a limited time. Ask for a new link."),
     ),
-    413: (N_("This file is too large"), N_("A proof is at most 64 KiB. Choose the .proof file itself.")),
+    413: (
+        N_("This file is too large"),
+        N_(
+            "Choose a smaller one. Of a proof, choose the .proof file itself; an export is checked on your own computer."
+        ),
+    ),
     429: (N_("Too many tries"), N_("Wait a minute, then try again.")),
     500: (
         N_("Something went wrong on our side"),
@@ -203,6 +209,7 @@ def _problem(about: dict[str, Any]) -> Response:
 def page(status: int, detail: str | None = None) -> Response:
     """The error page for people; `detail` is shown in the language it was written in, English."""
     heading, advice = PAGES.get(status, PAGES[500] if status >= 500 else PAGES[400])
+    menu.ask_nothing()
     html = render_template(
         "error.html",
         heading=heading,
@@ -210,10 +217,27 @@ def page(status: int, detail: str | None = None) -> Response:
         detail=detail,
         status=status,
         request_id=g.get("request_id", ""),
+        ways=_ways_on(status),
     )
     response = Response(html, status, content_type="text/html; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+AGAIN = frozenset({409, 429, 500, 503})
+
+
+def _ways_on(status: int) -> list[tuple[str, str]]:
+    """(address, text) of what somebody can do next, the best first; the home page comes behind them."""
+    is_record = request.path.startswith("/record")
+    ways = []
+    if status == HTTPStatus.FORBIDDEN:
+        ways = [("/sign-in", N_("Sign in"))] if is_record else [("/seat", N_("Sign in for an organisation"))]
+    elif status in AGAIN and request.method == "GET":
+        ways = [(request.path, N_("Load the page again"))]
+    if status == HTTPStatus.NOT_FOUND and is_record:
+        ways = [("/record", N_("Your record"))]
+    return [way for way in ways if way[0] == request.path or menu.is_there(way[0])]
 
 
 def on_credence_error(error: CredenceError) -> Response:

@@ -77,9 +77,7 @@ def paper() -> Response:
     try:
         return _download(pdf.render(html, PAPER_CSS), "credence-record.pdf", "application/pdf")
     except pdf.PdfUnavailableError:
-        return errors.page(
-            503, gettext("A PDF cannot be made here now. Print the pages from your browser instead.")
-        )
+        return errors.page(503)
 
 
 PAPER_CSS = "td.place, td.day { white-space: nowrap } td.number, th.number { text-align: right }"

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import current_app
+from flask import current_app, g, session
 
+from app.services import links
 from app.web.language import N_
+from app.web.state import bureau
+
+TOKEN = "citizen"  # noqa: S105 - the name of a member of the session, not a password
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,22 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
         (Link("/record/security", N_("Security"), N_("your passkeys and open sessions")),),
     ),
 )
+
+
+def is_citizen() -> bool:
+    """Whether a citizen is signed in here: then every page for people has their bar. Asked once a request, and never for an
+    error page, which has to come also when the database does not.
+    """
+    if "is_citizen" not in g:
+        token = session.get(TOKEN, "")
+        g.is_citizen = bool(token) and links.session_citizen(bureau(), token) is not None
+    found: bool = g.is_citizen
+    return found
+
+
+def ask_nothing() -> None:
+    """The page of this request is an error page."""
+    g.is_citizen = False
 
 
 def is_there(path: str) -> bool:

@@ -22,7 +22,7 @@ from app.core import advice_words
 from app.core.errors import NotFoundError
 from app.services import claims, links, overview, proofs
 from app.services.sessions import browser_of
-from app.web import chart, errors, language, logs, words
+from app.web import chart, errors, language, logs, menu, words
 from app.web.limits import limiter
 from app.web.state import bureau
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from app.services.overview import Overview
 
 blueprint = Blueprint("record", __name__)
-TOKEN = "citizen"  # noqa: S105 - the name of a member of the session, not a password
+TOKEN = menu.TOKEN
 PROOF_NAME = "score.proof"
 PROOF_PATH = f"/record/{PROOF_NAME}"
 

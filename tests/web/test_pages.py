@@ -76,6 +76,7 @@ def test_the_overview_shows_the_score_and_how_the_points_add_up(record, world):
 def test_every_event_is_shown_and_says_where_it_is_in_the_ledger(record, world):
     from app.services import records
 
+    world.step()
     read = records.entries(world.bureau, 1)
     shown, number = [], 1
     while (answer := record.get(f"/record/events?page={number}")).status_code == 200:
