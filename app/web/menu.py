@@ -51,7 +51,6 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
         (
             Link("/record/disputes", N_("Disputes"), N_("what you said was wrong, and how it stands")),
             Link("/record/statements", N_("Your statements"), N_("your own words beside an entry")),
-            Link("/record/letters", N_("Letters"), N_("why a bank decided against you")),
             Link("/record/cases", N_("Ask for a person"), N_("somebody looks at your case")),
         ),
     ),
