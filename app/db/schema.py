@@ -246,6 +246,16 @@ split_items = _table(
     Column("furnisher", Text, nullable=False),
 )
 
+# What staff did for citizens by hand: numbers of papers, nothing personal.
+staff_acts = _table(
+    "staff_acts",
+    _big("id", primary_key=True),
+    _big("seat"),
+    Column("acted_at", DateTime(timezone=True), nullable=False),
+    Column("act", Text, nullable=False),
+    Column("ref", Text, nullable=False),
+)
+
 # Lines of batches that were refused lately, for their furnishers; nothing of what a batch said.
 refused_lines = _table(
     "refused_lines",
@@ -452,7 +462,7 @@ application_steps = _table(
 
 APPEND_ONLY = (
     batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, cosignatures, documents,
-    accounts, trie_tiles, proposals, decisions,
+    accounts, trie_tiles, proposals, decisions, staff_acts,
 )  # fmt: skip
 SEALED = (event_bodies, account_bodies, citizen_keys)
 WORKING = (

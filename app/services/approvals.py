@@ -68,7 +68,7 @@ def propose(bureau: Bureau, seat: Seat, kind: str, details: dict[str, Any]) -> i
         raise RuleError(f"a proposal has at most {BODY_BYTES_MAX:,} bytes", code="too-large")
     with bureau.transaction() as connection:
         with taken_back(connection):
-            EFFECTS[kind](bureau, connection, details)
+            _do(bureau, connection, kind, details)
         seats.still_there(connection, seat.id)
         now = bureau.now()
         return rows.add(connection, body, seat.id, now, now + VALID)
@@ -80,36 +80,38 @@ def approve(bureau: Bureau, seat: Seat, number: int, digest: str) -> None:
     Raises NotFoundError, RuleError, ConflictError, and what the effect raises.
     """
     _require_officer(seat)
-    try:
-        with bureau.transaction() as connection:
-            row = _open_row(bureau, connection, number)
-            proposer, approver = (
-                _seat_row(connection, row.proposed_by),
-                seats.still_there(connection, seat.id),
-            )
-            if proposer.id == approver.id or proposer.label == approver.label:
-                raise RuleError("who proposes something does not approve it", code="same-person")
-            if sha256(row.body).hexdigest() != digest:
-                raise RuleError("the hash is not this proposal's: read it again", code="other-hash")
-            rows.decide(connection, number, approver.id, bureau.now(), "executed")
-            proposal = canon.decode_object(row.body, bytes_max=BODY_BYTES_MAX)
-            kind, details = proposal["kind"], proposal["details"]
-            assert isinstance(kind, str), "bodies are of our own making"
-            assert isinstance(details, dict), "bodies are of our own making"
-            EFFECTS[kind](bureau, connection, details)
-    except UniqueViolation:
-        raise _decided(number) from None
+    with bureau.transaction() as connection:
+        row = _open_row(bureau, connection, number)
+        proposer, approver = _seat_row(connection, row.proposed_by), seats.still_there(connection, seat.id)
+        if proposer.id == approver.id or proposer.label == approver.label:
+            raise RuleError("who proposes something does not approve it", code="same-person")
+        if sha256(row.body).hexdigest() != digest:
+            raise RuleError("the hash is not this proposal's: read it again", code="other-hash")
+        _decide(bureau, connection, number, approver, "executed")
+        content: Any = canon.decode_object(row.body, bytes_max=BODY_BYTES_MAX)
+        _do(bureau, connection, content["kind"], content["details"])
 
 
 def turn_down(bureau: Bureau, seat: Seat, number: int) -> None:
     """End a proposal without doing it: withdrawn by its proposer, refused by anybody else."""
     _require_officer(seat)
+    with bureau.transaction() as connection:
+        row = _open_row(bureau, connection, number)
+        decider = seats.still_there(connection, seat.id)
+        _decide(bureau, connection, number, decider, "withdrawn" if row.proposed_by == seat.id else "refused")
+
+
+def _do(bureau: Bureau, connection: Connection, kind: str, details: dict[str, Any]) -> None:
     try:
-        with bureau.transaction() as connection:
-            row = _open_row(bureau, connection, number)
-            outcome = "withdrawn" if row.proposed_by == seat.id else "refused"
-            seats.still_there(connection, seat.id)
-            rows.decide(connection, number, seat.id, bureau.now(), outcome)
+        EFFECTS[kind](bureau, connection, details)
+    except UniqueViolation:
+        raise ConflictError("this was done before, under the same name", code="done-before") from None
+
+
+def _decide(bureau: Bureau, connection: Connection, number: int, seat: Seat, outcome: str) -> None:
+    """Wait for whoever is deciding it; ConflictError when they have."""
+    try:
+        rows.decide(connection, number, seat.id, bureau.now(), outcome)
     except UniqueViolation:
         raise _decided(number) from None
 

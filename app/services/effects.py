@@ -4,6 +4,7 @@
     key_revocation     {"name", "reason", "role"}              its validity ends
     scorecard          {"from", "role", "scorecard"} or, for a card that is not published yet,
                        {"document", "from", "report", "role"}  it is published; "report" may be left out
+    erasure            {"citizen", "ref"}                      erasure that a citizen (citizen key) asked for on paper (R40)
 
 An effect works in the transaction that it is given and raises what is wrong before it changes anything for good.
 """
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from app.core import fields
 from app.core.errors import ConflictError, FormatError, RuleError
-from app.services import cards, register
+from app.services import cards, erasure, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,8 +68,15 @@ def publish_scorecard(bureau: Bureau, connection: Connection, details: dict[str,
     cards.publish_card(connection, publication, bureau.now())
 
 
+def erase_on_paper(bureau: Bureau, connection: Connection, details: dict[str, Any]) -> None:
+    """Admit the erasure that a citizen asked for on paper."""
+    _texts(details, {"citizen", "ref"})
+    erasure.ask_on_paper(bureau, connection, fields.hex32(details["citizen"]), details["ref"])
+
+
 EFFECTS: Final[dict[str, Effect]] = {
     "key_registration": register_key,
     "key_revocation": revoke_key,
     "scorecard": publish_scorecard,
+    "erasure": erase_on_paper,
 }

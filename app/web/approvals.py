@@ -16,6 +16,7 @@ from flask_babel import gettext
 
 from app.core import canon
 from app.core.errors import CredenceError
+from app.core.identifiers import check_identifier
 from app.core.note import split
 from app.core.register import STILL_VALID
 from app.services import approvals, cards
@@ -38,6 +39,7 @@ KINDS = {
     "key_registration": N_("Register an organisation's key"),
     "key_revocation": N_("Revoke a key"),
     "scorecard": N_("Publish or switch a scorecard"),
+    "erasure": N_("Erase what rests on consent, asked for on paper"),
 }
 STATES = {
     "open": N_("waits for a second person"),
@@ -170,10 +172,18 @@ def _scorecard() -> dict[str, Any]:
     return details | {"document": document} | ({"report": report} if report else {})
 
 
+def _erasure() -> dict[str, Any]:
+    """The form has the identifier; the proposal has the citizen key, and so nothing personal."""
+    identifier = _text("identifier")
+    check_identifier(bureau().scheme, identifier)
+    return {"citizen": bureau().people.key_of(identifier).hex(), "ref": _text("ref")}
+
+
 FORMS: dict[str, Callable[[], dict[str, Any]]] = {
     "key_registration": _registration,
     "key_revocation": _revocation,
     "scorecard": _scorecard,
+    "erasure": _erasure,
 }
 
 

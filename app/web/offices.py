@@ -5,11 +5,14 @@
 | seats | signing in, and what a role may open |
 | approvals | what two officers do together |
 | cases, staff | a citizen asks for a person; what clerks do |
+| counter | enrolment codes, what is entered from paper, the journal of it |
+| applying | applications for a key, in front of officers |
 | furnisher | what people at furnishers do |
 """
 
 from __future__ import annotations
 
-from app.web import approvals, cases, furnisher, seats, staff
+from app.web import applying, approvals, cases, counter, furnisher, seats, staff
 
-BLUEPRINTS = (seats.blueprint, approvals.blueprint, cases.blueprint, staff.blueprint, furnisher.blueprint)
+MODULES = (seats, approvals, applying, cases, staff, counter, furnisher)
+BLUEPRINTS = tuple(module.blueprint for module in MODULES)

@@ -57,8 +57,16 @@ PLACES = {
     "bank": (("/bank", N_("Bank")), ("/bank/letters", N_("Letters"))),
     "furnisher": (("/furnisher", N_("Reports and disputes")),),
     "regulator": (("/regulator", N_("Supervision")),),
-    "clerk": (("/staff", N_("Cases")),),
-    "officer": (("/staff/approvals", N_("Approvals")),),
+    "clerk": (
+        ("/staff", N_("Cases")),
+        ("/staff/codes", N_("Enrolment codes")),
+        ("/staff/paper", N_("From paper")),
+    ),
+    "officer": (
+        ("/staff/approvals", N_("Approvals")),
+        ("/staff/applications", N_("Applications")),
+        ("/staff/journal", N_("Journal")),
+    ),
 }
 
 # What a page says instead of what was asked for: status, heading, what to do.
@@ -130,7 +138,7 @@ def navigation() -> list[dict[str, object]]:
             "href": path,
             "text": gettext(name),
             "current": here == path,
-            "active": here.startswith(f"{path}/"),
+            "active": path != "/staff" and here.startswith(f"{path}/"),
         }
         for path, name in [*offered, ("/seat", "Your seat")]
     ]

@@ -1,0 +1,124 @@
+"""At the counter: who has no device acts on paper, and it counts at once (R17, R18, R23); who entered it is written down."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.core.errors import CredenceError, FormatError, NotFoundError, RuleError
+from app.services import approvals, counter, inquiries, links, seats
+from tests.services.builders import BANK
+
+CITIZEN = "uci:1"
+
+
+@pytest.fixture
+def clerk(bureau):
+    return seats.add(bureau, "bureau", "clerk", "A. Chen")
+
+
+@pytest.fixture
+def citizen(ledger):
+    ledger.report(1)
+    ledger.step()
+    return CITIZEN
+
+
+def asked(ledger):
+    """What a bank gets: an answer, or why not."""
+    try:
+        return inquiries.inquire(ledger.bureau, ledger.bank.batch([ledger.bank.inquiry(CITIZEN)])).answer[
+            "type"
+        ]
+    except inquiries.ConsentError as error:
+        return error.reason
+
+
+def test_r17_r18_consent_freeze_and_thaw_on_paper_count_at_once(ledger, bureau, citizen, clerk, clock):
+    given = {"grantee": BANK, "purposes": ["credit_application"], "until": clock.day(-30)}
+    assert asked(ledger) == "no_consent"
+    counter.enter(bureau, clerk, citizen, "consent_given", given, "p-1")
+    assert asked(ledger) == "answer"
+    counter.enter(bureau, clerk, citizen, "freeze", {}, "p-2")
+    assert asked(ledger) == "frozen"
+    clock.move(days=1)
+    counter.enter(bureau, clerk, citizen, "thaw", {"grantee": BANK}, "p-3")
+    assert asked(ledger) == "answer"
+    counter.enter(bureau, clerk, citizen, "consent_given", given, "p-4")
+    assert counter.enter(bureau, clerk, citizen, "consent_withdrawn", {"grantee": BANK}, "p-5") == 2
+    assert asked(ledger) == "consent_withdrawn"
+    with pytest.raises(RuleError):
+        counter.enter(bureau, clerk, citizen, "consent_withdrawn", {"grantee": BANK}, "p-6")
+    assert [each.ref for each in counter.acted(bureau)] == ["p-5", "p-4", "p-3", "p-2", "p-1"]
+    assert {each.clerk for each in counter.acted(bureau)} == {"A. Chen"}
+
+
+def test_r23_a_dispute_on_paper_flags_the_item(ledger, bureau, citizen, clerk):
+    from app.services import disputes, records
+
+    with bureau.transaction() as connection:
+        number = bureau.people.find(connection, [CITIZEN])[CITIZEN].id
+    item = records.entries(bureau, number).items[0].log_index
+    counter.enter(bureau, clerk, citizen, "dispute_opened", {"target": item, "ground": "not_mine"}, "p-1")
+    assert [view.dispute.item for view in disputes.of_citizen(bureau, number)] == [item]
+
+
+@pytest.mark.parametrize(
+    "paper",
+    [
+        ("uci:99", "freeze", {}, "p-1"),
+        ("nobody", "freeze", {}, "p-1"),
+        (CITIZEN, "freeze", {}, "no ref of ours"),
+        (CITIZEN, "freeze", {"more": 1}, "p-1"),
+        (CITIZEN, "passkey_added", {}, "p-1"),
+        (CITIZEN, "erasure", {"scope": "consent_based"}, "p-1"),
+        (CITIZEN, "dispute_opened", {"target": 10**9, "ground": "other"}, "p-1"),
+        (CITIZEN, "consent_given", {"grantee": BANK, "purposes": [], "until": "2027-01-01"}, "p-1"),
+    ],
+)
+@pytest.mark.usefixtures("citizen")
+def test_what_is_no_act_leaves_nothing(ledger, bureau, clerk, paper):
+    before = ledger.waiting()
+    with pytest.raises(CredenceError):
+        counter.enter(bureau, clerk, *paper)
+    assert ledger.waiting() == before
+    assert counter.acted(bureau) == []
+
+
+def test_a_code_opens_the_record_once(bureau, citizen, clerk):
+    code = counter.code(bureau, clerk, citizen, "form-17")
+    assert links.open_link(bureau, code)
+    with pytest.raises(NotFoundError):
+        links.open_link(bureau, code)
+    assert [(each.act, each.ref) for each in counter.acted(bureau)] == [("enrolment_code", "form-17")]
+    for identifier, ref in (("uci:99", "x"), (citizen, "no ref!"), ("nobody", "x")):
+        with pytest.raises((FormatError, NotFoundError)):
+            counter.code(bureau, clerk, identifier, ref)
+
+
+@pytest.mark.parametrize("role", ["officer", "bank"])
+def test_the_counter_is_for_clerks_whose_seat_stands(bureau, citizen, clerk, role):
+    other = seats.add(bureau, "bureau" if role == "officer" else BANK, role, "B. Wang")
+    for act in (
+        lambda seat: counter.enter(bureau, seat, citizen, "freeze", {}, "p-1"),
+        lambda seat: counter.code(bureau, seat, citizen, "p-1"),
+    ):
+        with pytest.raises(RuleError):
+            act(other)
+    seats.end(bureau, clerk.id)
+    with pytest.raises(NotFoundError):
+        counter.enter(bureau, clerk, citizen, "freeze", {}, "p-1")
+
+
+def test_r40_erasure_on_paper_takes_two_and_names_nobody(ledger, bureau, citizen):
+    first, second = (seats.add(bureau, "bureau", "officer", label) for label in ("A. Chen", "B. Wang"))
+    ledger.admit(ledger.enrolment.batch([ledger.enrolment.consent(citizen)]))
+    ledger.step()
+    details = {"citizen": bureau.people.key_of(citizen).hex(), "ref": "form-40"}
+    made = approvals.proposal(bureau, approvals.propose(bureau, first, "erasure", details))
+    assert citizen not in str(made)
+    before = ledger.waiting()
+    approvals.approve(bureau, second, made.id, made.digest)
+    assert ledger.waiting() == before + 1
+    for again in (details, {"citizen": "0" * 64, "ref": "form-41"}):
+        with pytest.raises(CredenceError):
+            approvals.propose(bureau, first, "erasure", again)
