@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.core import disputes, repairs
 from app.core import event_types as types
+from app.core import events as event_formats
 from app.core.errors import NotFoundError
 from app.core.profiles import PROFILES
 from app.core.request_note import DisputesNote
@@ -101,6 +102,57 @@ def _files(connection: Connection, person: Person, dispute: disputes.Dispute) ->
         return ()
     filed = evidence.filed(connection, person, dispute.item)
     return tuple(each.known for name in dispute.evidence for each in filed.get(bytes.fromhex(name), ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry that its citizen may dispute, as it stands now; `open_` is the dispute about it that is under way."""
+
+    index: int
+    event: Event
+    open_: disputes.Dispute | None
+    due_on: dt.date
+    days: int
+
+
+def item_of(bureau: Bureau, citizen_id: int, index: int) -> Item:
+    """The entry at a log index. NotFoundError when it is none of this citizen's, never disputed, or out already."""
+    profile, today = PROFILES[bureau.genesis.profile], bureau.local_day(bureau.now())
+    with bureau.moment() as connection:
+        person = person_by_id(bureau, connection, citizen_id)
+        events = history.with_waiting(connection, person)
+    made, event = repairs.repairs_of(events), dict(events).get(index)
+    if event is None or index >= history.UNPLACED_INDEX or index in made.void or not _is_disputable(event):
+        raise NotFoundError("there is no entry of yours here that can be disputed", code="no-item")
+    open_ = [d for d in disputes.disputes_of(events, profile) if d.item == index and d.closed is None]
+    current = open_[-1] if open_ else None
+    due_on = disputes.due_on(today, profile, extended=False) if current is None else current.due_on
+    return Item(index, made.standing(index, event), current, due_on, profile.dispute_days)
+
+
+def _is_disputable(event: Event) -> bool:
+    return event_formats.type_of(event) in event_formats.DISPUTABLE and not isinstance(
+        event, types.Correction
+    )
+
+
+def statements_of(
+    bureau: Bureau, citizen_id: int
+) -> list[tuple[int | None, types.CitizenStatement, Event | None]]:
+    """A citizen's statements, newest first: (log index or None, statement, the entry that it is about or None)."""
+    with bureau.moment() as connection:
+        person = person_by_id(bureau, connection, citizen_id)
+        events = history.with_waiting(connection, person)
+    by_index = dict(events)
+    return [
+        (
+            index if index < history.UNPLACED_INDEX else None,
+            event,
+            None if event.target is None else by_index.get(event.target),
+        )
+        for index, event in reversed(events)
+        if isinstance(event, types.CitizenStatement)
+    ]
 
 
 # ---- the furnisher

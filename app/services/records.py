@@ -19,6 +19,7 @@ from app.core.block import Block
 from app.core.event_base import COMMON_FIELDS
 from app.core.months import add_months
 from app.core.profiles import PROFILES
+from app.core.repairs import FOR_THE_CITIZEN, SETTLEMENTS
 from app.db import ledger, state
 from app.services import history, proofs
 from app.services.links import person_by_id
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from app.services.people import Person
 
 LOOKS = frozenset({"inquiry", "answer", "look", "refusal"})
+HELPFUL = frozenset(
+    {"payment", *(kind for kind, cls in event_formats.CLASS_BY_TYPE.items() if cls in SETTLEMENTS)}
+)
 REPAIRS = frozenset({"dispute_opened", "dispute_closed", "correction", "retraction", "citizen_statement"})
 
 
@@ -54,19 +58,34 @@ class EventView:
 
     @property
     def state(self) -> str:
-        """`retracted`, `disputed`, `corrected` or nothing: what counts most of what was said about it."""
+        """`retracted`, `disputed`, `taken_out`, `corrected` or nothing: what counts most of what was said about it."""
         if any(each.type == "retraction" and each.fields["target"] == self.log_index for each in self.about):
             return "retracted"
         disputes = [each.type for each in self.about if each.type.startswith("dispute_")]
         if disputes and disputes[-1] == "dispute_opened":
             return "disputed"
+        if self._is_taken_out():
+            return "taken_out"
         return "corrected" if self._corrections() else ""
 
     @property
     def speaks_against(self) -> bool:
         """Whether it is negative as it stands now: corrected, and not taken back."""
         corrections = self._corrections()
-        return self.state != "retracted" and (corrections[-1] if corrections else self).negative
+        return (
+            self.state not in ("retracted", "taken_out")
+            and (corrections[-1] if corrections else self).negative
+        )
+
+    def _is_taken_out(self) -> bool:
+        """Whether a dispute took it out and nobody put it back (R25, R28). What can only help stays."""
+        since = ""
+        for each in self.about:
+            if each.type == "dispute_closed" and each.fields["outcome"] in FOR_THE_CITIZEN:
+                since = since or each.day
+            elif each.type == "correction" and each.fields["fields"].get("notified_on", "") >= since:
+                since = ""
+        return bool(since) and self.type not in HELPFUL and self.fields.get("status") != "on_time"
 
     def _corrections(self) -> list[EventView]:
         """Those that were not taken back themselves."""
@@ -79,7 +98,7 @@ class EventView:
         return (
             self.log_index is not None
             and self.type in event_formats.DISPUTABLE
-            and self.state not in ("disputed", "retracted")
+            and self.state not in ("disputed", "retracted", "taken_out")
         )
 
 

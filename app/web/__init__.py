@@ -11,6 +11,7 @@
 | letters, watches | letters of adverse action; banks watch scores |
 | pages, check | HTML for everybody; words, chart and language serve it |
 | record, entries, alerts, share, export, what_if | a citizen's own pages; menu leads from one to the other |
+| disputes, statements, erasing | what citizens put right, and have erased |
 | offices | pages for people at organisations |
 | operations, metrics, logs | /livez, /readyz, /metrics and the access log |
 | front | the two busiest answers, given in front of Flask |
@@ -29,7 +30,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import url_for
+from flask import request, url_for
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -41,7 +42,9 @@ from app.web import (
     bank,
     check,
     consents,
+    disputes,
     entries,
+    erasing,
     errors,
     export,
     headers,
@@ -59,6 +62,7 @@ from app.web import (
     share,
     signin,
     signing,
+    statements,
     watches,
     what_if,
 )
@@ -74,6 +78,8 @@ if TYPE_CHECKING:
     from app.services.bureau import Bureau
 
 __all__ = ["create_app"]
+
+UPLOADS = {"disputes.evidence": disputes.UPLOAD_BYTES_MAX}
 
 
 def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, proxies: int = 0) -> Flask:
@@ -105,6 +111,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     language.register(app)
     _prepare_templates(app)
     limiter.init_app(app)
+    app.before_request(_allow_uploads)  # before the check that reads the form
     csrf = CSRFProtect(app)
     scorecards.register(app)
     machine = api.register(app)
@@ -132,6 +139,9 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         share.blueprint,
         export.blueprint,
         letters.blueprint,
+        disputes.blueprint,
+        statements.blueprint,
+        erasing.blueprint,
         what_if.blueprint,
         signin.blueprint,
         security.blueprint,
@@ -142,6 +152,13 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         app.register_blueprint(blueprint)
     app.wsgi_app = Front(app, app.wsgi_app, sessions, https=https)  # type: ignore[method-assign]
     return app
+
+
+def _allow_uploads() -> None:
+    """Pages that take files read larger forms than others."""
+    bytes_max = UPLOADS.get(request.endpoint or "")
+    if bytes_max is not None:
+        request.max_content_length = bytes_max
 
 
 def from_environment(bureau: Bureau) -> Flask:

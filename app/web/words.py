@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask_babel import gettext
 
+from app.core.event_base import COMMON_FIELDS
+from app.core.events import encode_event
 from app.web import language
 from app.web.language import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from app.core.event_base import Event
 
 TYPES = {
     "account_opened": N_("Account opened"),
@@ -194,6 +198,19 @@ def describe(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
         for name, label in FIELDS.items()
         if name in fields
     ]
+
+
+def facts_of(event: Event) -> list[tuple[str, str]]:
+    """`describe` for an event that is at hand as a value."""
+    line = orjson.loads(encode_event(event))
+    return describe({name: value for name, value in line.items() if name not in COMMON_FIELDS})
+
+
+def size(byte_count: int) -> str:
+    """How large a file is, as people say it."""
+    if byte_count < 1_000_000:
+        return f"{language.format_number(-(-byte_count // 1_000))} kB"
+    return f"{language.format_number(byte_count // 1_000_000)} MB"
 
 
 def unnamed(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
