@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from app.cli import plain
 from app.cli.files import PRIVATE, write_new
-from app.cli.params import FILE, ROLES, KeyFile, read_limited, vkey_or_key
+from app.cli.params import FILE, ROLES, KeyFile, read_limited, url_option, vkey_or_key
+from app.client.transport import Service
 from app.core.errors import ConflictError, FormatError, RuleError
 from app.core.note import Signer, Verifier, split
 from app.core.notices import possession_text
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from app.services.bureau import Bureau
 
 POSSESSION_BYTES_MAX = 1 << 14
+APPLIED_FOR = ("bank", "lender", "utility", "public_body")
 LOG_INDEX_MAX = 2**52  # above it are the stand-ins for notices that no block has placed yet
 
 role_option = click.option(
@@ -78,8 +81,8 @@ def new(name: str, out: Path) -> None:
     click.echo(f"{public}  public: give it to whoever checks your signatures")
     click.echo("\nTo be able to use it, have it registered. Where the bureau runs:\n")
     click.echo(f"    credence keys register {private} --role ROLE\n")
-    click.echo("Elsewhere, prove that you hold it, and send the proof and the .vkey to the bureau:\n")
-    click.echo(f"    credence keys possession {private} --ledger ORIGIN --role ROLE > possession.note")
+    click.echo("Elsewhere, apply for it; what is sent is a proof that you hold it:\n")
+    click.echo(f"    credence keys apply {private} --role ROLE --organisation NAME --contact WHOM")
 
 
 @keys.command()
@@ -95,6 +98,25 @@ def possession(key: Signer, ledger: str, role: str) -> None:
         credence keys possession bank.key --ledger credence.example/xiongan --role bank > possession.note
     """
     click.echo(key.sign(possession_text(ledger, key.name, role, key.verifier.encode())), nl=False)
+
+
+@keys.command(name="apply")
+@click.argument("key", type=KeyFile())
+@click.option("--role", type=click.Choice(APPLIED_FOR), required=True, help="What the key is to sign.")
+@click.option("--organisation", required=True, help="Its full name, and where it is registered.")
+@click.option("--contact", required=True, help="Whom to call: only the bureau's staff sees it.")
+@url_option
+def apply_(key: Signer, role: str, organisation: str, contact: str, url: str) -> None:
+    """Apply for the registration of KEYFILE at a bureau elsewhere. What is sent is a note; the key stays here.
+
+    \b
+        credence keys apply bank.key --role bank --organisation "Example Bank" --contact "Z. Li, +86 312 000 0000"
+    """
+    service = Service(url)
+    note = key.sign(possession_text(service.genesis().origin, key.name, role, key.verifier.encode()))
+    applied = service.apply(note, organisation, contact)
+    click.echo("Two people at the bureau look at it. What becomes of it, at an address that only you have:\n")
+    click.echo(f"    {service.url}/bank/apply/{plain(str(applied['reference']))}")
 
 
 @keys.command()

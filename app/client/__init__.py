@@ -8,8 +8,18 @@ The package needs `requests` and `app.core` and nothing else of this project: no
 docs/client.md shows all of it.
 """
 
-from app.client.bank import Answer, Bank, Correction, Refused, inquiries_of
+from app.client.bank import Answer, Bank, Correction, Refused, Watch, inquiries_of
 from app.client.drafts import Inquiry
 from app.client.transport import RefusalError, Service
 
-__all__ = ["Answer", "Bank", "Correction", "Inquiry", "RefusalError", "Refused", "Service", "inquiries_of"]
+__all__ = [
+    "Answer",
+    "Bank",
+    "Correction",
+    "Inquiry",
+    "RefusalError",
+    "Refused",
+    "Service",
+    "Watch",
+    "inquiries_of",
+]

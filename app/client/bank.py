@@ -1,4 +1,5 @@
-"""What a bank does: inquire, one by one or in files, and hear of corrections. Every answer is verified before it is given.
+"""What a bank does: inquire, one by one or in files, watch, write letters, hear of corrections. Every answer is verified
+before it is given.
 
     with the policy     the proof: the signed ledger and its witnesses, the account, the score, whose it is, how old
     with the question   the answer event: about this citizen, for this purpose, to this bank, to this very inquiry
@@ -27,7 +28,8 @@ from app.core.fields import hex32
 from app.core.note import split
 from app.core.proof import verify_score_proof
 from app.core.receipt import Receipt
-from app.core.request_note import NUMBER_MAX, CorrectionsNote
+from app.core.request_note import NUMBER_MAX, CorrectionsNote, LetterNote
+from app.core.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -86,6 +88,17 @@ class Correction:
 
     citizen: bytes
     index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Lines whose crossing this bank is told of: on whom (citizen key), and where. `ended` says why it is over, if it is."""
+
+    number: int
+    citizen: bytes
+    lines: tuple[int, ...]
+    url: str
+    ended: str = ""
 
 
 class Bank:
@@ -164,6 +177,40 @@ class Bank:
             if not isinstance(newest, int) or not after < newest <= NUMBER_MAX:
                 raise FormatError("the corrections have no number that goes on")
             after = newest
+
+    def letter(self, answer: Answer, *, language: str = "en", as_pdf: bool = False) -> bytes:
+        """The letter that a decision against this citizen calls for (R38). They see that there is one."""
+        note = LetterNote(self.genesis.origin, self.key.name, answer.event["id"], self._now())
+        return self.service.letter(note.sign(self.key), language=language, as_pdf=as_pdf)
+
+    def watch(self, answer: Answer, lines: Sequence[int], url: str) -> Watch:
+        """Be told at `url` when this score crosses a line, for as long as the consent holds. The answer is one for
+        account_review.
+        """
+        about = answer.event["id"], tuple(sorted(set(lines))), url
+        note = WatchNote(self.genesis.origin, self.key.name, *about, self._now())
+        return _watch(self.service.watch(note.sign(self.key)))
+
+    def watches(self) -> list[Watch]:
+        """What this bank watches."""
+        found: list[Watch] = []
+        while True:
+            after = found[-1].number if found else 0
+            told = self.service.watches(self._numbered(WATCHES_MAGIC, after)).get("watches")
+            if not isinstance(told, list):
+                raise FormatError("the watches are no list")
+            if not told:
+                return found
+            found += [_watch(each) for each in told]
+            if found[-1].number <= after:
+                raise FormatError("the watches do not go on")
+
+    def end_watch(self, number: int) -> None:
+        """Hear no more of it."""
+        self.service.end_watch(self._numbered(WATCH_END_MAGIC, number))
+
+    def _numbered(self, magic: str, number: int) -> bytes:
+        return NumberNote(magic, self.genesis.origin, self.key.name, number, self._now()).sign(self.key)
 
     def _outcome(self, question: _Question, line: int, data: bytes) -> Answer | Refused:
         try:
@@ -264,6 +311,14 @@ def _receipts(question: _Question, receipts: list[Any]) -> tuple[bytes, bytes]:
     if {each.origin for each in read} != {question.origin} or read[0].batch_hash != question.batch_hash:
         raise ProofError("the receipt is for another batch")
     return asked, answered
+
+
+def _watch(told: object) -> Watch:
+    fields = told if isinstance(told, dict) else {}
+    number, lines, url = fields.get("watch"), fields.get("lines"), fields.get("url")
+    if not isinstance(number, int) or not isinstance(lines, list) or not isinstance(url, str):
+        raise FormatError("a watch has a number, lines and an address")
+    return Watch(number, hex32(fields.get("citizen")), tuple(lines), url, str(fields.get("ended", "")))
 
 
 def _correction(item: dict[str, Any]) -> Correction:

@@ -134,6 +134,14 @@ class Service:
             raise FormatError(f"{self.url}{path} answered with something that is not a JSON object")
         return answer
 
+    def apply(self, note: bytes, organisation: str, contact: str) -> dict[str, object]:
+        """Apply for the registration of the key that signed a possession note; the members of the answer."""
+        body = orjson.dumps({"possession": note.decode(), "organisation": organisation, "contact": contact})
+        answer = _json(self._ask("POST", "/v1/applications", body, {"Content-Type": "application/json"})[1])
+        if answer is None or not isinstance(answer.get("reference"), str):
+            raise FormatError(f"{self.url} answered without a reference")
+        return answer
+
     def receipt(self, furnisher: str, batch_id: str) -> bytes:
         """The receipt of a batch that was admitted before. NotFoundError when there is none."""
         return self._ask("GET", f"/v1/receipts/{quote(furnisher)}/{batch_id}")[1]

@@ -38,6 +38,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.web import (
     alerts,
     api,
+    applications_api,
     audit_api,
     bank,
     check,
@@ -120,12 +121,14 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     machine.register_blueprint(public_log.blueprint)
     machine.register_blueprint(scorecards.blueprint)
     machine.register_blueprint(letters.machine)
+    machine.register_blueprint(applications_api.blueprint)
     machine.register_blueprint(watches.blueprint)
     csrf.exempt(api.blueprint)
     csrf.exempt(audit_api.blueprint)
     csrf.exempt(audit_api.transitions_blueprint)
     csrf.exempt(public_log.blueprint)
     csrf.exempt(letters.machine)
+    csrf.exempt(applications_api.blueprint)
     csrf.exempt(watches.blueprint)
     csrf.exempt(pages.blueprint)
     for blueprint in (

@@ -26,6 +26,7 @@ from app.core.errors import CredenceError, FormatError
 from app.services import applications, asked, cards, inquiries, recipients
 from app.services.inquiries import ConsentError, NotYetError
 from app.web import chart, headers, seats
+from app.web.api import inquiry_body
 from app.web.language import LANGUAGES, N_, code, format_instant
 from app.web.limits import limiter
 from app.web.public_log import own_policy_of
@@ -257,14 +258,7 @@ def _in_words(answer: inquiries.Answer) -> dict[str, Any]:
         "id": answer.answer["id"],
         "whole": {
             "citizen": answer.answer["citizen"],
-            "answer": orjson.dumps(
-                {
-                    "answer": answer.answer,
-                    "receipts": [receipt.decode() for receipt in answer.receipts],
-                    "proof": orjson.Fragment(answer.proof),
-                    "advice": answer.advice,
-                }
-            ).decode(),
+            "answer": inquiry_body(bureau(), answer).decode(),
             "proof": answer.proof.decode(),
         },
     }

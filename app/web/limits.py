@@ -21,6 +21,7 @@ LIMITED = frozenset(
         "signin.show",
         "signin.to_provider",
         "signin.use_code",
+        "applications.post_application",
         "bank.apply_for",
         "signing.sign",
         "alerts.change_mail",

@@ -133,6 +133,16 @@ class Disputes(Schema):
     after = fields.Integer(metadata={"description": "For the next note; left out when there is nothing."})
 
 
+class Applied(Schema):
+    """An application for a key's registration."""
+
+    reference = fields.String(required=True, metadata={"description": "A secret of the applicant's."})
+    state = fields.String(
+        required=True, metadata={"description": "`open`, `proposed`, `registered`, `refused` or `ended`."}
+    )
+    reason = fields.String(required=True, metadata={"description": "Of a refusal; else empty."})
+
+
 class Figures(Schema):
     """The public figures of the ledger."""
 

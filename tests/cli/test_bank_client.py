@@ -75,12 +75,12 @@ def history(citizen):
         }
 
 
-def consent(citizen, grantee=BANK):
+def consent(citizen, grantee=BANK, purposes=("credit_application",)):
     return {
         "type": "consent_given",
         "citizen": citizen,
         "grantee": grantee,
-        "purposes": ["credit_application"],
+        "purposes": list(purposes),
         "until": day(-300),
         "day": day(),
         "basis": "paper",
@@ -318,12 +318,15 @@ def test_a_file_that_is_no_list_of_citizens_is_wrong_use(bank, ledger, text):
 def test_the_page_does_what_it_says(bank, ledger, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     bank.report(LENDER, [each for row in (17, 18, 19) for each in history(f"uci:71{row}")])
-    bank.report(ENROLMENT, [consent(f"uci:71{row}") for row in (17, 19)])
+    both = ("account_review", "credit_application")
+    bank.report(ENROLMENT, [consent(f"uci:71{row}", purposes=both) for row in (17, 19)])
     ledger.step()
     (tmp_path / "bank.key").write_text(bank.key.encode() + "\n")
     (tmp_path / "policy").write_bytes(ledger.policy())
     program = "".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
     program = program.replace("http://127.0.0.1:8080", ledger.url).replace("uci:", "uci:71")
+    monkeypatch.setenv("CREDENCE_WEBHOOK_NETWORKS", "127.0.0.0/8")  # no names are looked up here
+    program = program.replace("https://bank.example/", "http://127.0.0.1:1/")
     exec(compile(program, str(PAGE), "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("no-consent ") for line in lines)
@@ -332,4 +335,21 @@ def test_the_page_does_what_it_says(bank, ledger, tmp_path, monkeypatch, capsys)
         "uci:7118",
         "uci:7119",
     ]
+    assert any(line.endswith("[(600, 650)]") for line in lines)
+    assert any("recourse" in line.lower() or "rights" in line.lower() for line in lines), "the letter"
     assert (tmp_path / "17.proof").exists()
+    assert [each.ended != "" for each in bank.watches()] == [True]
+
+
+def test_a_key_is_applied_for_from_elsewhere(ledger):
+    from app.services import applications
+
+    assert ledger.run("keys", "new", "far.example")[0] == 0
+    about = ("--organisation", "Far Bank", "--contact", "Z. Li")
+    code, output, errors = ledger.run("keys", "apply", "far.example.key", "--role", "bank", *about)
+    assert code == 0, errors
+    found = applications.of_reference(ledger.bureau, output.strip().rsplit("/", 1)[1])
+    assert (found.name, found.role, found.state) == ("far.example", "bank", "open")
+    assert (ledger.folder / "far.example.key").read_text().strip().rsplit("+", 1)[1] not in output
+    assert ledger.run("keys", "apply", "far.example.key", "--role", "bank", *about)[0] == 1
+    assert ledger.run("keys", "apply", "far.example.key", "--role", "regulator", *about)[0] == 2

@@ -27,7 +27,7 @@ def test_a_new_key_is_two_files(folder):
     assert signer.name == "bank.example/cards"
     assert signer.encode() not in output
     assert "keys register" in output
-    assert "keys possession" in output
+    assert "keys apply" in output
 
 
 def test_two_new_keys_differ(folder):

@@ -21,6 +21,7 @@ from app.services import bulk
 from app.services.bulk import inquire_all
 from app.services.inquiries import Answer, ConsentError, NotYetError, inquire
 from app.services.intake import admit
+from app.services.records import entries
 from tests.services.audited import Tamper
 from tests.services.builders import BANK, PAPER, Desk
 
@@ -161,6 +162,23 @@ def test_an_inquiry_that_nobody_answered_within_the_hour_is_to_be_signed_anew(le
     later = list(inquire_all(ledger.bureau, body))
     assert later[:3] == begun
     assert [each.problems[0].rule for _, each in later[3:]] == ["time"] * 4
+
+
+def test_r16_every_look_of_a_file_is_one_entry_that_its_citizen_sees_within_a_block(ledger, consents, groups):
+    people = [*CITIZENS[:3], STRANGER]
+    list(inquire_all(ledger.bureau, file_of(ledger, people, purpose="credit_application")))
+    ledger.step()
+    for citizen, kind in zip(people, ["answer"] * 3 + ["refusal"], strict=True):
+        with ledger.bureau.transaction() as connection:
+            number = ledger.bureau.people.find(connection, [citizen])[citizen].id
+        (look,) = entries(ledger.bureau, number).looks
+        assert look.log_index is not None
+        assert (look.type, look.fields["recipient"], look.fields["purpose"]) == (
+            kind,
+            BANK,
+            "credit_application",
+        )
+        assert [each.type for each in look.about] == ["inquiry"], "below the answer stands the question"
 
 
 def test_r16_a_citizen_is_in_a_file_once(ledger, consents):

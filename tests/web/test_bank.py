@@ -144,3 +144,23 @@ def test_an_application_and_what_becomes_of_it(client, world, language):
     approvals.approve(world.bureau, second, number, approvals.proposal(world.bureau, number).digest)
     assert f">{done}</h2>" in client.get(address).text
     assert client.get("/bank/apply/" + "x" * 43).status_code == 404
+
+
+def test_a_program_applies_with_a_note_and_asks_what_became_of_it(client, world):
+    key = Signer.generate_from_seed("program.example", bytes(range(32)))
+    note = key.sign(possession_text(world.bureau.origin, key.name, "utility", key.verifier.encode())).decode()
+    given = {"possession": note, "organisation": "Power and Light", "contact": "Z. Li"}
+    taken = client.post("/v1/applications", json=given)
+    assert (taken.status_code, taken.get_json()["state"]) == (201, "open")
+    again = client.get(f"/v1/applications/{taken.get_json()['reference']}")
+    assert again.get_json() == taken.get_json()
+    assert client.post("/v1/applications", json=given).status_code == 409
+    for wrong, status in (
+        ([], 400),
+        ({"possession": note}, 400),
+        ({**given, "contact": 1}, 400),
+        ({**given, "possession": note.replace("utility", "lender", 1)}, 403),
+        ({**given, "organisation": "x" * 201, "possession": note}, 422),
+    ):
+        assert client.post("/v1/applications", json=wrong).status_code == status
+    assert client.get("/v1/applications/" + "x" * 43).status_code == 404
