@@ -107,16 +107,18 @@ def _admit(bureau: Bureau, file: batches.BatchFile) -> Admission:
         checked = check(bureau, bureau.register(connection), file)
         _refuse_online_types(checked.events)
         ends = [event.citizen for event in checked.events if isinstance(event, ANSWERS_CHANGE)]
-        ends += passkeys.concerned(checked.events)
-        if ends:
-            admission.lock_access(connection, ends)
+        willed = passkeys.concerned(checked.events)
+        if ends or willed:
+            admission.lock_access(connection, ends + willed)
         problems = history.check(bureau, connection, checked.file.header.furnisher, checked.events)
-        problems = problems or passkeys.check(bureau, connection, checked.events)
+        if willed and not problems:
+            problems = passkeys.check(bureau, connection, checked.events)
         if problems:
             raise refusal(problems)
         (receipt,) = store(bureau, connection, [checked])
         recipients.tell(bureau, connection, checked.events)
-        passkeys.end_sessions(bureau, connection, checked.events)
+        if willed:
+            passkeys.end_sessions(bureau, connection, checked.events)
         return Admission(receipt, fresh=True)
 
 

@@ -43,8 +43,6 @@ def concerned(events: Sequence[event_formats.Event]) -> list[str]:
 
 def check(bureau: Bureau, connection: Connection, events: Sequence[event_formats.Event]) -> list[LineProblem]:
     """The assertions in a batch that are not by a passkey of their citizen, or not made for this ledger."""
-    if _SIGNED.isdisjoint(map(type, events)):
-        return []
     signed = {event.citizen for event in events if getattr(event, "assertion", None) is not None}
     if not signed:
         return []
@@ -74,9 +72,9 @@ def check_place(bureau: Bureau, signing: Signing) -> None:
 
 def end_sessions(bureau: Bureau, connection: Connection, events: Sequence[event_formats.Event]) -> None:
     """A session that was begun by a passkey ends when that is removed."""
-    if event_formats.PasskeyRemoved not in set(map(type, events)):
-        return
     gone = [event for event in events if isinstance(event, event_formats.PasskeyRemoved)]
+    if not gone:
+        return
     persons = bureau.people.find(connection, {event.citizen for event in gone})
     for event in gone:
         number = persons[event.citizen].id

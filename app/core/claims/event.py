@@ -118,12 +118,12 @@ def verify_event(data: bytes, asked: Asked) -> Claimed:
             h.check_identity(part.block, found.origin, filed.key, filed.vrf_proof, event.citizen)
             filed.check(part.block, place.index, merkle.leaf_hash(entry))
     said = _said(event, place, found, asked)
-    _say_filed(said, filed)
     if asserted:
         said.proves_not(
             "Not proved: that the passkey which signed it is the citizen's. The whole history shows that.",
             "未证明：签署该事件的通行密钥属于该公民。完整事件历史可以证明这一点。",
         )
+    _say_filed(said, filed)
     return said
 
 

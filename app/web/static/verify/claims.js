@@ -1,5 +1,6 @@
 // The further claims of docs/formats.md section 15. Step 2 judges the head and its age together; whose file it is comes last.
 
+import { Passkeys } from "./assertions.js";
 import { base64url, concat, hashes, hex, need, same, sha256, step, toHex, u64be, utf8, vrfProof } from "./bytes.js";
 import { eventLeaf, readEvent } from "./event.js";
 import { canonical, day, fields, instant, integer, list, string } from "./json.js";
@@ -32,12 +33,12 @@ export async function verifyHistory(claim, asked) {
   });
   const facts = await step(2, () => acceptBlock(part, asked));
   await step(3, () => checkState(account, part.block));
-  await step(4, () => checkEvents(parts, account.values.history, facts.origin, asked.identifier));
+  const signed = await step(4, () => checkEvents(parts, account.values.history, facts.origin, asked.identifier));
   await step(5, () => checkScore(score, part.block));
   if (asked.identifier !== null) {
     await step(6, () => checkIdentity(part.block, facts.origin, account.key, account.vrf, asked.identifier));
   }
-  return { ...facts, key: account.key, score, events: parts.length, opaque: parts.filter((each) => !each.line).length };
+  return { ...facts, key: account.key, score, events: parts.length, opaque: parts.filter((each) => !each.line).length, signed };
 }
 
 /** `[salt, index, line]`, or `[salt, index, leaf hash, reason, day]` for what was destroyed. */
@@ -57,10 +58,25 @@ async function checkEvents(parts, history, origin, identifier) {
   const opaque = toHex(await sha256(utf8(canonical(parts.filter((each) => each.opaque).map((each) => each.opaque)))));
   const made = { opaque, root: toHex(await rootOf(leaves)), size: parts.length };
   need(canonical(made) === canonical(history), "these are not exactly the events that the account was made from");
-  const events = parts.flatMap((each) => (each.line ? readEvent(each.line) : []));
+  const read = parts.map((each) => (each.line ? readEvent(each.line) : null));
+  const events = read.filter((each) => each !== null);
   const citizens = new Set(events.map((event) => event.citizen));
   if (identifier !== null) citizens.add(identifier);
   need(citizens.size <= 1 && events.every((event) => event.ledger === origin), "there are events of another citizen or ledger");
+  return countSigned(read);
+}
+
+/** How many events a passkey of the citizen's signed. One that is not known may have been registered in an earlier part that was destroyed. */
+async function countSigned(read) {
+  const passkeys = new Passkeys();
+  let [signed, gone] = [0, false];
+  for (const event of read) {
+    const holds = event === null ? false : await passkeys.follow(event);
+    need(holds !== null || gone, "an event was signed by a passkey that is not the citizen's");
+    signed += holds ? 1 : 0;
+    gone ||= event === null;
+  }
+  return signed;
 }
 
 export async function verifyErasure(claim, asked) {

@@ -1,5 +1,6 @@
 // One event: its furnisher signed it, and it is in the ledger at its place (docs/formats.md sections 2, 3 and 15).
 
+import { readAssertion } from "./assertions.js";
 import { base64, base64url, decimal, hashes, need, sha256, step, utf8 } from "./bytes.js";
 import { citizen, day, decode, fields, integer, string } from "./json.js";
 import { checkFiled, readFiled } from "./filed.js";
@@ -54,6 +55,7 @@ export async function verifyEvent(claim, asked) {
     need(batch.origin === facts.origin && batch.furnisher === signer.record.name, "the batch is of another ledger or furnisher");
     need(event.ledger === batch.origin && event.furnisher === batch.furnisher, "the event is of another ledger or furnisher than its batch");
     await checkInclusion(leaf, BigInt(position), batch.count, ways.batch_path, batch.root);
+    if (event.assertion !== undefined) await readAssertion(event);
     return sha256(utf8(batch.text));
   });
   await step(5, async () => {
@@ -65,7 +67,7 @@ export async function verifyEvent(claim, asked) {
     if (filed) await checkFiled(filed, part.block, facts.origin, event, index, leaf);
   });
   const place = filed ? { filePosition: filed.position, fileSize: filed.size } : {};
-  return { ...facts, ...place, index, furnisher: event.furnisher, type: event.type, eventDay: event.day };
+  return { ...facts, ...place, index, furnisher: event.furnisher, type: event.type, eventDay: event.day, signed: event.assertion !== undefined };
 }
 
 /** A batch's note (section 3), signed by the key and by nobody else. */

@@ -68,7 +68,7 @@ export async function checkHolder({ kind, bytes }, { signature, assertion }, pre
 }
 
 /** r and s, 32 bytes each, of SEQUENCE { INTEGER r, INTEGER s } in DER. */
-function fromDer(der) {
+export function fromDer(der) {
   const numbers = [];
   need(der[0] === 0x30 && der[1] === der.length - 2 && der.length <= 72, "not a DER signature");
   for (let at = 2; at < der.length; at += 2 + der[at + 1]) {

@@ -137,6 +137,12 @@ function sayHistory(words) {
     `These are all ${count} events of this citizen up to that block, in the order of the log; none was left out.`,
     `这是该公民截至该区块的全部 ${count} 个事件，按账本顺序排列，无一遗漏。`,
   );
+  if (found.signed) {
+    proves(
+      `${thousands(found.signed)} of them were signed by a passkey registered for this citizen; the bureau cannot invent these.`,
+      `其中 ${thousands(found.signed)} 个事件由为该公民登记的通行密钥签署，征信机构无法伪造。`,
+    );
+  }
   const outcome = found.score.score ?? found.score.insufficient.join(", ");
   provesNot(
     `Not proved: that the score (${outcome}) follows from these events. Give the scorecard (--card) to have it worked out.`,
@@ -178,6 +184,12 @@ function sayEvent(words) {
     "未证明：该事件仍然有效。之后的更正、撤回或异议可能已改变其效力。",
   );
   provesNot("Not proved: that what the furnisher reported is true.", "未证明：报送机构所报内容属实。");
+  if (found.signed) {
+    provesNot(
+      "Not proved: that the passkey which signed it is the citizen's. The whole history shows that.",
+      "未证明：签署该事件的通行密钥属于该公民。完整事件历史可以证明这一点。",
+    );
+  }
   if (found.fileSize === undefined) {
     provesNot("Not shown, and so not proved: that the event is in the file of the citizen whom it names.", "未出示，因此未证明：该事件在其所指公民的档案中。");
     return;
