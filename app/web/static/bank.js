@@ -144,7 +144,7 @@ const ACTS = {
   },
   async possession() {
     const key = await chosenKey();
-    const role = form.querySelector("[name=role]:checked").value;
+    const role = form.elements.role.value;
     form.elements.possession.value = await signNote(key, possessionText(given.origin, key, role));
     form.submit();
   },

@@ -12,6 +12,8 @@ const form = document.querySelector("form[data-act=many]");
 const place = document.getElementById("answer");
 const part = (name) => place.querySelector(`[data-part=${name}]`);
 const said = (name) => document.getElementById("many-said").content.querySelector(`[data-said=${name}]`).textContent;
+const SHOW_EVERY_MS = 200; // counting thousands of rows for each line would take longer than checking them
+let shownAt = 0;
 let asked = null; // the inquiries, the batch, what was answered by line
 
 form.addEventListener("submit", (event) => {
@@ -58,8 +60,9 @@ async function ask() {
   }
   for await (const line of linesOf(response.body)) {
     await take(JSON.parse(line));
-    show();
+    if (performance.now() - shownAt > SHOW_EVERY_MS) show();
   }
+  show();
   const missing = asked.inquiries.length - [...asked.rows.values()].filter((row) => row.outcome !== "not-yet").length;
   part("said").textContent = missing ? said("broken") : said("done");
   part("saves").hidden = false;
@@ -93,7 +96,7 @@ async function take(told) {
     const found = await checked({ answer: { answer: told.answer }, proof }, citizen);
     const insufficient = (found.score.insufficient ?? []).join(" ");
     const reasons = (found.receipt?.reasons ?? []).join(" ");
-    asked.rows.set(told.line, { ...row, outcome: "answered", score: found.score.score ?? "", insufficient, reasons, block: found.block, proof });
+    asked.rows.set(told.line, { ...row, outcome: "answered", score: found.score.score ?? "", insufficient, reasons, block: found.block });
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     asked.rows.set(told.line, { ...row, outcome: "not-proved", detail: `${given.said.fails} ${error.message}`, told: undefined });
@@ -101,6 +104,7 @@ async function take(told) {
 }
 
 function show() {
+  shownAt = performance.now();
   const rows = [...asked.rows.values()];
   const count = (test) => rows.filter(test).length;
   const answered = count((row) => row.outcome === "answered");
@@ -122,6 +126,6 @@ const table = () => toCsv([RESULT, ...sorted().map((row) => RESULT.map((name) =>
 function archive() {
   const rows = sorted();
   const answers = rows.filter((row) => row.told).map((row) => `${JSON.stringify(row.told)}\n`);
-  const proofs = rows.filter((row) => row.proof).map((row) => [`proofs/${row.line}.proof`, row.proof]);
+  const proofs = rows.filter((row) => row.told?.proof).map((row) => [`proofs/${row.line}.proof`, canonical(row.told.proof)]);
   return zip([["inquiries.batch", asked.batch], ["results.csv", table()], ["answers.ndjson", answers.join("")], ...proofs]);
 }
