@@ -89,7 +89,8 @@ FIELDS = {
     "basis_ref": N_("Number of the paper"),
 }
 
-# Of a range credential these say something else: nobody was shown the score.
+# Of a range credential these say something else: nobody was shown the score. It is an answer with this field.
+RANGE = "context"
 CREDENTIAL_FIELDS = {
     "recipient": N_("For whom alone"),
     "score": N_("Your score, which the credential does not show"),
@@ -179,7 +180,7 @@ DAY_FIELDS = frozenset({"opened_on", "first_delinquent_on", "notified_on", "unti
 
 def type_name(event_type: str, fields: Mapping[str, Any]) -> str:
     """What people call a type of event; an answer that gives a range credential is none to an inquiry."""
-    if "credential" in fields:
+    if RANGE in fields:
         return str(gettext("Credential given to you, to prove how high your score is"))
     return gettext(TYPES[event_type]) if event_type in TYPES else event_type
 
@@ -192,7 +193,7 @@ def word(value: str) -> str:
 def describe(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(label, text) of each field of an event that has a label, in the order of the table."""
     currency = fields.get("currency", "")
-    own = CREDENTIAL_FIELDS if "credential" in fields else {}
+    own = CREDENTIAL_FIELDS if RANGE in fields else {}
     return [
         (gettext(own.get(name, label)), _text(name, fields[name], currency))
         for name, label in FIELDS.items()
@@ -250,7 +251,7 @@ SHOWN = {
 
 def shown_sentence(fields: Mapping[str, Any]) -> str:
     """What somebody who looked got to see, in a sentence."""
-    if "credential" in fields:
+    if RANGE in fields:
         return str(
             gettext(
                 "A credential was given to you alone. Whoever you show it to sees a range, and not the score."

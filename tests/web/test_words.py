@@ -131,9 +131,10 @@ def test_a_range_credential_is_not_said_to_have_shown_the_score(app):
     fields = {"recipient": "bank.demo", "score": 802}
     with app.test_request_context():
         assert ("Score shown", "802") in words.describe(fields)
-        given = fields | {"credential": "A" * 43}
+        given = fields | {"context": "0" * 64, "credential": "A" * 43}
         assert [label for label, _ in words.describe(given)] == [
             "For whom alone",
             "Your score, which the credential does not show",
         ]
         assert words.type_name("answer", given) != words.type_name("answer", fields) == "Answer to an inquiry"
+        assert words.type_name("passkey_added", {"credential": "AAAA"}) == "Passkey added"
