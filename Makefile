@@ -24,7 +24,7 @@ test: $(VENV)/ready-dev dev-tools ## run all tests: tests/core first, then the l
 	@$(BIN)/python -m pytest
 
 soak: $(VENV)/ready-dev ## try SOAK (20) times as many examples of the properties that say examples(...)
-	@SOAK=$(SOAK) $(BIN)/python -m pytest -rP --timeout=0 $$(grep -rl 'from tests.soak import' tests)
+	@SOAK=$(SOAK) $(BIN)/python -m pytest -rP --timeout=0 $$(grep -rlE 'tests.soak import|import CHANGES' tests)
 
 lint: $(VENV)/ready-dev ## check style, types and layers
 	$(BIN)/ruff check

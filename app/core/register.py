@@ -114,6 +114,11 @@ class Register:
                 roles.setdefault(record.vkey, set()).add(record.role)
         return [(Verifier.parse(vkey), frozenset(names)) for vkey, names in roles.items()]
 
+    def verifiers_in(self, role: str, at_index: int) -> list[Verifier]:
+        """The keys in a role that were valid at a log index, whoever's they are."""
+        records = chain.from_iterable(self._by_name.values())
+        return [record.verifier for record in records if record.role == role and record.holds_at(at_index)]
+
     def current(self, name: str) -> list[KeyRecord]:
         """The records of a name's keys that are valid now."""
         return [record for record in self._by_name.get(name, ()) if record.to_index == STILL_VALID]

@@ -453,8 +453,8 @@ def read_receipt(note, vkey):
     return fields
 
 
-def register_root(notices):
-    """The `keys` field of a block over all notices before it: [(log index, notice object)]."""
+def register_records(notices):
+    """The key register after [(log index, notice object)]."""
     valid = 2**53 - 1
     records = []
 
@@ -473,7 +473,12 @@ def register_root(notices):
         if notice["notice"] in ("key_registered", "key_rotated"):
             record = {name: notice[name] for name in ("name", "role", "vkey")}
             records.append(record | {"from": index, "to": valid})
-    return tree_root(sorted(canonical(record) for record in records))
+    return records
+
+
+def register_root(notices):
+    """The `keys` field of a block over all notices before it: [(log index, notice object)]."""
+    return tree_root(sorted(canonical(record) for record in register_records(notices)))
 
 
 def cards_in_force(notices, as_of):

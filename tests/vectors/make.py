@@ -887,6 +887,11 @@ def assertions_file():
     return beside("signed").assertions_file(sys.modules[__name__])
 
 
+def transitions_file():
+    """Transition proofs, likewise: transitions.py."""
+    return beside("transitions").transitions_file(sys.modules[__name__])
+
+
 FILES = {
     "canonical-json.json": canonical_json,
     "citizen-key.json": citizen_file,
@@ -900,6 +905,7 @@ FILES = {
     "assertions.json": assertions_file,
     "claims.json": claims_file,
     "range.json": range_file,
+    "transitions.json": transitions_file,
     "score-proof-valid.json": lambda: {"cases": valid_cases()},
     "score-proof-invalid.json": lambda: {"cases": invalid_cases()},
 }

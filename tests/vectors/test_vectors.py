@@ -14,7 +14,9 @@ from app.core import batch, block, canon, merkle, notices, policy, receipt, regi
 from app.core.entries import parse_entry
 from app.core.errors import CredenceError, FormatError
 from app.core.note import Verifier
+from app.core.profiles import CN
 from app.core.proof import verify_score_proof
+from app.core.transition import AuditorState, check
 
 HERE = Path(__file__).parent
 
@@ -28,7 +30,9 @@ def load(name):
 
 
 make, independent = load("make"), load("independent")
-independent_claims = load("independent_claims")  # which uses the one before
+independent_claims, independent_transitions = (
+    load(f"independent_{name}") for name in ("claims", "transitions")
+)  # which use the one before
 
 
 def vectors(name):
@@ -439,3 +443,39 @@ def test_a_claim_that_does_not_hold_is_refused_in_its_step(case):
 def test_every_kind_of_claim_has_cases():
     for cases in CLAIMS.values():
         assert {case["name"].partition(":")[0] for case in cases} == set(independent_claims.CHECKS)
+
+
+# -- transition proofs ------------------------------------------------------------------------------------------
+
+TRANSITIONS = vectors("transitions.json")
+RULES = {"fold": 1, "profile": CN.numbers()}
+
+
+def as_bytes(lines):
+    return [line.encode() for line in lines]
+
+
+@pytest.mark.parametrize("number", range(len(TRANSITIONS["blocks"])))
+def test_a_transition_that_holds(number):
+    row = TRANSITIONS["blocks"][number]
+    state = AuditorState.decode(row["keeps"].encode())
+    assert check(state, as_bytes(row["lines"])).encode().decode() == row["then"]
+    entry, frontier, placed = independent_transitions.follow(row["keeps"], as_bytes(row["lines"]), RULES)
+    then = json.loads(row["then"])
+    assert (independent.unb64(entry).decode(), frontier) == (then["block"], then["frontier"])
+    assert [tuple(each) for each in placed] == [tuple(each) for each in then["notices"]]
+
+
+@pytest.mark.parametrize("case", TRANSITIONS["invalid"], ids=names(TRANSITIONS["invalid"]))
+def test_a_transition_that_does_not_hold_is_refused(case):
+    """The step is the one in which a reader that goes by the document refuses first."""
+    keeps, lines = TRANSITIONS["blocks"][case["block"]]["keeps"], as_bytes(case["lines"])
+    with pytest.raises(CredenceError):
+        check(AuditorState.decode(keeps.encode()), lines)
+    with pytest.raises(independent.Refused) as refusal:
+        independent_transitions.follow(keeps, lines, RULES)
+    assert refusal.value.step == case["step"], refusal.value
+
+
+def test_every_step_of_a_transition_has_some_that_fail_in_it():
+    assert {case["step"] for case in TRANSITIONS["invalid"]} == set(range(1, 8))

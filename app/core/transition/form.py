@@ -18,25 +18,35 @@ import msgspec
 from msgspec import Meta, Struct
 
 from app.core.account_state import Opaque, Replaced  # noqa: TC001 - decoded into
+from app.core.batch import EVENTS_MAX
+from app.core.block import BLOCK_BYTES_MAX
 from app.core.errors import FormatError
+from app.core.note import NOTE_BYTES_MAX
+from app.core.notices import NOTICE_BYTES_MAX
+from app.core.scorecard import CARD_BYTES_MAX
+from app.core.vrf import PROOF_SIZE
 
 LINE_BYTES_MAX: Final = 256 << 20
 ADMISSIONS_MAX: Final = 65_536
+PARTS_MAX: Final = 100_000
+NOTE_CHARS_MAX: Final = 4_096
 
 Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Index = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Note = Annotated[str, Meta(max_length=NOTE_CHARS_MAX)]
 Five = Annotated[list[Bytes32], Meta(min_length=5, max_length=5)]
 Part = tuple[Index, Bytes32, msgspec.Raw]
 """Log index, salt, and the event's line; or, where it was destroyed, its leaf hash as a string of hex."""
+Parts = Annotated[list[Part], Meta(max_length=PARTS_MAX)]
 
 
 class Admission(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A notice's payload; or a batch: its signed note, its receipt and the commitments of its events, joined."""
 
-    notice: bytes = b""
-    note: str = ""
-    receipt: str = ""
-    commitments: bytes = b""
+    notice: Annotated[bytes, Meta(max_length=NOTICE_BYTES_MAX)] = b""
+    note: Note = ""
+    receipt: Note = ""
+    commitments: Annotated[bytes, Meta(max_length=32 * EVENTS_MAX)] = b""
 
 
 class Head(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -48,11 +58,11 @@ class Head(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     v: Annotated[int, Meta(ge=1, le=1)]
     block: Index
     admissions: Annotated[list[Admission], Meta(max_length=ADMISSIONS_MAX)]
-    entry: bytes
-    checkpoint: str
+    entry: Annotated[bytes, Meta(max_length=BLOCK_BYTES_MAX)]
+    checkpoint: Annotated[str, Meta(max_length=NOTE_BYTES_MAX)]
     trie: bytes
     accounts: Index
-    card: bytes = b""
+    card: Annotated[bytes, Meta(max_length=CARD_BYTES_MAX)] = b""
 
 
 class Account(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -66,13 +76,13 @@ class Account(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     key: Bytes32
     salts: Five
     digests: Five
-    events: list[Part] = []
+    events: Parts = []
     old: msgspec.Raw = msgspec.Raw(b"")
-    old_salts: list[Bytes32] = []
+    old_salts: Annotated[list[Bytes32], Meta(max_length=5)] = []
     replaced: Replaced | None = None
-    opaque: list[Opaque] = []
-    history: list[Part] | None = None
-    vrf: bytes = b""
+    opaque: Annotated[list[Opaque], Meta(max_length=PARTS_MAX)] = []
+    history: Parts | None = None
+    vrf: Annotated[bytes, Meta(max_length=PROOF_SIZE)] = b""
 
 
 _T = TypeVar("_T")

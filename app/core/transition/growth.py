@@ -150,7 +150,7 @@ def _opened(state: AuditorState, note: str, index: int) -> tuple[OpenedNote, Bat
 
 
 def _receipt(state: AuditorState, note: str, batch_hash: bytes, count: int, index: int) -> Receipt:
-    services = [key for key, roles in state.register.verifiers("service", index) if "service" in roles]
+    services = state.register.verifiers_in("service", index)
     receipt = Receipt.parse(open_note(note.encode(), services).text)
     if (receipt.origin, receipt.batch_hash, receipt.count) != (state.genesis.origin, batch_hash, count):
         raise ProofError(f"the receipt of the batch at log index {index:,} is for another one")

@@ -68,11 +68,7 @@ def check_note(
 
 def check_receipt(record: AdmissionRecord, register: Register, index: int) -> Receipt:
     """The receipt of a batch, signed by a service key that is valid at `index`."""
-    services = [
-        verifier
-        for verifier, roles in register.verifiers("service", index)
-        if "service" in roles  # the bureau's own name for it: docs/formats.md section 3
-    ]
+    services = register.verifiers_in("service", index)
     receipt = Receipt.parse(open_alone((record.receipt or "").encode(), services).text)
     if (receipt.origin, receipt.batch_hash, receipt.count) != (
         register.origin,
