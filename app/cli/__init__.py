@@ -38,6 +38,7 @@ COMMANDS = {
     "prove": "Make proofs beside the score's: a history, an event, an absence, growth.",
     "credential": "Show that a score is at least so much, and nothing more.",
     "audit": "Replay everything and compare.",
+    "regulator": "Figures and audits for regulators.",
     "witness": "Cosign the heads of transparency logs.",
     "scorecard": "Publish scorecards, and run one beside the one in use.",
     "retention": "Destroy the plaintext of what is past its retention.",

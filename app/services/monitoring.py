@@ -12,7 +12,7 @@ was destroyed meanwhile.
 
 **What it cannot say.** The ledger has no protected attributes (R2), and must not. In a `cn` ledger the resident number itself
 tells sex and age; they are read off while counting, for this figure alone, and kept nowhere. For everything else,
-and for other schemes, a table from outside is needed (`services.labels`, columns `group:`): `credence figures fairness`.
+and for other schemes, a table from outside is needed (`services.labels`, columns `group:`): `credence regulator fairness`.
 
 The report of a running quarter is made again every week, and the last of it stays. The public is not told of cells of fewer
 than 10; groups of fewer than 200 are not judged.

@@ -36,6 +36,7 @@ from app.services import (
     monitoring,
     quality,
     retention,
+    supervision,
     watching,
 )
 
@@ -51,6 +52,7 @@ HOUR_S: Final = 3_600
 DAY_S: Final = 86_400
 MAIL_S: Final = 10
 WATCH_S: Final = 5
+AUDITS_S: Final = 10
 POLL_S: Final = 1.0
 LOCK_POLL_S: Final = 0.1
 RETRY_S: Final = 10
@@ -87,6 +89,7 @@ JOBS: Final[tuple[Job, ...]] = (
     Job("quality", HOUR_S, quality.count),
     Job("answers", HOUR_S, given.compare),
     Job("monitoring", DAY_S, monitoring.make),
+    Job("audits", AUDITS_S, supervision.start_audits),
 )
 
 

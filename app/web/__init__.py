@@ -9,6 +9,7 @@
 | public_log | checkpoint and tiles |
 | scorecards | the published cards |
 | letters, watches | letters of adverse action; banks watch scores |
+| regulator, notice_words | supervision, and what everybody may see of it |
 | pages, check | HTML for everybody; words, chart and language serve it |
 | record, entries, alerts, share, export, what_if | a citizen's own pages; menu leads from one to the other |
 | disputes, statements, erasing | what citizens put right, and have erased |
@@ -58,6 +59,7 @@ from app.web import (
     pages,
     public_log,
     record,
+    regulator,
     scorecards,
     security,
     share,
@@ -122,6 +124,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     machine.register_blueprint(scorecards.blueprint)
     machine.register_blueprint(letters.machine)
     machine.register_blueprint(applications_api.blueprint)
+    machine.register_blueprint(regulator.machine)
     machine.register_blueprint(watches.blueprint)
     csrf.exempt(api.blueprint)
     csrf.exempt(audit_api.blueprint)
@@ -145,6 +148,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
         disputes.blueprint,
         statements.blueprint,
         erasing.blueprint,
+        regulator.blueprint,
         what_if.blueprint,
         signin.blueprint,
         security.blueprint,

@@ -17,8 +17,8 @@ from flask import Blueprint, Response, abort, render_template, request
 
 from app.core.errors import NotFoundError
 from app.core.profiles import PROFILES
-from app.services import records
-from app.web import headers, language, menu, words
+from app.services import records, supervision
+from app.web import headers, language, menu, notice_words, words
 from app.web.public_log import own_policy_of
 from app.web.record import instant, not_yet, session_citizen
 from app.web.state import bureau
@@ -86,8 +86,16 @@ def looks() -> Response | str:
         shown_months=PROFILES[bureau().genesis.profile].inquiry_shown_months,
         score_months=PROFILES[bureau().genesis.profile].inquiry_score_months,
         can_dispute=False,
+        audits=_audits(read) if page == 1 else [],
         **_sealed(read, shown),
     )
+
+
+def _audits(read: Entries) -> list[tuple[str, str]]:
+    """(when, what) of each audit whose range has one of these entries (R21)."""
+    own = [view.log_index for view in (*read.items, *read.looks) if view.log_index is not None]
+    found = supervision.audits_over(bureau(), [*own, *(gone.log_index for gone in read.removed)])
+    return [(instant(notice_words.moment(each.notice)), notice_words.sentence(each.notice)) for each in found]
 
 
 def _page(every: list[EventView]) -> tuple[int, int]:
