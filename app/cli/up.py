@@ -86,6 +86,11 @@ def _summary(home: Home, running: Running) -> list[str]:
                 f"{label} of {name}, once: {running.url}/seat/open/{link}"
                 for name, label, link in _demo_links(bureau)
             ]
+            key = home.keys / f"{BANK}.key"
+            if key.exists():
+                lines.append(
+                    f"Ask about any citizen, {DEMO_CITIZEN} for one, at {running.url}/bank with the key file {key}"
+                )
         return lines
     finally:
         bureau.close()
