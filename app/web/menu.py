@@ -77,20 +77,23 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
 )
 
 
-def is_citizen() -> bool:
-    """Whether a citizen is signed in here: then every page for people has their bar. Asked once a request, and never for an
-    error page, which has to come also when the database does not.
-    """
-    if "is_citizen" not in g:
+def citizen() -> int | None:
+    """Whose session this is, if anybody's; asked once a request."""
+    if "citizen" not in g:
         token = session.get(TOKEN, "")
-        g.is_citizen = bool(token) and links.session_citizen(bureau(), token) is not None
-    found: bool = g.is_citizen
+        g.citizen = links.session_citizen(bureau(), token) if token else None
+    found: int | None = g.citizen
     return found
 
 
+def is_citizen() -> bool:
+    """Whether a citizen is signed in here: then every page for people has their bar."""
+    return citizen() is not None
+
+
 def ask_nothing() -> None:
-    """The page of this request is an error page."""
-    g.is_citizen = False
+    """The page of this request is an error page, which has to come also when the database does not."""
+    g.citizen = None
 
 
 def is_there(path: str) -> bool:

@@ -47,8 +47,7 @@ def _keep_private(response: Response) -> Response:
 
 def session_citizen() -> int:
     """Whose session this is; 403 when it is nobody's."""
-    token = session.get(TOKEN, "")
-    citizen_id: int | None = links.session_citizen(bureau(), token) if token else None
+    citizen_id = menu.citizen()
     if citizen_id is None:
         abort(403)
     return citizen_id
