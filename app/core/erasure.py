@@ -5,7 +5,7 @@ on having told them before (Decree 631 art. 13, 15, 29; GDPR art. 17 (3)). So an
 
     account_opened, statement, payment             all
     rent, utility, telecom                         all; they can only help
-    status on_time, account_closed                 of accounts of which nothing late is left
+    status, account_closed                         of accounts of which no late report stands
     corrections, retractions, disputes and         of what goes
       statements
     statements about nothing in particular         all
@@ -48,7 +48,7 @@ def consent_based(history: Sequence[Placed]) -> list[int]:
     late = {
         (event.furnisher, event.account)
         for index, event in history
-        if isinstance(event, et.Status) and (event.negative or made.standing(index, event).negative)
+        if isinstance(event, et.Status) and index not in made.void and made.standing(index, event).negative
     }
     going: set[int] = set()
     for index, event in history:

@@ -40,6 +40,7 @@ from app.web import (
     alerts,
     api,
     applications_api,
+    approvals,
     audit_api,
     bank,
     check,
@@ -49,6 +50,7 @@ from app.web import (
     erasing,
     errors,
     export,
+    furnisher,
     headers,
     language,
     letters,
@@ -82,7 +84,11 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app"]
 
-UPLOADS = {"disputes.evidence": disputes.UPLOAD_BYTES_MAX}
+UPLOADS = {
+    "approvals.new": approvals.UPLOAD_BYTES_MAX,
+    "disputes.evidence": disputes.UPLOAD_BYTES_MAX,
+    "furnisher.batches": furnisher.UPLOAD_BYTES_MAX,
+}
 
 
 def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, proxies: int = 0) -> Flask:

@@ -83,6 +83,8 @@ def _page(name: str, item: Item, problem: str = "", **more: Any) -> AnyResponse:
     html = render_template(
         f"dispute_{name}.html",
         item=item,
+        kind=type_of(item.event),
+        facts=words.facts_of(item.event),
         words=words,
         grounds=GROUNDS,
         problem=problem,

@@ -89,6 +89,8 @@ def test_r23_to_r26_a_dispute_from_the_entry_to_its_outcome(signed_in, world, ci
     assert "large.png" not in client.get(evidence).text
     assert post(client, evidence).headers["Location"] == f"{begin}/check"
     shown = text_of(client.get(f"{begin}/check"))
+    assert "Payment status" in shown, "which entry it is about"
+    assert "30 to 59 days late" in shown
     assert "I have paid it" in shown
     assert "凭证.png" in shown
     assert "+ 20 days =" in shown
