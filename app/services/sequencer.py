@@ -8,9 +8,9 @@
     4. take      admitted batches and notices in admission order, up to 65,536 events
     5. append    their entries; judge each batch's key at the index of its entry
     6. fold      the events into the accounts; score again what has aged; destroy what a notice says
-    7. trie      the changed leaves, a new root
+    7. trie      the changed leaves, a new root; account versions are stored meanwhile
     8. block     its entry ends the run
-    9. store     tiles, placements, account versions, trie tiles
+    9. store     tiles, placements, trie tiles
    10. re-read   the new entries and the right edge as stored, and recompute the root from them
    11. sign      the checkpoint; store the block
    12. commit    one transaction since 4, and the point of no return
@@ -22,7 +22,9 @@ If anything fails before 12, nothing happened; the memory of 3 is thrown away an
 
 from __future__ import annotations
 
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
@@ -36,7 +38,7 @@ from app.core.errors import FormatError, RefusedError, SignatureError
 from app.core.note import open_note, split
 from app.core.profiles import PROFILES, rules_hash
 from app.core.register import Register
-from app.core.trie_store import Trie
+from app.core.trie_store import Changed, Trie
 from app.db import admission, ledger, state
 from app.db.ledger import StoredBlock
 from app.db.session import DatabaseError
@@ -46,7 +48,7 @@ from app.services.folding import IN_PROCESS_EVENTS_MAX, FoldingPool, Share, Task
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from app.core.note import Signer, Verifier
     from app.db.admission import Pending
@@ -58,6 +60,10 @@ BLOCK_INTERVAL_S = 1.0
 POLL_S = 0.05
 LOCK_POLL_S = 0.1
 ADMISSIONS_MAX = 8_192
+FEEDING_SWITCH_S = 0.001
+"""How long the trie's thread keeps the interpreter from the one that feeds the database, which empties a socket's buffer in
+about as long.
+"""
 
 log = structlog.get_logger()
 
@@ -268,11 +274,10 @@ class Sequencer:
             self._append(connection, memory, draft)
             card_hash, card = card_in_force(connection, memory.notices + draft.notices, draft.day)
             shares = self._fold(connection, memory, draft, card_hash, card)
-            leaves = {key: leaf for share in shares for key, leaf in share.leaves.items()}
-            changed = memory.trie.update(leaves)
+            changed = _update(connection, memory.trie, shares)
             block = self._block(memory, draft, card_hash)
             draft.entries.append(block.entry())
-            self._store(connection, memory, draft, shares, changed.tiles)
+            self._store(connection, memory, draft, changed.tiles)
             root = self._reread(connection, memory, draft)
             self._check_lock()
             head = checkpoint.Checkpoint(bureau.origin, memory.tree_size + len(draft.entries), root)
@@ -379,17 +384,14 @@ class Sequencer:
         connection: Connection,
         memory: Memory,
         draft: Draft,
-        shares: Iterable[Share],
         trie_tiles: dict[tuple[int, bytes], bytes],
     ) -> None:
-        """Step 9."""
+        """Step 9, but for the account versions."""
         hashes = [merkle.leaf_hash(entry) for entry in draft.entries]
         full, edge = log_edge.grow(memory.edge, memory.tree_size, draft.entries, hashes)
         ledger.insert_tiles(connection, full)
         ledger.replace_edge(connection, edge)
         ledger.place(connection, draft.placed, draft.number)
-        for share in shares:
-            state.copy_accounts(connection, share.accounts, share.bodies)
         state.copy_trie_tiles(connection, draft.number, ((d, p, data) for (d, p), data in trie_tiles.items()))
 
     def _reread(self, connection: Connection, memory: Memory, draft: Draft) -> bytes:
@@ -413,6 +415,25 @@ class Sequencer:
             )
         memory.frontier, memory.edge = grown, edge
         return grown.root()
+
+
+def _update(connection: Connection, trie: Trie, shares: Sequence[Share]) -> Changed:
+    """Step 7, while a thread gives the account versions to the database: that takes as long, and on another core."""
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(FEEDING_SWITCH_S)
+    try:
+        with ThreadPoolExecutor(1) as feeder:
+            stored = feeder.submit(_copy_accounts, connection, shares)
+            changed = trie.update({key: leaf for share in shares for key, leaf in share.leaves.items()})
+            stored.result()
+    finally:
+        sys.setswitchinterval(interval_s)
+    return changed
+
+
+def _copy_accounts(connection: Connection, shares: Iterable[Share]) -> None:
+    for share in shares:
+        state.copy_accounts(connection, share.accounts, share.bodies)
 
 
 def _opened(newest: StoredBlock | None, edge: log_edge.Edge) -> tuple[merkle.Frontier, Block | None]:
