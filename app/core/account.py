@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.core import canon
 from app.core.errors import FormatError
-from app.core.fields import b64url32, format_b64url32
+from app.core.fields import b64url32
 from app.core.trie import leaf_hash
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ def disclosure_bytes(salt32: bytes, name: str, value: object) -> bytes:
 
 def disclosure_of_json(salt32: bytes, name: str, value_json: bytes) -> bytes:
     """`disclosure_bytes` for a value whose canonical JSON is at hand already."""
-    return b'["%b","%b",%b]' % (format_b64url32(salt32).encode(), name.encode(), value_json)
+    assert len(salt32) == 32, "a salt has 32 bytes"
+    salt_text = b2a_base64(salt32, newline=False).translate(_URL_SAFE)[:43]
+    return b'["%b","%b",%b]' % (salt_text, name.encode(), value_json)
 
 
 def disclosures_of_json(salts32: Sequence[bytes], values_json: Sequence[bytes]) -> list[bytes]:

@@ -185,7 +185,9 @@ class Signer:
     def sign(self, text: bytes) -> bytes:
         """A note over `text` (which ends in a newline) with our one signature line."""
         note = join(text, [self.sign_text(text)])
-        split(note)  # a text that nobody could read back is refused here, before it is used
+        _check(note)  # a text that nobody could read back is refused here, before it is used
+        if not text.endswith(b"\n"):
+            raise FormatError("the text of a note does not end in a newline")
         return note
 
 
@@ -217,14 +219,7 @@ def check_key_name(name: str) -> None:
 
 def split(note: bytes) -> tuple[bytes, list[NoteSignature]]:
     """(text with its final newline, signature lines) of a note of at most 1 MiB and 100 lines, unverified."""
-    if len(note) > NOTE_BYTES_MAX:
-        raise FormatError(f"a note is longer than {NOTE_BYTES_MAX} bytes")
-    try:
-        note.decode()
-    except UnicodeDecodeError:
-        raise FormatError("a note is not UTF-8") from None
-    if len(note.translate(None, _CONTROL)) != len(note):
-        raise FormatError("a note has a control character")
+    _check(note)
     end = note.rfind(b"\n\n")
     if end < 0:
         raise FormatError("a note has no blank line before its signatures")
@@ -235,6 +230,18 @@ def split(note: bytes) -> tuple[bytes, list[NoteSignature]]:
     if len(lines) > SIGNATURES_MAX:
         raise FormatError(f"a note has more than {SIGNATURES_MAX} signatures")
     return text, [parse_signature_line(line) for line in lines]
+
+
+def _check(note: bytes) -> None:
+    """The bytes of a note, whatever they say."""
+    if len(note) > NOTE_BYTES_MAX:
+        raise FormatError(f"a note is longer than {NOTE_BYTES_MAX} bytes")
+    try:
+        note.decode()
+    except UnicodeDecodeError:
+        raise FormatError("a note is not UTF-8") from None
+    if len(note.translate(None, _CONTROL)) != len(note):
+        raise FormatError("a note has a control character")
 
 
 def join(text: bytes, signatures: Iterable[NoteSignature]) -> bytes:

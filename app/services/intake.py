@@ -21,6 +21,7 @@ import datetime as dt
 import os
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -242,8 +243,8 @@ def _repeated_ids(events: Sequence[event_formats.Event]) -> list[LineProblem]:
 
 
 def _refused_types(events: Sequence[event_formats.Event], roles: frozenset[str]) -> list[LineProblem]:
-    allowed = {t for t, may in event_formats.ROLES_BY_TYPE.items() if may & roles}
-    if set(map(type, events)) <= {event_formats.CLASS_BY_TYPE[t] for t in allowed}:
+    allowed, classes = _allowed(roles)
+    if set(map(type, events)) <= classes:
         return []
     problems = []
     for line, event in enumerate(events, FIRST_EVENT_LINE):
@@ -255,6 +256,13 @@ def _refused_types(events: Sequence[event_formats.Event], roles: frozenset[str])
         if len(problems) == PROBLEMS_MAX:
             break
     return problems
+
+
+@lru_cache(maxsize=64)  # there are few roles, and every batch and inquiry asks
+def _allowed(roles: frozenset[str]) -> tuple[frozenset[str], frozenset[type[event_formats.Event]]]:
+    """What keys of these roles may report: types, and their classes."""
+    types = frozenset(kind for kind, may in event_formats.ROLES_BY_TYPE.items() if may & roles)
+    return types, frozenset(event_formats.CLASS_BY_TYPE[kind] for kind in types)
 
 
 def _refuse_online_types(events: Sequence[event_formats.Event]) -> None:

@@ -33,7 +33,7 @@ SHOWN_TO_BANKS = ("score", "receipt")
 SHOWN_TO_CITIZENS = account.NAMES
 FILE_SHOWN_BYTES_MAX = 40_960
 """A larger folded file stays hidden in a proof, which has at most 65,536 bytes."""
-_PAGES_MAX = 20_000
+_TILES_MAX, _PATHS_MAX = 20_000, 100_000
 COSIGNATURES_AGE_MAX_S = 1.0
 """Witnesses may still cosign a block from which proofs are made: its checkpoint is read anew after so long."""
 
@@ -49,7 +49,7 @@ class Snapshot:
     accounts: int
     read_at: float
     tiles: dict[trie_tiles.TileId, bytes] = field(default_factory=dict)
-    pages: dict[tuple[int, bytes], dict[bytes, tuple[bytes, ...]]] = field(default_factory=dict)
+    paths: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
 
 
 def snapshot(bureau: Bureau, connection: Connection, number: int | None = None) -> Snapshot:
@@ -216,26 +216,33 @@ def assemble(
 
 def trie_paths(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> dict[bytes, tuple[bytes, ...]]:
     """The siblings on the way to each key in a block's state trie, from tiles and the pages of leaves below them; keys
-    without a leaf are left out.
+    without a leaf are left out. What a page says of all of its keys is kept.
     """
-    tiles = _tiles_for(connection, keys, at)
-    ways = {key: trie_tiles.descend(tiles, key) for key in keys}
-    places = {key: (way.depth, way.first_key) for key, way in ways.items() if not way.is_empty}
-    pages = {place: page for place in places.values() if (page := at.pages.get(place)) is not None}
-    missing = {place: ways[key].last_key for key, place in places.items() if place not in pages}
+    paths = {key: path for key in keys if (path := at.paths.get(key)) is not None}
+    missing = [key for key in keys if key not in paths]
     if missing:
-        ranges = [(first_key, last_key) for (_, first_key), last_key in missing.items()]
-        for place, rows in zip(missing, state.page_leaves(connection, ranges, at.block.number), strict=True):
-            leaves = [(key, trie.leaf_hash(key, value)) for key, value in rows]
-            pages[place] = trie.prove_all(leaves, place[0])
-        if len(at.pages) > _PAGES_MAX:
-            at.pages.clear()  # other threads look into it too: what is needed here is in `pages`
-        at.pages.update(pages)
-    return {
-        key: ways[key].siblings + below
-        for key, place in places.items()
-        if (below := pages[place].get(key)) is not None
-    }
+        found = _read_paths(connection, missing, at)
+        if len(at.paths) > _PATHS_MAX:
+            at.paths.clear()  # other threads look into it too: what is needed here is in `found`
+        at.paths.update(found)
+        paths |= {key: found[key] for key in missing if key in found}
+    return paths
+
+
+def _read_paths(
+    connection: Connection, keys: Sequence[bytes], at: Snapshot
+) -> dict[bytes, tuple[bytes, ...]]:
+    """The siblings on the way to everybody who stands on a page with one of these keys."""
+    tiles = _tiles_for(connection, keys, at)
+    ways = [trie_tiles.descend(tiles, key) for key in keys]
+    pages = {(way.depth, way.first_key): way for way in ways if not way.is_empty}
+    ranges = [(way.first_key, way.last_key) for way in pages.values()]
+    found: dict[bytes, tuple[bytes, ...]] = {}
+    for way, rows in zip(pages.values(), state.page_leaves(connection, ranges, at.block.number), strict=True):
+        leaves = [(key, trie.leaf_hash(key, value)) for key, value in rows]
+        for key, below in trie.prove_all(leaves, way.depth).items():
+            found[key] = way.siblings + below
+    return found
 
 
 def _tiles_for(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> dict[trie_tiles.TileId, bytes]:
@@ -247,7 +254,7 @@ def _tiles_for(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> d
     if missing:
         stored = state.trie_tiles(connection, missing, at.block.number)
         known |= {tile: stored[tile][1] if tile in stored else b"" for tile in missing}
-        if len(at.tiles) > _PAGES_MAX:
+        if len(at.tiles) > _TILES_MAX:
             at.tiles.clear()
         at.tiles.update(known)
     return {tile: data for tile, data in known.items() if data}

@@ -189,7 +189,8 @@ def test_many_threads_share_one_snapshot(ledger):
 def test_full_caches_are_emptied_without_harm(ledger, monkeypatch):
     ledger.report(60, months=1)
     ledger.step()
-    monkeypatch.setattr(proofs, "_PAGES_MAX", 0)
+    monkeypatch.setattr(proofs, "_TILES_MAX", 0)
+    monkeypatch.setattr(proofs, "_PATHS_MAX", 0)
     for number in range(1, 61):
         proof = proofs.score_proof(ledger.bureau, person_of(ledger.bureau, f"uci:{number}").id)
         verify(ledger, proof, f"uci:{number}")
