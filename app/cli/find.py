@@ -29,7 +29,9 @@ from app.core.claims.head import Asked
 from app.core.errors import CredenceError, FormatError, ProofError
 from app.core.fields import format_instant
 from app.core.log_search import LogSearch
+from app.core.note import split
 from app.core.policy import Policy, VerifiedCheckpoint, verify_checkpoint
+from app.core.receipt import RECEIPT_MAGIC, Receipt
 from app.core.request_note import FiledNote
 
 if TYPE_CHECKING:
@@ -51,46 +53,73 @@ NOT_YET = 3
 )
 @url_option
 def find(file: Path, policy: bytes, receipt: Path | None, key: Signer | None, url: str) -> None:
-    """Look for the batch in FILE in the public log, and say whether the ledger kept its promise.
+    """Look for the batch in FILE in the public log, and say whether the ledger kept its promise. FILE may also be a receipt
+    alone, as a bank has one of each inquiry and one of each answer.
 
     \b
         credence find reports.batch --policy policy --url https://bureau.example
         credence find reports.batch --policy policy --key bank.key
+        credence find answer.receipt --policy policy
 
     When the promise is broken, FILE.overdue is a proof of it, and the exit code is 1.
     """
-    batch = batches.parse_batch(read_limited(file, batches.BATCH_BYTES_MAX))
-    receipt = receipt or file.with_name(f"{file.name}.receipt")
-    if not receipt.exists():
-        raise click.UsageError(f"{receipt} is not there: give the receipt with --receipt")
     service, trusted = Service(url), Policy.parse(policy)
+    data = read_limited(file, batches.BATCH_BYTES_MAX)
+    batch = None if data.startswith(RECEIPT_MAGIC.encode()) else batches.parse_batch(data)
+    receipt_note = data if batch is None else _receipt_of(file, receipt)
+    promise = Receipt.parse(split(receipt_note)[0])
+    if batch is not None and (promise.batch_hash, promise.count) != (batch.batch_hash, batch.header.count):
+        raise click.UsageError("this is the receipt of another batch")
     note = service.checkpoint()
     head = verify_checkpoint(trusted, note)
-    if head.checkpoint.origin != batch.header.origin:
-        raise click.UsageError(
-            f"the batch is for {batch.header.origin}, and {url} is {head.checkpoint.origin}"
-        )
-    search = _read(service, batch, head)
-    promise, _ = search.receipt(receipt_note := read_limited(receipt, RECEIPT_BYTES_MAX))
-    if (promise.batch_hash, promise.count) != (batch.batch_hash, batch.header.count):
-        raise click.UsageError(f"{receipt} is the receipt of another batch")
+    if head.checkpoint.origin != promise.origin:
+        raise click.UsageError(f"the receipt is {promise.origin}'s, and {url} is {head.checkpoint.origin}")
+    search = _read(service, promise, batch, head)
+    search.receipt(receipt_note)
     if search.index is None:
         _missing(file, search, receipt_note, note, promise.block_by > utc_now())
     assert search.block is not None, "a head ends with a block"
     told = (
         f"block {search.block.number:,} of {format_instant(search.block.time)}, at log index {search.index:,}"
     )
-    click.echo(f"{file}: the batch and its {batch.header.count:,} events are in {told}.")
+    what = "batch is" if batch is None else f"batch and its {promise.count:,} events are"
+    click.echo(f"{file}: the {what} in {told}.")
     if search.block.time > promise.block_by:
         click.echo(f"LATE  it was promised by {format_instant(promise.block_by)}.")
         sys.exit(1)
     if key is not None:
-        _check_files(service, batch, search, trusted, key)
+        _check_own(service, batch, search, trusted, key)
 
 
-def _read(service: Service, batch: BatchFile, head: VerifiedCheckpoint) -> LogSearch:
+def _receipt_of(file: Path, receipt: Path | None) -> bytes:
+    path = receipt or file.with_name(f"{file.name}.receipt")
+    if not path.exists():
+        raise click.UsageError(f"{path} is not there: give the receipt with --receipt")
+    return read_limited(path, RECEIPT_BYTES_MAX)
+
+
+def _check_own(
+    service: Service, batch: BatchFile | None, search: LogSearch, policy: Policy, key: Signer
+) -> None:
+    """What the furnisher's key is for: who else signs in its name, and where its events are."""
+    if batch is None:
+        raise click.UsageError("--key goes with a .batch file")
+    if key.name != batch.header.furnisher:
+        raise click.UsageError(f"the batch is {batch.header.furnisher}'s, and the key is {key.name}'s")
+    others = search.keys_beside(key.name, key.verifier)
+    for other in others:
+        click.echo(
+            f"KEY  since log index {other.from_index:,} another key signs as {key.name} ({other.role}): {other.vkey}"
+        )
+    _check_files(service, batch, search, policy, key)
+    if others:
+        sys.exit(1)
+
+
+def _read(service: Service, promise: Receipt, batch: BatchFile | None, head: VerifiedCheckpoint) -> LogSearch:
     """The whole log, held against the head. ProofError when it is another one."""
-    search = LogSearch(batch.batch_hash, [sha256(line).digest() for line in batch.lines])
+    lines = [] if batch is None else batch.lines
+    search = LogSearch(promise.batch_hash, [sha256(line).digest() for line in lines])
     for tile in tiles.tiles_of(tiles.ENTRIES, head.checkpoint.size):
         search.take(tiles.decode_bundle(service.tile(tile.path), tile.width))
     if (search.size, search.root) != (head.checkpoint.size, head.checkpoint.root):
@@ -120,8 +149,6 @@ def _missing(file: Path, search: LogSearch, receipt: bytes, note: bytes, is_time
 
 def _check_files(service: Service, batch: BatchFile, search: LogSearch, policy: Policy, key: Signer) -> None:
     """Each event is in the file of the citizen whom it names, or a notice says that its plaintext was destroyed."""
-    if key.name != batch.header.furnisher:
-        raise click.UsageError(f"the batch is {batch.header.furnisher}'s, and the key is {key.name}'s")
     assert search.index is not None, "the batch was found"
     shown = destroyed = wrong = 0
     while shown + destroyed + wrong < len(batch.lines):

@@ -1,9 +1,11 @@
-"""The public log read from its first entry, in constant memory, in search of one batch: for its furnisher.
+"""The public log read from its first entry, in constant memory, in search of one batch: for its furnisher, or for a bank that
+has the receipt of an answer and wants to see that the ledger remembers it (its commitments are then that answer's alone).
 
     search = LogSearch(batch_hash, commitments)
     for bundle in bundles: search.take(bundle)
     search.root == checkpoint.root                 these are the entries that the head commits to
     search.index                                   where the batch stands, None when it is not in this log
+    search.keys_beside(name, own)                  who else may sign for its furnisher
     search.overdue(receipt, note, checkpoint)      when it is not, and the receipt's time is over: a file that says so
 
 Nothing here takes anybody's word: whoever holds the batch, its receipt and a signed head needs no answer of the bureau's but
@@ -31,6 +33,7 @@ from app.core.tlogproof import TlogProof
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from app.core.note import Verifier
     from app.core.register import KeyRecord
 
 
@@ -99,6 +102,10 @@ class LogSearch:
                     continue
                 return Receipt.parse(opened.text), record
         raise SignatureError("no service key of this ledger has signed the receipt", code="unknown-key")
+
+    def keys_beside(self, name: str, own: Verifier) -> list[KeyRecord]:
+        """The keys that are valid for a name now, and are not the one that is known to be its own."""
+        return [record for record in self._register.current(name) if record.verifier != own]
 
     def overdue(self, note: bytes, checkpoint: bytes) -> bytes | None:
         """The proof that the receipt's time is over at the newest block; None when the batch is there, or it is not.

@@ -8,11 +8,13 @@ from base64 import b64encode
 import pytest
 import requests
 
-from app.core import canon
+from app.core import canon, notices
 from app.core.batch import parse_batch
+from app.core.note import Signer
 from app.core.policy import LogKey, Policy
 from app.core.receipt import Receipt
 from app.core.request_note import FiledNote
+from app.db import admission
 from app.services import retention
 from app.services.bureau import utc_now
 from tests.cli.conftest import run
@@ -97,6 +99,16 @@ def test_from_the_receipt_to_the_citizens_files(ledger, place):
         forged = put(ledger, place, "four.batch", hidden, ended.sign(ledger.signers[LENDER]))
         code, said = find(forged)
         assert (code, "no service key" in said) == (1, True), said
+        code, said = find(place / "one.batch.receipt")
+        assert (code, "the batch is in block 1" in said) == (0, True), said
+        other = Signer.generate_from_seed(LENDER, b"\x07" * 32)
+        notice = notices.key_rotated(other, "lender", bureau.origin, bureau.now(), old=None)
+        with bureau.transaction() as connection:
+            admission.insert_notice(connection, notices.encode(notice))
+        ledger.settle()
+        code, said = find(file, "--key", place / f"{LENDER}.key")
+        assert (code, "another key signs as" in said) == (1, True), said
+        ledger.signers[LENDER] = other
         _asks(ledger, url, parse_batch(file.read_bytes()).header.batch_id)
 
 
