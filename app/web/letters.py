@@ -22,7 +22,7 @@ from app.core.card_texts import CHINESE
 from app.core.errors import CredenceError
 from app.core.request_note import REQUEST_BYTES_MAX
 from app.services import letters, watching
-from app.web import seats
+from app.web import refusal_words, seats
 from app.web.api import PLAIN, UNAVAILABLE, read_body
 from app.web.described import endpoint
 from app.web.record import session_citizen, text_language
@@ -111,7 +111,11 @@ def ask_for_one() -> AnyResponse | tuple[str, int]:
     except CredenceError as error:
         shown = letters.of_bank(bureau(), seat.organisation)
         page = render_template(
-            "letters_bank.html", letters=shown, seat=seat, origin=bureau().origin, refused=error.detail
+            "letters_bank.html",
+            letters=shown,
+            seat=seat,
+            origin=bureau().origin,
+            refused=refusal_words.sentence(error),
         )
         return page, 400
     return redirect(url_for("letters.for_bank", number=kept.number), 303)

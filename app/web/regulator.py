@@ -24,7 +24,7 @@ from marshmallow import Schema, fields
 from app.core.errors import CredenceError
 from app.core.request_note import REQUEST_BYTES_MAX
 from app.services import given, kept, monitoring, quality, supervision, transparency
-from app.web import notice_words, seats, words
+from app.web import notice_words, refusal_words, seats, words
 from app.web.api import UNAVAILABLE
 from app.web.described import endpoint
 from app.web.language import N_
@@ -209,7 +209,7 @@ def open_audit() -> AnyResponse | tuple[str, int]:
     try:
         supervision.open_audit(bureau(), seat.organisation, note)
     except CredenceError as error:
-        return _audits(error.detail), 400
+        return _audits(refusal_words.sentence(error)), 400
     return redirect(url_for("regulator.audits"), 303)
 
 
@@ -227,7 +227,9 @@ def look() -> str | tuple[str, int]:
     try:
         seen, entries = supervision.look(bureau(), seat.organisation, given_now["citizen"], given_now["case"])
     except CredenceError as error:
-        return render_template("regulator_look.html", refused=error.detail, given=given_now), 422
+        return render_template(
+            "regulator_look.html", refused=refusal_words.sentence(error), given=given_now
+        ), 422
     return render_template(
         "regulator_file.html", seen=seen, entries=entries, case=given_now["case"], words=words
     )
