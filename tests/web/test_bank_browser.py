@@ -18,6 +18,9 @@ pytestmark = pytest.mark.skipif(
     not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed: tests/tools.sh does it"
 )
 
+# Every page in both languages and both widths, and no more than that; the first page in all four.
+BOTH = pytest.mark.parametrize(("language", "width"), [("en", "desktop"), ("zh", "phone")])
+
 
 @pytest.fixture(scope="module")
 def key_file(world, tmp_path_factory):
@@ -117,8 +120,7 @@ def test_an_answer_that_was_changed_on_its_way_is_not_believed(watched, key_file
     page.wait_for_selector(".credence-verdict--bad")
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("width", list(WIDTHS))
+@BOTH
 def test_asking_about_many(watched, world, key_file, tmp_path, language, width):  # noqa: PLR0917
     page = watched(language, width)
     ready(page, "/bank/many")
@@ -188,8 +190,7 @@ def test_a_stream_that_breaks_off_is_asked_for_again_with_the_same_batch(watched
     assert "3: " in page.inner_text("#sign-error")
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("width", list(WIDTHS))
+@BOTH
 def test_corrections_and_what_was_sent(watched, world, key_file, language, width):
     from app.services import seats
 
@@ -208,8 +209,7 @@ def test_corrections_and_what_was_sent(watched, world, key_file, language, width
     judge(page, "bank-sent", language, width)
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("width", list(WIDTHS))
+@BOTH
 def test_applying_for_a_key(watched, world, tmp_path, language, width):
     new = Signer.generate_from_seed(f"new-{language}-{width}.example", bytes(32))
     path = tmp_path / "new.key"
