@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.cli import plain
 from app.cli.follow import CosignerFile, Follower, Sender, follow
-from app.cli.params import NEW_FILE, KeyFile, policy_option, utc_now
+from app.cli.params import FILE, NEW_FILE, SMALL_FILE_BYTES_MAX, KeyFile, policy_option, read_limited, utc_now
 from app.core.note import Verifier
 from app.core.policy import Policy
 
@@ -70,6 +70,12 @@ class OpenService:
     help="With --follow: cosign each checkpoint that is right, beside --state, and send it to the ledger.",
 )
 @click.option("--once", is_flag=True, help="With --follow: stop when there is no new block.")
+@click.option(
+    "--head",
+    "head_file",
+    type=FILE,
+    help="A signed head that was kept elsewhere: the ledger must still have it.",
+)
 @policy_option()
 @click.option(
     "--processes",
@@ -86,6 +92,7 @@ def audit(  # noqa: PLR0917 - one command's options
     state: Path | None,
     cosign: Signer | None,
     once: bool,
+    head_file: Path | None,
     policy: bytes | None,
     processes: int,
 ) -> None:
@@ -103,6 +110,9 @@ def audit(  # noqa: PLR0917 - one command's options
         credence audit --follow https://bureau.example --key regulator.key --case 2026-18 --policy ledger.policy \\
             --state seen --cosign auditor.key
 
+    With --head a checkpoint that a witness, a bank or an auditor kept is looked for in the ledger; when there is another
+    root in its place, both heads are kept beside it as a file that proves it.
+
     Following keeps a few kilobytes: each block is checked against the one before, by its transition proof, and then kept in
     --state, from where a restart goes on. It refuses the first block that is not right, and says why (exit code 1).
     """
@@ -110,8 +120,10 @@ def audit(  # noqa: PLR0917 - one command's options
     from app.services.audit.following import Memory  # noqa: PLC0415
 
     if follow_url is not None:
-        if url is not None or key is None or case is None or state is None:
-            raise click.UsageError("--follow needs --key, --case and --state, and goes without --url")
+        if url is not None or head_file is not None or key is None or case is None or state is None:
+            raise click.UsageError(
+                "--follow needs --key, --case and --state, and goes without --url and --head"
+            )
         genesis = Service(follow_url).genesis()
         ledger = _trusted(policy, genesis.origin)[0] or Verifier.parse(genesis.vkey)
         memory = Memory(state, cosign, lambda: int(utc_now().timestamp()))
@@ -134,7 +146,27 @@ def audit(  # noqa: PLR0917 - one command's options
         ledger_key = opened.home.signer("ledger").verifier
     report = replay(opened, ledger_key, witnesses, processes)
     say(report)
-    sys.exit(1 if report.findings else 0)
+    is_another = head_file is not None and _is_another(opened, ledger_key, head_file)
+    sys.exit(1 if report.findings or is_another else 0)
+
+
+def _is_another(opened: OpenDatabase | OpenService, ledger_key: Verifier | None, file: Path) -> bool:
+    """Whether the ledger has not got the head in a file; what proves it is kept beside that."""
+    from app.services.audit.heads import compare_head  # noqa: PLC0415 - loads the database
+    from app.services.witnessing import keep_contradiction  # noqa: PLC0415
+
+    if ledger_key is None:
+        raise click.UsageError("--head needs --policy, which says whose signature is the ledger's")
+    found = compare_head(opened(), ledger_key, read_limited(file, SMALL_FILE_BYTES_MAX))
+    if found is None:
+        click.echo(f"The ledger still has the head in {file}.")
+        return False
+    click.echo(f"FOUND  head: {found.said}")
+    if found.proof:
+        path = file.with_name(f"{file.name}.contradiction.proof")
+        keep_contradiction(path, found.proof)
+        click.echo(f"{path} proves it.")
+    return True
 
 
 def _database() -> tuple[OpenDatabase, str]:

@@ -10,6 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from app.core import checkpoint
+from app.core.checkpoint import Checkpoint, sign_checkpoint
+from app.core.claims.contradiction import verify_contradiction
+from app.core.claims.head import Asked
+from app.core.policy import LogKey, Policy
+from app.services import public_log
 from app.services.audit.source import DatabaseSource
 from tests.services.audited import Tamper
 
@@ -37,7 +43,8 @@ def tamper(filled):
 
 
 def run(ledger, *args):
-    environ = {"PATH": os.environ["PATH"], "CREDENCE_HOME": str(ledger.home.path), "DATABASE_URL": ledger.url}
+    environ = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environ |= {"CREDENCE_HOME": str(ledger.home.path), "DATABASE_URL": ledger.url}
     done = subprocess.run(
         [CREDENCE, "audit", *args], env=environ, capture_output=True, text=True, timeout=120, check=False
     )
@@ -96,3 +103,28 @@ def test_markup_in_a_finding_is_text(filled, tamper):
         code, output = run(filled)
     assert code == 1
     assert "furnisher is [red]x[/red] [31m, the batch says lender.example" in output
+
+
+def test_a_head_that_was_kept_elsewhere(filled, tmp_path):
+    """R41: the ledger still has it; or has another root there, which two signed heads prove; or was rolled back."""
+    bureau, signer = filled.bureau, filled.home.signer("ledger")
+    kept = tmp_path / "kept"
+    kept.write_bytes(public_log.checkpoint(bureau))
+    size = checkpoint.parse_note(kept.read_bytes()).size
+    code, said = run(filled, "--head", kept)
+    assert (code, said.splitlines()[-1]) == (0, f"The ledger still has the head in {kept}.")
+    proof = tmp_path / "kept.contradiction.proof"
+    for other, why in (
+        (size + 5, "it was rolled back"),
+        (size - 1, "no block of the ledger ends at"),
+        (size, "has another root"),
+    ):
+        assert not proof.exists(), "neither of the first two can be proved"
+        kept.write_bytes(sign_checkpoint(signer, Checkpoint(bureau.origin, other, bytes(32))))
+        code, said = run(filled, "--head", kept)
+        assert (code, why in said) == (1, True), said
+    policy = Policy((LogKey(bureau.verifier),), (), (), b"none")
+    assert verify_contradiction(proof.read_bytes(), Asked(policy, filled.clock.moment)).facts["sizes"] == [
+        size,
+        size,
+    ]
