@@ -111,6 +111,30 @@ def first_receipts(connection: Connection) -> dict[str, str]:
     return dict(connection.execute(query).fetchall())
 
 
+def notices(connection: Connection, limit: int, offset: int) -> list[tuple[bytes, int | None]]:
+    """(payload, log index or None) of a page of notices, the newest first."""
+    query = """
+        SELECT n.payload, p.first_index FROM notices n LEFT JOIN placements p ON p.admission = n.id
+        ORDER BY n.id DESC LIMIT %s OFFSET %s"""
+    rows = connection.execute(query, (limit, offset), binary=True).fetchall()
+    return [(bytes(payload), index) for payload, index in rows]
+
+
+def count_notices(connection: Connection) -> dict[str, int]:
+    """How many notices of each kind there are."""
+    query = "SELECT convert_from(payload, 'UTF8')::json ->> 'notice', count(*) FROM notices GROUP BY 1"
+    return dict(connection.execute(query).fetchall())
+
+
+def count_destroyed(connection: Connection) -> dict[str, int]:
+    """How many entries notices say are destroyed, by reason."""
+    query = """
+        SELECT said ->> 'reason', sum(json_array_length(said -> 'entries'))::bigint
+        FROM (SELECT convert_from(payload, 'UTF8')::json AS said FROM notices
+            WHERE position('"notice":"destroyed"'::bytea IN payload) > 0) AS n GROUP BY 1"""
+    return dict(connection.execute(query).fetchall())
+
+
 def _streamed(connection: Connection, query: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     with connection.cursor(name="figures", binary=True) as cursor:
         cursor.itersize = ROWS_AT_ONCE

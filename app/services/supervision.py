@@ -28,6 +28,7 @@ from app.core.event_base import REF
 from app.core.fields import format_instant
 from app.core.identifiers import check_identifier
 from app.db import admission, cosignatures, ledger
+from app.db import monitoring as rows
 from app.services import intake, kept, overview, records
 from app.services.audit import audit, opening
 from app.services.audit.source import DatabaseSource
@@ -158,8 +159,8 @@ def audits_over(bureau: Bureau, log_indices: Iterable[int]) -> list[Announced]:
     """The audits whose range has one of these entries, the newest first (R21)."""
     own = sorted(log_indices)
     with bureau.transaction() as connection:
-        rows = admission.notices_with(connection, b'"notice":"audit_opened"')
-    found = [Announced(index, notices.decode(payload)) for _, payload, index in rows]
+        opened = admission.notices_with(connection, b'"notice":"audit_opened"')
+    found = [Announced(index, notices.decode(payload)) for _, payload, index in opened]
     return [
         each
         for each in reversed(found)
@@ -172,11 +173,17 @@ def audits_over(bureau: Bureau, log_indices: Iterable[int]) -> list[Announced]:
 # --------------------------------------------------------------------------------------------------
 
 
-def announced(bureau: Bureau) -> list[Announced]:
-    """Every notice, the newest first."""
+def announced(bureau: Bureau, limit: int, offset: int = 0) -> list[Announced]:
+    """A page of notices, the newest first."""
     with bureau.transaction() as connection:
-        rows = admission.all_notices(connection)
-    return [Announced(index, notices.decode(payload)) for _, payload, index in reversed(rows)]
+        found = rows.notices(connection, limit, offset)
+    return [Announced(index, notices.decode(payload)) for payload, index in found]
+
+
+def counted(bureau: Bureau) -> tuple[dict[str, int], dict[str, int]]:
+    """(how many notices of each kind, how many entries they say are destroyed, by reason)."""
+    with bureau.transaction() as connection:
+        return rows.count_notices(connection), rows.count_destroyed(connection)
 
 
 def heads(bureau: Bureau) -> list[Head]:

@@ -8,10 +8,8 @@ destroyed    entries whose plaintext was destroyed, by reason; `audits` how many
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from app.core import notices
 from app.services import given, kept, monitoring, quality, supervision
 
 if TYPE_CHECKING:
@@ -45,10 +43,5 @@ def public(bureau: Bureau) -> dict[str, Any]:
 
 def announced(bureau: Bureau) -> dict[str, Any]:
     """What notices say of destroyed entries and of audits."""
-    destroyed: Counter[str] = Counter()
-    audits = 0
-    for each in supervision.announced(bureau):
-        if isinstance(each.notice, notices.Destroyed):
-            destroyed[each.notice.reason] += len(each.notice.entries)
-        audits += isinstance(each.notice, notices.AuditOpened)
-    return {"destroyed": dict(destroyed), "audits": audits}
+    kinds, destroyed = supervision.counted(bureau)
+    return {"destroyed": destroyed, "audits": kinds.get("audit_opened", 0)}

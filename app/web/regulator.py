@@ -121,12 +121,13 @@ def _figures() -> dict[str, Any]:
 
 def _notices(page: int | None) -> dict[str, Any]:
     """The notices of a page, or the newest ten."""
-    every = supervision.announced(bureau())
-    pages = max(1, -(-len(every) // NOTICES_A_PAGE))
+    count = sum(supervision.counted(bureau())[0].values())
+    pages = max(1, -(-count // NOTICES_A_PAGE))
     if page is not None and not 1 <= page <= pages:
         abort(404)
-    shown = every[:10] if page is None else every[(page - 1) * NOTICES_A_PAGE : page * NOTICES_A_PAGE]
-    return {"notices": [_said(each) for each in shown], "page": page, "pages": pages, "count": len(every)}
+    size, first = (10, 0) if page is None else (NOTICES_A_PAGE, (page - 1) * NOTICES_A_PAGE)
+    shown = [_said(each) for each in supervision.announced(bureau(), size, first)]
+    return {"notices": shown, "page": page, "pages": pages, "count": count}
 
 
 def _said(each: Announced) -> tuple[int | None, str, str]:

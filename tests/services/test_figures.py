@@ -6,7 +6,9 @@ import datetime as dt
 import json
 from collections import Counter
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from app.core import folded
 from app.core.errors import RuleError
@@ -16,9 +18,11 @@ from app.services import furnishing, given, kept, links, monitoring, quality
 from app.services.bureau import utc_now
 from app.services.inquiries import inquire
 from app.services.kept import Report
+from app.services.statistics import auc
 from tests.services.builders import LENDER, PAPER, UTILITY, Clock, Ledger
 from tests.services.test_proofs import person_of
 
+given_example = hypothesis.given(st.lists(st.tuples(st.integers(300, 310), st.booleans()), max_size=30))
 CITIZENS = [f"uci:{number}" for number in range(1, 13)]
 
 
@@ -173,6 +177,13 @@ def test_r42_a_table_from_outside_gives_groups_that_the_ledger_does_not_have(led
          "groups": [{"group": "school", "rows": 12, "approved": 1.0, "ratio": None, "alarm": False}]}
     ]  # fmt: skip
     assert [each.body for each in kept.reports(ledger.bureau, monitoring.FAIRNESS)] == [body]
+
+
+@given_example
+def test_the_area_under_the_curve_from_counts_is_that_of_the_rows(rows):
+    counts = Counter(rows)
+    if {bad for _, bad in rows} == {True, False}:
+        assert monitoring.area(counts) == pytest.approx(auc(rows))
 
 
 def test_r42_who_defaulted_follows_from_the_file_alone():
