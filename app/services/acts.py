@@ -31,7 +31,7 @@ from app.core.errors import FormatError, NotFoundError, SignatureError
 from app.core.event_base import Assertion
 from app.core.holder import format_unpadded, unpadded
 from app.db import access
-from app.services import intake, links, passkeys
+from app.services import intake, links, passkeys, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,28 +92,23 @@ def event_line(bureau: Bureau, citizen: str, kind: str, more: dict[str, Any]) ->
 def draft(bureau: Bureau, session_token: str, acts: Sequence[Act], sentence: str, done: str) -> str:
     """Keep events to be signed; the draft's name. NotFoundError when the session is over; FormatError, RuleError."""
     draft_id = secrets.token_bytes(16)
-    session = links.hash_of(session_token)
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        row = access.session_by_token(connection, session, bureau.now())
-        if row is None:
-            raise NotFoundError("the session is over", code="no-session")
-        person = links.person_by_id(bureau, connection, row.citizen)
+        row, person = sessions.own(bureau, connection, session_token)
         citizen = links.identifier_of(connection, person)
         lines = [event_line(bureau, citizen, kind, more).decode() for kind, more in acts]
         kept = orjson.dumps({"lines": lines, "sentence": sentence, "done": done})
         sealed = sealing.seal(person.data_key, os.urandom(sealing.NONCE_SIZE), kept)
-        access.add_draft(connection, draft_id, session, person.id, bureau.now() + DRAFT, sealed)
+        access.add_draft(connection, draft_id, row.token_hash, person.id, bureau.now() + DRAFT, sealed)
     return format_unpadded(draft_id)
 
 
 def open_draft(bureau: Bureau, session_token: str, draft_id: str) -> Draft:
     """A draft of this session. NotFoundError when it is another's, was signed, or is too old."""
     with bureau.transaction() as connection:
-        row = access.draft(connection, bytes_of(draft_id), links.hash_of(session_token), bureau.now())
+        session, person = sessions.own(bureau, connection, session_token)
+        row = access.draft(connection, bytes_of(draft_id), session.token_hash, bureau.now())
         if row is None:
             raise NotFoundError("there is nothing to sign here", code="no-draft")
-        person = links.person_by_id(bureau, connection, row.citizen)
         kept = orjson.loads(sealing.unseal(person.data_key, row.sealed))
         file = passkeys.files_now(connection, {"": person})[""]
     if "lines" not in kept:  # a passkey that is being registered

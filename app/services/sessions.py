@@ -119,12 +119,15 @@ def end_where(
 
 
 def own(bureau: Bureau, connection: Connection, session_token: str) -> tuple[SessionRow, Person]:
-    """The session of a token, and whose it is. NotFoundError when it is over."""
+    """The session of a token, and whose it is. NotFoundError when it is over, or nothing is left of whose it was."""
     bureau.people.hold(connection)
     row = access.session_by_token(connection, links.hash_of(session_token), bureau.now())
     if row is None:
         raise NotFoundError("the session is over", code="no-session")
-    return row, links.person_by_id(bureau, connection, row.citizen)
+    person = links.person_by_id(bureau, connection, row.citizen)
+    if not person.data_key:
+        raise NotFoundError("nothing is left of this citizen's file", code="no-session")
+    return row, person
 
 
 def began_of(person: Person, row: SessionRow) -> Began:

@@ -1,5 +1,7 @@
 """What a citizen signs with a passkey: taken at admission, and found out by every audit when the bureau made it up."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 import msgspec
@@ -13,6 +15,7 @@ from app.core.claims.verify import verify_claim
 from app.core.errors import CredenceError, RuleError
 from app.core.policy import LogKey, Policy
 from app.core.transition import AuditorState, check
+from app.db import admission
 from app.services import claims, intake
 from app.services.address import Address
 from app.services.audit import audit
@@ -122,6 +125,28 @@ def test_within_a_batch_passkeys_count_from_their_line_on(enrolled):
     with pytest.raises(RuleError):
         enrolled.admit(desk.batch([by_it, added]))
     enrolled.admit(desk.batch([added, by_it]))
+
+
+def test_a_removal_that_is_under_way_counts_for_who_comes_meanwhile(enrolled):
+    """Passkeys of one citizen change and sign one after the other: no signature slips in behind a removal."""
+    desk, bureau = enrolled.enrolment, enrolled.bureau
+    removal = desk.event("passkey_removed", CITIZEN, credential=PHONE.credential, **PAPER)
+    signed = desk.batch([PHONE.signed(freeze(enrolled))])
+    with ThreadPoolExecutor(1) as pool:
+        with bureau.transaction() as connection:
+            admission.lock_access(connection, [CITIZEN])
+            meanwhile = pool.submit(intake.admit, bureau, signed)
+            while not _somebody_waits(connection):
+                time.sleep(0.01)
+            file = parse_batch(desk.batch([removal]))
+            intake.store(bureau, connection, [intake.check(bureau, bureau.register(connection), file)])
+        with pytest.raises(RuleError, match="was removed"):
+            meanwhile.result(30)
+
+
+def _somebody_waits(connection):
+    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    return connection.execute(query).fetchone()[0] > 0
 
 
 # ---- a bureau that makes up what citizens will

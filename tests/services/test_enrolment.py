@@ -1,7 +1,10 @@
 """Enrolment by code, sign-in by passkey, sessions: one code one passkey, one challenge one sign-in, and nobody else's."""
 
+import itertools
 import json
+import os
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,23 +18,40 @@ from app.core.errors import (
 from app.services import acts, enrolment, links, passkeys, sessions, sign_in
 from app.services.records import entries
 from tests.authenticator import ATTESTED, PRESENT, VERIFIED, Authenticator, b64, enrol, unb64
+from tests.conftest import url_of
+from tests.services.builders import Ledger
 
-CITIZEN = "uci:1"
+NUMBERS = itertools.count(1, 2)
+
+
+@pytest.fixture(scope="module")
+def office(template_database, administer, server_url, tmp_path_factory):
+    """One ledger for all tests; each has citizens of its own."""
+    name = f"credence_enrolment_{os.getpid()}"
+    administer(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    made = Ledger(tmp_path_factory.mktemp("enrolment"), url_of(server_url, name))
+    made.report(140, months=1)
+    made.step()
+    yield made
+    made.close()
+    administer(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def citizen(ledger):
-    ledger.report(2)
-    ledger.step()
-    return ledger
+def citizen(office):
+    """The ledger, with a citizen (`me`) and another one whom nobody else has."""
+    number = next(NUMBERS)
+    own = {"me": f"uci:{number}", "other": f"uci:{number + 1}"}
+    return SimpleNamespace(bureau=office.bureau, clock=office.clock, step=office.step, **own)
 
 
-def code_session(ledger, citizen=CITIZEN, ref="form-17"):
-    return links.open_link(ledger.bureau, enrolment.issue_code(ledger.bureau, citizen, ref), "Chrome, Mac")
+def code_session(ledger, citizen=None, ref="form-17"):
+    code = enrolment.issue_code(ledger.bureau, citizen or ledger.me, ref)
+    return links.open_link(ledger.bureau, code, "Chrome, Mac")
 
 
 def options(ledger, token):
-    said, draft = enrolment.begin(ledger.bureau, token, lambda name: name[:5] + "***")
+    said, draft = enrolment.begin(ledger.bureau, token, lambda name: name[:4] + "***")
     return json.loads(said), draft
 
 
@@ -42,9 +62,9 @@ def made(ledger, token, passkey, **more):
     return enrolment.finish(ledger.bureau, token, draft, answer)
 
 
-def enrolled(ledger, passkey=None, citizen=CITIZEN):
+def enrolled(ledger, passkey=None):
     """(a session, a passkey registered in it)."""
-    passkey, token = passkey or Authenticator(), code_session(ledger, citizen)
+    passkey, token = passkey or Authenticator(), code_session(ledger)
     enrolment.register(ledger.bureau, token, made(ledger, token, passkey))
     return token, passkey
 
@@ -54,9 +74,9 @@ def signed_in(ledger, passkey, **more):
     return sign_in.with_passkey(ledger.bureau, passkey.got(challenge, **more), "Firefox, Linux")
 
 
-def file_of(ledger, citizen=CITIZEN):
+def file_of(ledger):
     with ledger.bureau.transaction() as connection:
-        return passkeys.files_now(connection, ledger.bureau.people.find(connection, [citizen]))[citizen]
+        return passkeys.files_now(connection, ledger.bureau.people.find(connection, [ledger.me]))[ledger.me]
 
 
 # ---- enrolment
@@ -132,13 +152,13 @@ def test_a_removal_on_paper_ends_the_sessions_of_that_passkey_alone(citizen):
     _, phone = enrolled(citizen)
     by_code = code_session(citizen)
     by_phone = signed_in(citizen, phone)
-    acts.on_paper(citizen.bureau, CITIZEN, "passkey_removed", {"credential": phone.credential}, "form-20")
+    acts.on_paper(citizen.bureau, citizen.me, "passkey_removed", {"credential": phone.credential}, "form-20")
     assert links.session_citizen(citizen.bureau, by_phone) is None
     assert links.session_citizen(citizen.bureau, by_code) is not None
 
 
 def test_a_registration_is_for_its_session_once_and_for_ten_minutes(citizen):
-    token, other = code_session(citizen), code_session(citizen, "uci:2")
+    token, other = code_session(citizen), code_session(citizen, citizen.other)
     said, draft = options(citizen, token)
     answer = Authenticator().registered(unb64(said["challenge"]))
     with pytest.raises(NotFoundError):
@@ -186,7 +206,7 @@ def test_what_no_authenticator_of_ours_made_is_refused(citizen, name):
 def test_what_the_authenticator_keeps_names_nobody(citizen):
     token, passkey = enrolled(citizen)
     said, _ = options(citizen, token)
-    assert said["user"]["name"] == "uci:1***"
+    assert said["user"]["name"] == "uci:***"
     assert (said["rp"]["id"], said["authenticatorSelection"]["residentKey"]) == ("localhost", "required")
     assert [each["id"] for each in said["excludeCredentials"]] == [passkey.credential]
     handle = unb64(said["user"]["id"])
@@ -212,7 +232,7 @@ def test_what_the_authenticator_keeps_names_nobody(citizen):
 
 
 def test_codes_are_read_however_they_are_typed(citizen):
-    code = enrolment.issue_code(citizen.bureau, CITIZEN, "form-1")
+    code = enrolment.issue_code(citizen.bureau, citizen.me, "form-1")
     assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}", code)
     typed = code.lower().replace("-", " ").replace("0", "o").replace("1", "l")
     assert links.open_link(citizen.bureau, typed)
@@ -222,17 +242,17 @@ def test_codes_are_read_however_they_are_typed(citizen):
 
 def test_a_code_is_for_who_has_a_file_and_for_a_good_reference(citizen):
     with pytest.raises(NotFoundError):
-        enrolment.issue_code(citizen.bureau, "uci:404", "form-1")
+        enrolment.issue_code(citizen.bureau, "uci:404404", "form-1")
     with pytest.raises(FormatError):
         enrolment.issue_code(citizen.bureau, "nobody", "form-1")
     with pytest.raises(FormatError):
-        enrolment.issue_code(citizen.bureau, CITIZEN, "no ref")
+        enrolment.issue_code(citizen.bureau, citizen.me, "no ref")
     with pytest.raises(FormatError):
-        enrolment.issue_code(citizen.bureau, CITIZEN, "form-1", basis="research-ish")
+        enrolment.issue_code(citizen.bureau, citizen.me, "form-1", basis="research-ish")
 
 
 def test_code_and_session_are_stored_as_hashes_and_sealed(citizen):
-    code = enrolment.issue_code(citizen.bureau, CITIZEN, "form-77")
+    code = enrolment.issue_code(citizen.bureau, citizen.me, "form-77")
     token = links.open_link(citizen.bureau, code, "Chrome, Mac")
     with citizen.bureau.transaction() as connection:
         stored = b"".join(
@@ -242,7 +262,13 @@ def test_code_and_session_are_stored_as_hashes_and_sealed(citizen):
             for column in row
             if isinstance(column, bytes | memoryview)
         )
-    for secret in (code.replace("-", "").encode(), token.encode(), b"form-77", b"Chrome", CITIZEN.encode()):
+    for secret in (
+        code.replace("-", "").encode(),
+        token.encode(),
+        b"form-77",
+        b"Chrome",
+        citizen.me.encode(),
+    ):
         assert secret not in stored
 
 
@@ -282,7 +308,7 @@ BAD_SIGN_INS = {
     "nobody verified": lambda p, c, bureau: p.got(c, flags=PRESENT),
     "no handle": lambda p, c, bureau: changed(p.got(c), userHandle=""),
     "a handle of nobody": lambda p, c, bureau: changed(p.got(c), userHandle=b64(bytes(24))),
-    "another citizen's handle": lambda p, c, bureau: changed(p.got(c), userHandle=b64(enrolment.handle_of(bureau, 3 - enrolment.citizen_of(bureau, p.user_handle)))),
+    "another citizen's handle": lambda p, c, bureau: changed(p.got(c), userHandle=b64(enrolment.handle_of(bureau, enrolment.citizen_of(bureau, p.user_handle) % 100 + 1))),
     "an unknown passkey": lambda p, c, bureau: changed(Authenticator().got(c), userHandle=b64(p.user_handle)),
     "another passkey's signature": lambda p, c, bureau: Authenticator().got(c) | {"id": p.credential, "rawId": p.credential},
     "an assertion for an event": lambda p, c, bureau: p.got(c, type="webauthn.create"),
@@ -302,9 +328,9 @@ def test_nobody_else_signs_in(citizen, name):
 
 def test_a_passkey_that_the_ledger_got_otherwise_signs_in_too(citizen):
     """An enrolment office of its own registers it; the ledger is what counts."""
-    passkey = enrol(citizen.bureau, CITIZEN, Authenticator())
+    passkey = enrol(citizen.bureau, citizen.me, Authenticator())
     with citizen.bureau.transaction() as connection:
-        number = citizen.bureau.people.find(connection, [CITIZEN])[CITIZEN].id
+        number = citizen.bureau.people.find(connection, [citizen.me])[citizen.me].id
     passkey.user_handle = enrolment.handle_of(citizen.bureau, number)
     assert signed_in(citizen, passkey)
 
@@ -315,7 +341,7 @@ def test_a_passkey_that_the_ledger_got_otherwise_signs_in_too(citizen):
 def test_sessions_are_listed_and_ended(citizen):
     _, passkey = enrolled(citizen)
     citizen.clock.move(seconds=60)
-    own, others = signed_in(citizen, passkey), code_session(citizen, "uci:2")
+    own, others = signed_in(citizen, passkey), code_session(citizen, citizen.other)
     listed = sessions.listed(citizen.bureau, own)
     assert [(each.began.how, each.began.browser, each.own) for each in listed] == [
         ("passkey", "Firefox, Linux", True),

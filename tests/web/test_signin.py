@@ -10,10 +10,21 @@ import pytest
 
 from tests.authenticator import Authenticator, sign, unb64
 from tests.identity_provider import IdentityProvider
-from tests.web.conftest import CITIZEN, THIN
+from tests.web.conftest import THIN, UTILITY
 from tests.web.test_errors import csrf_of
 
 REFUSED = "This did not work"
+OWN = "uci:7301"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known(world):
+    """A citizen of these tests alone, in a block."""
+    from app.services.intake import admit
+
+    bill = world.line(UTILITY, "utility", OWN, account="m", status="on_time")
+    admit(world.bureau, world.batch(UTILITY, [bill]))
+    world.step()
 
 
 def data_of(page, name):
@@ -24,7 +35,7 @@ def hidden(page, name):
     return re.search(rf'name="{name}" value="([^"]*)"', page)[1]
 
 
-def code_for(world, citizen=CITIZEN):
+def code_for(world, citizen=OWN):
     from app.services.enrolment import issue_code
 
     return issue_code(world.bureau, citizen, "form-17")
@@ -197,7 +208,7 @@ def at_provider(app, client, provider):
 
     app.extensions["credence_identity"] = Provider(**provider.configuration())
 
-    def come_back(number="1", **lies):
+    def come_back(number="7301", **lies):
         provider.person, provider.lie = {"resident_number": number}, lies
         away = client.get("/sign-in/identity")
         assert away.status_code == 303

@@ -9,22 +9,35 @@ import re
 import pytest
 
 from tests.authenticator import Authenticator, enrol, sign
-from tests.web.conftest import CITIZEN, THIN
+from tests.web.conftest import THIN, UTILITY
 from tests.web.test_errors import csrf_of
 from tests.web.test_pages import sign_in
 
+OWN = "uci:7401"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known(world):
+    """A citizen of these tests alone, in a block."""
+    from app.services.intake import admit
+
+    bill = world.line(UTILITY, "utility", OWN, account="m", status="on_time")
+    admit(world.bureau, world.batch(UTILITY, [bill]))
+    world.step()
+
 
 @pytest.fixture(scope="module")
-def phone(world):
-    return enrol(world.bureau, CITIZEN, Authenticator())
+def phone(world, known):
+    return enrol(world.bureau, OWN, Authenticator())
 
 
 @pytest.fixture
-def asked(app, client, link):
+def asked(app, client, world):
     """asked(kind, **fields): what `signing.ask` answers to a citizen who is signed in."""
+    from app.services.links import create_link
     from app.web import signing
 
-    sign_in(client, link)
+    sign_in(client, create_link(world.bureau, OWN))
 
     def ask(kind="freeze", done="/record", **fields):
         with client.session_transaction() as held:
@@ -87,7 +100,7 @@ def test_a_draft_is_for_the_session_that_made_it(app, client, asked, phone, worl
     from app.services.links import create_link
 
     path = asked().headers["Location"]
-    for citizen in (THIN, CITIZEN):
+    for citizen in (THIN, OWN):
         other = app.test_client()
         sign_in(other, create_link(world.bureau, citizen))
         assert other.get(path).status_code == 410
