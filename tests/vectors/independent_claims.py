@@ -90,7 +90,7 @@ def subtree(hash_, level, index, size, path, root, step):  # noqa: PLR0917
 
 def absent(claim, asked):
     block = block_of(claim)
-    key, vrf = base.unhex(claim["key"], 32, 1), base.unhex(claim["vrf"], 80, 1)
+    key, vrf = base.unhex(claim["key"], 32, 1), base.vrf_of(claim["vrf"], 1)
     other = claim.get("leaf")
     if other is not None:
         need(isinstance(other, list) and len(other) == 2, 1, "leaf")
@@ -114,7 +114,7 @@ class Account:
     """Key, VRF proof, disclosures and path: step 1 reads, `holds` is the state."""
 
     def __init__(self, part):
-        self.key, self.vrf = base.unhex(part["key"], 32, 1), base.unhex(part["vrf"], 80, 1)
+        self.key, self.vrf = base.unhex(part["key"], 32, 1), base.vrf_of(part["vrf"], 1)
         self.siblings = base.paths_of(part, "trie", 1)
         need(isinstance(part["disclosures"], list) and isinstance(part["digests"], dict), 1, "disclosures")
         self.digests = {name: base.unhex(digest, 32, 1) for name, digest in part["digests"].items()}
