@@ -16,6 +16,7 @@ from app.services.bureau import Bureau
 from app.services.figures import Figures, figures
 from app.services.home import Home
 from app.services.links import create_link
+from app.services.register import register_key
 from app.services.research import BANK, LENDER
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ def _summary(home: Home, running: Running) -> list[str]:
                 lines.append(
                     f"Ask about any citizen, {DEMO_CITIZEN} for one, at {running.url}/bank with the key file {key}"
                 )
+            register_key(bureau, home.create_signer(REGULATOR, REGULATOR), "regulator")
+            key = home.keys / f"{REGULATOR}.key"
+            lines.append(f"Audit everything at {running.url}/regulator/audits with the key file {key}")
         return lines
     finally:
         bureau.close()
