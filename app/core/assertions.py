@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 UNKNOWN_PASSKEY: Final = "unknown-passkey"
 """The code of an assertion by a passkey that is not, or no longer, the citizen's."""
+ERASURE: Final = "erasure"
+"""The reason of a destruction that may take a registration with it; retention never does."""
 USER_PRESENT: Final = 0x01
 USER_VERIFIED: Final = 0x04
 _DATA_BYTES_MIN: Final = 37  # hash of the relying party, flags, counter

@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from app.core import account, account_state, canon, merkle, trie
-from app.core.assertions import UNKNOWN_PASSKEY, Passkeys
+from app.core.assertions import ERASURE, UNKNOWN_PASSKEY, Passkeys
 from app.core.claims import head as h
 from app.core.claims.words import Claimed, claimed, say_head, say_identity
 from app.core.entries import event_entry
@@ -176,11 +176,11 @@ def _check_events(
 
 def _check_assertions(parts: Sequence[Part], events: dict[int, Event]) -> int:
     """How many events a passkey of the citizen's signed. One that is not known may have been registered in a part before
-    it that was destroyed.
+    it that was erased.
     """
     passkeys, signed, gone = Passkeys(), 0, False
     for part in parts:
-        gone = gone or not part.line
+        gone = gone or part.reason == ERASURE
         if part.line:
             try:
                 signed += passkeys.follow(events[part.index]) is not None

@@ -21,7 +21,7 @@ import orjson
 
 from app.core import account, account_state, erasure, merkle, vrf
 from app.core.account_state import AccountState, Opaque, PlacedEvent, Rules
-from app.core.assertions import UNKNOWN_PASSKEY, Passkeys
+from app.core.assertions import ERASURE, UNKNOWN_PASSKEY, Passkeys
 from app.core.errors import CredenceError, FormatError, ProofError, SignatureError
 from app.core.events import ROLES_BY_TYPE, decode_event, decode_stored, type_of
 from app.core.fields import hex32
@@ -229,7 +229,8 @@ def _events(record: Account, asked: Asked) -> tuple[list[PlacedEvent], list[byte
 
 
 def _check_assertions(new: Sequence[PlacedEvent], state: AccountState | None, past: Past | None) -> None:
-    """By the passkeys of the file as it was; where this very block destroys what it was, by those that are left."""
+    """By the passkeys of the file as it was; where this very block erases what it was, by those that are left."""
+    erased = past is not None and any(part.reason == ERASURE for part in past.gone)
     passkeys = Passkeys(None if state is None else reopen_file(bytes(state.file)).passkeys)
     if state is None and past is not None:
         for _, event in past.surviving:
@@ -239,7 +240,7 @@ def _check_assertions(new: Sequence[PlacedEvent], state: AccountState | None, pa
         try:
             passkeys.follow(placed.event)
         except CredenceError as error:
-            if error.code == UNKNOWN_PASSKEY and past is not None and past.gone:
+            if error.code == UNKNOWN_PASSKEY and erased:
                 continue
             message = (
                 f"the event at log index {placed.log_index:,} was not signed by the citizen: {error.detail}"

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from app.core import account, account_state, entries, erasure, events, merkle, vrf
 from app.core.account_state import PlacedEvent, Rules
-from app.core.assertions import UNKNOWN_PASSKEY, Passkeys
+from app.core.assertions import ERASURE, UNKNOWN_PASSKEY, Passkeys
 from app.core.errors import CredenceError
 from app.core.event_types import Answer
 from app.core.profiles import PROFILES
@@ -239,12 +239,13 @@ class CitizenReplay:
     def _check_assertions(self, placed: Sequence[Opened]) -> None:
         """What the citizen is said to have signed was signed by a passkey of theirs.
 
-        Where it is one that is not known, and something earlier was destroyed since, it may have been registered there.
+        Where it is one that is not known, and something earlier was erased since, it may have been registered there.
         """
         passkeys, gone = Passkeys(), -1
         for opened in placed:
             if opened.event is None:
-                gone = max(gone, self.facts.destroyed[opened.log_index].block)
+                destroyed = self.facts.destroyed[opened.log_index]
+                gone = max(gone, destroyed.block if destroyed.reason == ERASURE else -1)
                 continue
             try:
                 passkeys.follow(opened.event)

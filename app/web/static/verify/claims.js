@@ -63,18 +63,18 @@ async function checkEvents(parts, history, origin, identifier) {
   const citizens = new Set(events.map((event) => event.citizen));
   if (identifier !== null) citizens.add(identifier);
   need(citizens.size <= 1 && events.every((event) => event.ledger === origin), "there are events of another citizen or ledger");
-  return countSigned(read);
+  return countSigned(read, parts);
 }
 
-/** How many events a passkey of the citizen's signed. One that is not known may have been registered in an earlier part that was destroyed. */
-async function countSigned(read) {
+/** How many events a passkey of the citizen's signed. One that is not known may have been registered in an earlier part that was erased. */
+async function countSigned(read, parts) {
   const passkeys = new Passkeys();
   let [signed, gone] = [0, false];
-  for (const event of read) {
+  for (const [position, event] of read.entries()) {
     const holds = event === null ? false : await passkeys.follow(event);
     need(holds !== null || gone, "an event was signed by a passkey that is not the citizen's");
     signed += holds ? 1 : 0;
-    gone ||= event === null;
+    gone ||= parts[position].opaque?.[1] === "erasure";
   }
   return signed;
 }
