@@ -1,8 +1,9 @@
 """A citizen key as remembered in the database: the VRF is evaluated once a citizen, not once a citizen and process.
 
-    secret    HMAC-SHA-512(wrapping key, "credence/recall@v1\\0" || identifier)
+    secret    HMAC-SHA-512(wrapping key, "credence/recall@v2\\0" || identifier)
     tag       its first 32 bytes: the row is found by it
-    sealed    the citizen key, sealed under its last 32 bytes with a nonce of zeros (that key seals nothing else)
+    sealed    citizen key (32) || its VRF proof (80), sealed under its last 32 bytes with a nonce of zeros (that key seals
+              nothing else: both follow from the identifier)
 
 Who holds the database alone can neither try identifiers, as the wrapping key is missing, nor put another key into a row
 unnoticed: what does not open is no answer, and the VRF is evaluated instead. Losing rows loses nothing but time.
@@ -17,8 +18,9 @@ from typing import Final, NamedTuple
 
 from app.core.errors import CredenceError
 from app.core.sealing import KEY_SIZE, NONCE_SIZE, seal, unseal
+from app.core.vrf import CITIZEN_KEY_SIZE, PROOF_SIZE
 
-RECALL_CONTEXT: Final = b"credence/recall@v1\0"
+RECALL_CONTEXT: Final = b"credence/recall@v2\0"
 _NONCE: Final = bytes(NONCE_SIZE)
 
 
@@ -34,13 +36,16 @@ class Recall(NamedTuple):
         digest = hmac.digest(wrapping_key, RECALL_CONTEXT + identifier.encode(), "sha512")
         return cls(digest[:KEY_SIZE], digest[KEY_SIZE:])
 
-    def seal(self, citizen_key: bytes) -> bytes:
+    def seal(self, citizen_key: bytes, vrf_proof: bytes) -> bytes:
         """What the row holds."""
-        return seal(self.secret, _NONCE, citizen_key)
+        return seal(self.secret, _NONCE, citizen_key + vrf_proof)
 
-    def open(self, sealed: bytes) -> bytes | None:
-        """The citizen key in a row; None when the row was made for another identifier, or changed."""
+    def open(self, sealed: bytes) -> tuple[bytes, bytes] | None:
+        """Citizen key and proof in a row; None when the row was made for another identifier, or changed."""
         try:
-            return unseal(self.secret, sealed)
+            opened = unseal(self.secret, sealed)
         except CredenceError:
             return None
+        if len(opened) != CITIZEN_KEY_SIZE + PROOF_SIZE:
+            return None
+        return opened[:CITIZEN_KEY_SIZE], opened[CITIZEN_KEY_SIZE:]

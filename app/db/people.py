@@ -191,18 +191,33 @@ def enrol(connection: Connection, citizens: Iterable[NewCitizen]) -> dict[bytes,
 
 
 def recall(connection: Connection, tags: Sequence[bytes]) -> dict[bytes, bytes]:
-    """Tag -> sealed citizen key, where one is remembered (app.core.recall)."""
-    query = "SELECT tag, sealed FROM recalled_keys WHERE tag = ANY(%b::bytea[])"
-    rows = connection.execute(query, (list(tags),), binary=True).fetchall()
-    return {bytes(tag): bytes(sealed) for tag, sealed in rows}
+    """Tag -> sealed citizen key and proof, where they are remembered (app.core.recall)."""
+    query = "SELECT tag, sealed FROM recalled_keys WHERE tag = ANY($1::bytea[])"
+    (rows,) = ask(connection, Question(query, [bytea_array(tags)]))
+    return {tag: sealed for tag, sealed in rows if tag is not None and sealed is not None}
 
 
 def remember(connection: Connection, sealed: Mapping[bytes, bytes]) -> None:
-    """Remember sealed citizen keys by tag. In ascending order, so that two batches never wait for each other in a circle."""
-    connection.execute(
-        "INSERT INTO recalled_keys (tag, sealed) SELECT * FROM unnest(%b::bytea[], %b::bytea[])"
-        " ON CONFLICT (tag) DO UPDATE SET sealed = excluded.sealed WHERE recalled_keys.sealed <> excluded.sealed",
-        (sorted(sealed), [sealed[tag] for tag in sorted(sealed)]),
+    """Remember sealed citizen keys by tag."""
+    ask(connection, _remembering(sealed))
+
+
+def remember_at_once(connection: Connection, sealed: Mapping[bytes, bytes]) -> None:
+    """The same for all to see, on a connection outside transactions. It waits for nobody (DatabaseError), and for no disk:
+    what is lost is worked out again.
+    """
+    hasty = "SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '50ms', true)"
+    ask(connection, Question(hasty), _remembering(sealed))  # one round trip is one transaction
+
+
+def _remembering(sealed: Mapping[bytes, bytes]) -> Question:
+    """In ascending order, so that two batches never wait for each other in a circle."""
+    query = (
+        "INSERT INTO recalled_keys (tag, sealed) SELECT * FROM unnest($1::bytea[], $2::bytea[])"
+        " ON CONFLICT (tag) DO UPDATE SET sealed = excluded.sealed WHERE recalled_keys.sealed <> excluded.sealed"
+    )
+    return Question(
+        query, [bytea_array(sorted(sealed)), bytea_array([sealed[tag] for tag in sorted(sealed)])]
     )
 
 

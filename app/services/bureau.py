@@ -89,10 +89,11 @@ class Bureau:
                 " point CREDENCE_HOME or DATABASE_URL at what belongs together"
             )
             raise RefusedError(message, code="other-ledger")
-        people = People(genesis.origin, vrf, home.secret("wrap.key"))
+        readers = session.Readers(engine)
+        people = People(genesis.origin, vrf, home.secret("wrap.key"), readers)
         signers = home.signer("service"), home.signer("bureau")
         journal = Journal(home.path / "log" / "given")
-        return cls(home, engine, session.Readers(engine), genesis, *signers, vrf, people, journal, now)
+        return cls(home, engine, readers, genesis, *signers, vrf, people, journal, now)
 
     @property
     def origin(self) -> str:
