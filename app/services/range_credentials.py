@@ -39,6 +39,7 @@ from app.services.inquiries import NotYetError
 
 if TYPE_CHECKING:
     from app.core.account_state import AccountState
+    from app.core.event_types import RangeGiven
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.people import Person
@@ -210,11 +211,7 @@ def _released(  # noqa: PLR0917 - everything that there is
         low=given.low,
         high=given.high,
     )
-    down, _ = range_credential.chains(terms)
-    seed = range_credential.seed_of(person.salt_key, down.direction, terms.context)
-    if (
-        down.commitment(given.score, seed).hex() != given.commitment_ge
-    ):  # an erasure took the salt key that made it
+    if _is_erased(terms, person, given):
         raise NotFoundError("what this credential was made from was erased since", code="destroyed")
     attested = Attested(
         origin=bureau.origin,
@@ -251,6 +248,13 @@ def _released(  # noqa: PLR0917 - everything that there is
             for direction in (AT_LEAST, AT_MOST)
         ),
     )
+
+
+def _is_erased(terms: Terms, person: Person, given: RangeGiven) -> bool:
+    """Whether an erasure took the salt key that made the commitments: the one that there is makes others."""
+    down, _ = range_credential.chains(terms)
+    seed = range_credential.seed_of(person.salt_key, down.direction, terms.context)
+    return down.commitment(given.score, seed).hex() != given.commitment_ge
 
 
 def _signer(bureau: Bureau, connection: Connection, tree_size: int) -> SignerPlace:
