@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections import Counter
 
@@ -20,7 +19,6 @@ from app.services.inquiries import inquire
 from app.services.kept import Report
 from app.services.statistics import auc
 from tests.services.builders import LENDER, PAPER, UTILITY, Clock, Ledger
-from tests.services.test_proofs import person_of
 
 given_example = hypothesis.given(st.lists(st.tuples(st.integers(300, 310), st.booleans()), max_size=30))
 CITIZENS = [f"uci:{number}" for number in range(1, 13)]
@@ -106,6 +104,7 @@ def test_r42_a_running_bureau_reports_distribution_and_outcome_each_quarter(ledg
     (first,) = kept.reports(ledger.bureau, monitoring.KIND)
     assert (first.period, first.body["citizens"], first.body["outcome"]) == ("2026-Q4", 12, None)
     assert first.body["stability"]["before"] is None
+    assert first.scorecard == expert_card().hash.hex()
     ledger.clock.move(days=400)
     late = [lender.status(each, ago=35, status="late_90", first_delinquent_on=ledger.clock.day(130),
                           notified_on=ledger.clock.day(40), notified_by="letter") for each in CITIZENS[:4]]  # fmt: skip
@@ -291,13 +290,3 @@ def _event_id_of_now():
     from app.core.fields import uuid7
 
     return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
-
-
-def test_the_card_of_a_report_is_the_one_in_force(ledger):
-    ledger.report(1)
-    ledger.step()
-    monitoring.make(ledger.bureau)
-    (made,) = kept.reports(ledger.bureau, monitoring.KIND)
-    assert made.scorecard == expert_card().hash.hex()
-    assert isinstance(made.made_at, dt.datetime)
-    assert person_of(ledger.bureau, "uci:1").id
