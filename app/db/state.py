@@ -7,6 +7,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.db.pgcopy import copy_rows
+from app.db.session import Question, ask, bytea_array, int4_array, int8, integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -176,15 +177,17 @@ def page_leaves(
     """Of each page (low, high): (key, value) at a block of the accounts with low <= key <= high, ascending."""
     query = """
         SELECT p.number, c.key, a.value
-        FROM unnest(%b::bytea[], %b::bytea[]) WITH ORDINALITY AS p (low, high, number)
+        FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS p (low, high, number)
         CROSS JOIN LATERAL (SELECT id, key FROM citizens WHERE key >= p.low AND key <= p.high OFFSET 0) AS c
         CROSS JOIN LATERAL (
-            SELECT value FROM accounts WHERE citizen = c.id AND block <= %s ORDER BY block DESC LIMIT 1) AS a
+            SELECT value FROM accounts WHERE citizen = c.id AND block <= $3 ORDER BY block DESC LIMIT 1) AS a
         ORDER BY c.key"""
     lows, highs = [low for low, _ in pages], [high for _, high in pages]
+    (rows,) = ask(connection, Question(query, [bytea_array(lows), bytea_array(highs), int8(block)]))
     found: list[list[tuple[bytes, bytes]]] = [[] for _ in pages]
-    for number, key, value in connection.execute(query, (lows, highs, block), binary=True):
-        found[number - 1].append((bytes(key), bytes(value)))
+    for number, key, value in rows:
+        assert key is not None and value is not None, "never null"  # noqa: PT018 - for the type checker
+        found[integer(number) - 1].append((key, value))
     return found
 
 
@@ -206,13 +209,16 @@ def trie_tiles(
 ) -> dict[tuple[int, bytes], tuple[int, bytes]]:
     """Of the wanted (depth, prefix): (block that wrote it, data) at a block, where one is stored."""
     query = """
-        SELECT w.depth, w.prefix, t.block, t.data FROM unnest(%b::smallint[], %b::bytea[]) AS w (depth, prefix)
-        JOIN LATERAL (SELECT block, data FROM trie_tiles t WHERE t.depth = w.depth AND t.prefix = w.prefix
-            AND t.block <= %s ORDER BY block DESC LIMIT 1) AS t ON true"""
-    rows = connection.execute(
-        query, ([d for d, _ in wanted], [p for _, p in wanted], block), binary=True
-    ).fetchall()
-    return {(row[0], bytes(row[1])): (row[2], bytes(row[3])) for row in rows}
+        SELECT w.depth, w.prefix, t.block, t.data FROM unnest($1::integer[], $2::bytea[]) AS w (depth, prefix)
+        JOIN LATERAL (SELECT block, data FROM trie_tiles t WHERE t.depth = w.depth::smallint AND t.prefix = w.prefix
+            AND t.block <= $3 ORDER BY block DESC LIMIT 1) AS t ON true"""
+    places = [int4_array([depth for depth, _ in wanted]), bytea_array([prefix for _, prefix in wanted])]
+    (rows,) = ask(connection, Question(query, [*places, int8(block)]))
+    found = {}
+    for depth, prefix, written, data in rows:
+        assert prefix is not None and data is not None, "never null"  # noqa: PT018 - for the type checker
+        found[integer(depth), prefix] = integer(written), data
+    return found
 
 
 def batch_around(connection: Connection, log_index: int) -> tuple[int, str, list[bytes]] | None:
