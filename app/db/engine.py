@@ -108,6 +108,7 @@ def make_engine(
         pool_size=pool_size,
         max_overflow=POOL_OVERFLOW_MAX,
         pool_timeout=POOL_TIMEOUT_S,
+        pool_use_lifo=True,  # the server process that was used last has everything at hand
         connect_args={
             "options": " ".join(options),
             "application_name": application_name,
