@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import secrets
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -42,6 +43,7 @@ PURPOSE = "account_review"
 WATCHES_AT_ONCE = 1_000
 ENDED_SHOWN = dt.timedelta(days=30)
 MESSAGES_AT_ONCE = 50
+SEND_S = 30
 GONE = 410
 """The status by which a receiver says that it wants no more."""
 
@@ -64,6 +66,8 @@ def put(bureau: Bureau, note: bytes) -> tuple[WatchRow, bool]:
     """
     asked = WatchNote.parse(note)
     requests.check_origin(bureau, asked.origin)
+    with bureau.transaction() as connection:  # before names are looked up for anybody
+        requests.check_signature(bureau, connection, ROLE, asked.bank, asked.time, note)
     try:
         webhooks.resolve(asked.url, webhooks.allowed_networks())
     except OSError:
@@ -242,14 +246,16 @@ def _tell(  # noqa: PLR0917 - who, whom, what, as of which block
 
 def send(bureau: Bureau) -> int:
     """Try every message whose time has come, once; how many have arrived. A receiver that is away is not tried again for
-    its other messages: they wait as long as the first.
+    its other messages: they wait as long as the first. After SEND_S the rest is left to the next run: other jobs wait too.
     """
-    arrived, away = 0, set[str]()
+    arrived, away, began = 0, set[str](), time.monotonic()
     networks, signer = webhooks.allowed_networks(), webhooks.signer_of(bureau)
     while True:
         with bureau.transaction() as connection:
             waiting = rows.due(connection, bureau.now(), MESSAGES_AT_ONCE)
         for message in waiting:
+            if time.monotonic() - began > SEND_S:
+                return arrived
             payload = _payload(bureau, message)
             if payload is None:
                 continue

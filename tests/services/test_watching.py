@@ -5,7 +5,10 @@ from __future__ import annotations
 import http.server
 import json
 import re
+import socket
 import threading
+from contextlib import suppress
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -85,7 +88,8 @@ def answered(ledger):
 
 def note(ledger, answer, receiver, lines=None, **changes):
     lines = lines or (answer["score"], answer["score"] - 10)
-    wanted = {"answer": answer["id"], "lines": tuple(sorted(lines)), "url": receiver.url} | changes
+    wanted = {"answer": answer["id"], "lines": tuple(sorted(lines))} | changes
+    wanted.setdefault("url", receiver and receiver.url)
     return WatchNote(ORIGIN, BANK, time=ledger.clock(), **wanted).sign(ledger.signers[BANK])
 
 
@@ -359,6 +363,11 @@ def test_addresses_of_another_form_are_refused(url):
         "https://[fe80::1]/",
         "https://0.0.0.0/",
         "https://224.0.0.1/",
+        "https://[64:ff9b::a00:1]/",
+        "https://[2002:a00:1::]/",
+        "https://[::a00:1]/",
+        "https://[::ffff:0:a00:1]/",
+        "https://[fec0::1]/",
     ],
 )
 def test_addresses_of_networks_that_are_not_allowed_are_not_reached(url):
@@ -369,9 +378,46 @@ def test_addresses_of_networks_that_are_not_allowed_are_not_reached(url):
 
 
 def test_an_allowed_network_is_reached_and_a_public_address_always():
-    from ipaddress import ip_network
-
     assert webhooks.resolve("https://10.1.2.3:8443/x", [ip_network("10.1.0.0/16")]) == ("10.1.2.3", 8443)
     assert webhooks.resolve("https://93.184.215.14/", []) == ("93.184.215.14", 443)
     with pytest.raises(FormatError):
         webhooks.resolve("https://10.2.0.1/", [ip_network("10.1.0.0/16")])
+    assert webhooks.resolve("https://[2606:2800:21f::1]/", []) == ("2606:2800:21f::1", 443)
+
+
+@pytest.mark.parametrize("host", ["a..example", ".example", "a" * 64 + ".example"])
+def test_a_name_that_no_host_can_have_is_refused(answered, host):
+    ledger, answer, _ = answered
+    with pytest.raises(FormatError):
+        watching.put(ledger.bureau, note(ledger, answer, None, lines=(600,), url=f"https://{host}/"))
+
+
+def test_no_name_is_looked_up_for_whom_the_register_does_not_know(answered, receiver):
+    ledger, answer, _ = answered
+    stranger = Signer.generate_from_seed(BANK, bytes(32))
+    forged = WatchNote(ORIGIN, BANK, answer["id"], (600,), "https://10.0.0.1/", ledger.clock()).sign(stranger)
+    with pytest.raises(SignatureError):
+        watching.put(ledger.bureau, forged)
+
+
+def test_a_receiver_that_never_comes_to_an_end_is_hung_up_on(monkeypatch):
+    """Each byte of its answer comes in time, and there is no last one."""
+    monkeypatch.setattr(webhooks, "ATTEMPT_S", 0.2)
+    listener = socket.create_server(("127.0.0.1", 0))
+    hung_up = threading.Event()
+
+    def drip():
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(65_536)
+            while not hung_up.wait(0.01):
+                connection.sendall(b"H")
+        hung_up.set()
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    assert webhooks.send([ip_network("127.0.0.0/8")], url, {}, b"{}") is None
+    hung_up.set()
+    thread.join()
+    listener.close()
