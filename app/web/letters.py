@@ -25,6 +25,7 @@ from app.services import letters, watching
 from app.web import refusal_words, seats
 from app.web.api import PLAIN, UNAVAILABLE, read_body
 from app.web.described import endpoint
+from app.web.limits import limiter
 from app.web.record import session_citizen, text_language
 from app.web.state import bureau
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
 PDF = "application/pdf"
+PAPERS_A_MINUTE = "30 per minute"  # one is drawn at a time, for everybody
 machine = MachineBlueprint(
     "letters_api", __name__, url_prefix="/v1/letters", description="Letters of adverse action."
 )
@@ -128,6 +130,7 @@ def for_bank(number: int) -> str:
 
 
 @blueprint.get("/bank/letters/<int:number>.pdf")
+@limiter.limit(PAPERS_A_MINUTE)
 def for_bank_pdf(number: int) -> Response:
     return _pdf(letters.letter(bureau(), number, bank=seats.require("bank").organisation), text_language())
 
@@ -146,6 +149,7 @@ def for_citizen(number: int) -> str:
 
 
 @blueprint.get("/record/letters/<int:number>.pdf")
+@limiter.limit(PAPERS_A_MINUTE)
 def for_citizen_pdf(number: int) -> Response:
     return _pdf(letters.letter(bureau(), number, citizen_id=session_citizen()), text_language())
 

@@ -37,6 +37,9 @@ LIMITED = frozenset(
         "record.open_record",
         "seats.open_seat",
         "check.check",
+        "disputes.evidence",
+        "letters.for_bank_pdf",
+        "letters.for_citizen_pdf",
     }
 )
 

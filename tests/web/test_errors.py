@@ -274,6 +274,18 @@ def test_too_many_tries_to_open_a_link_are_429(client, app):
         limiter.reset()
 
 
+def test_every_endpoint_with_a_limit_is_among_those_that_are_counted(app):
+    """`limits` counts only the few endpoints on its list: one that is not there has no limit, whatever is written above it."""
+    from app.web.limits import LIMITED, limiter
+
+    limited = {
+        endpoint
+        for endpoint, view in app.view_functions.items()
+        if limiter.limit_manager.decorated_limits(f"{view.__module__}.{view.__qualname__}.{view.__name__}")
+    }
+    assert limited == LIMITED
+
+
 def test_a_form_without_its_token_is_400(client, link):
     assert client.post(f"/open/{link}").status_code == 400
     assert client.post("/record/sign-out").status_code == 400
