@@ -18,6 +18,7 @@ rule is about the people who use the pages (docs/security.md).
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -83,7 +84,7 @@ def approve(bureau: Bureau, seat: Seat, number: int, digest: str) -> None:
     with bureau.transaction() as connection:
         row = _open_row(bureau, connection, number)
         proposer, approver = _seat_row(connection, row.proposed_by), seats.still_there(connection, seat.id)
-        if proposer.id == approver.id or proposer.label == approver.label:
+        if proposer.id == approver.id or _name(proposer) == _name(approver):
             raise RuleError("who proposes something does not approve it", code="same-person")
         if sha256(row.body).hexdigest() != digest:
             raise RuleError("the hash is not this proposal's: read it again", code="other-hash")
@@ -159,6 +160,11 @@ def _seat_row(connection: Connection, seat_id: int) -> Seat:
     except NotFoundError:
         message = "the seat of who proposed this has ended: somebody else has to propose it again"
         raise RuleError(message, code="ended-seat") from None
+
+
+def _name(seat: Seat) -> str:
+    """By which somebody is known: however wide, in whatever case and with whatever spaces it was typed."""
+    return " ".join(unicodedata.normalize("NFKC", seat.label).casefold().split())
 
 
 def _decided(number: int) -> ConflictError:

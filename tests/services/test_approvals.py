@@ -65,6 +65,16 @@ def test_never_the_same_person_not_even_on_another_seat(bureau, officers):
     assert current(bureau, NEW.name) == []
 
 
+def test_the_same_name_typed_otherwise_is_the_same_person(bureau, officers):
+    first, _ = officers
+    made = proposed(bureau, first, *registration())
+    for label in ("a. chen", "A.  Chen", "Ａ. Chen"):
+        other = seats.add(bureau, "bureau", "officer", label)
+        with pytest.raises(RuleError) as error:
+            approvals.approve(bureau, other, made.id, made.digest)
+        assert error.value.code == "same-person"
+
+
 def test_an_ended_seat_neither_proposes_nor_approves_nor_stands_behind_a_proposal(bureau, officers):
     first, second = officers
     made = proposed(bureau, first, *registration())
