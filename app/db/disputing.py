@@ -47,11 +47,10 @@ def of_citizen(connection: Connection, citizen: int) -> list[Dispute]:
     return _found(connection, "WHERE citizen = %s ORDER BY number", (citizen,))
 
 
-def overdue(connection: Connection, today: date, limit: int) -> list[Dispute]:
-    """Open disputes whose last day is over."""
-    return _found(
-        connection, "WHERE closed_on IS NULL AND due_on < %s ORDER BY due_on, number LIMIT %s", (today, limit)
-    )
+def overdue(connection: Connection, today: date, limit: int, after: int = 0) -> list[Dispute]:
+    """Open disputes with numbers above `after` whose last day is over, ascending."""
+    where = "WHERE closed_on IS NULL AND due_on < %s AND number > %s ORDER BY number LIMIT %s"
+    return _found(connection, where, (today, after, limit))
 
 
 def open_of_furnisher(connection: Connection, furnisher: str, after: int, limit: int) -> list[Dispute]:
@@ -135,6 +134,13 @@ def add_file(connection: Connection, citizen: int, item: int, now: datetime, sea
         "INSERT INTO evidence (citizen, item, stored_at, filed, sealed) VALUES (%s, %s, %s, false, %s)",
         (citizen, item, now, sealed),
     )
+
+
+def count_unfiled(connection: Connection, citizen: int) -> int:
+    """How many files all drafts of a citizen have."""
+    query = "SELECT count(*) FROM evidence WHERE citizen = %s AND NOT filed"
+    row = connection.execute(query, (citizen,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def remove_file(connection: Connection, citizen: int, item: int, number: int) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from app.core import disputes, repairs
 from app.core import event_types as types
 from app.core import events as event_formats
-from app.core.errors import NotFoundError
+from app.core.errors import CredenceError, NotFoundError
 from app.core.profiles import PROFILES
 from app.core.request_note import DisputesNote
 from app.db import admission, disputing
@@ -228,15 +228,24 @@ def _case(bureau: Bureau, connection: Connection, person: Person, row: disputing
 
 
 def close_overdue(bureau: Bureau) -> int:
-    """R25: close for the citizen what nobody answered in time; how many disputes that were."""
-    closed = 0
+    """R25: close for the citizen what nobody answered in time; how many disputes that were. One that cannot be closed does
+    not keep the others open: its error is raised behind them.
+    """
+    closed, after, failed = 0, 0, None
     while True:
         with bureau.transaction() as connection:
-            rows = disputing.overdue(connection, bureau.local_day(bureau.now()), AT_ONCE)
+            rows = disputing.overdue(connection, bureau.local_day(bureau.now()), AT_ONCE, after)
         if not rows:
-            return closed
+            break
         for row in rows:
-            closed += _close(bureau, row)
+            after = row.number
+            try:
+                closed += _close(bureau, row)
+            except CredenceError as error:
+                failed = error
+    if failed is not None:
+        raise failed
+    return closed
 
 
 def _close(bureau: Bureau, row: disputing.Dispute) -> bool:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 DRAFT_S: Final = 86_400
 KEPT_DAYS: Final = 183
 NAME_MAX: Final = 100
+UNFILED_MAX: Final = 25
+"""Files of all of a citizen's drafts together: what is kept for nothing yet must not fill the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ def add_file(bureau: Bureau, citizen_id: int, item: int, name: str, data: bytes)
         there = _of_draft(disputing.files(connection, person.id, item))
         if len(there) >= disputes.FILES_MAX:
             raise RuleError(f"a dispute takes {disputes.FILES_MAX} files", code="evidence-count")
+        if disputing.count_unfiled(connection, person.id) >= UNFILED_MAX:
+            raise RuleError(f"all drafts together take {UNFILED_MAX} files", code="evidence-count")
         if any(each.known == known for each in _opened(person, there)):
             raise ConflictError("this file is there already", code="evidence-twice")
         disputing.add_file(

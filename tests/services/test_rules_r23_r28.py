@@ -14,7 +14,7 @@ from app.core.note import Signer
 from app.core.profiles import CN, EU, IN, US
 from app.core.request_note import DisputesNote
 from app.services import disputes as service
-from app.services import evidence, inquiries, retention
+from app.services import evidence, history, inquiries, retention
 from app.services.evidence import Draft
 from app.services.intake import admit
 from app.services.register import register_key
@@ -330,6 +330,15 @@ def test_r24_there_is_a_limit_to_the_files_and_the_same_one_counts_once(late):
     assert len(evidence.files_of_draft(late.bureau, citizen, item)) == disputes.FILES_MAX - 1
 
 
+def test_files_of_all_drafts_together_have_a_limit(late, monkeypatch):
+    monkeypatch.setattr(evidence, "UNFILED_MAX", 2)
+    item = late_index(late)
+    citizen = draft(late, item, ("a.txt", b"a"))
+    evidence.add_file(late.bureau, citizen, item - 1, "b.txt", b"b")
+    with pytest.raises(RuleError):
+        evidence.add_file(late.bureau, citizen, item - 2, "c.txt", b"c")
+
+
 def test_a_draft_is_forgotten_after_a_day_and_evidence_half_a_year_behind_the_end(late):
     item = late_index(late)
     citizen = draft(late, item, ("a.txt", LETTER))
@@ -366,3 +375,30 @@ def test_r11_evidence_goes_over_to_the_new_key_when_something_else_of_the_citize
     assert [each.data for _, files in case.evidence for each in files] == [LETTER]
     assert [each.data for each in evidence.files_of_draft(late.bureau, citizen, item)] == [b"and more"]
     assert evidence.draft(late.bureau, citizen, item).ground == "paid"
+
+
+def test_r25_a_dispute_that_cannot_be_closed_does_not_keep_the_others_open(late):
+    """Somebody's file cannot be opened; the other citizen's silence still ends in time."""
+    late.admit(late.lender.batch(late.lender.card_history("uci:3", late_ago=3)))
+    late.step()
+    filed(late)
+    third = person_of(late.bureau, "uci:3")
+    with late.bureau.transaction() as connection:
+        item = next(i for i, e in history.whole_history(connection, third) if e.negative)
+    desk = late.enrolment
+    opened = desk.event("dispute_opened", "uci:3", target=item, ground="paid", **PAPER)
+    late.admit(desk.batch([opened]))
+    late.settle()
+    late.clock.move(days=60)
+    tamper = Tamper(late)
+    try:
+        broken = [
+            row for row in tamper.rows("citizen_keys") if row["citizen"] == person_of(late.bureau, CITIZEN).id
+        ]
+        spoilt = [row | {"wrapped": bytes(len(row["wrapped"]))} for row in broken]
+        with tamper.replaced("citizen_keys", broken, spoilt), pytest.raises(SignatureError):
+            service.close_overdue(late.bureau)
+    finally:
+        tamper.close()
+    assert [each.dispute.closed.outcome for each in service.of_citizen(late.bureau, third.id)] == ["deadline"]
+    assert service.close_overdue(late.bureau) == 1
