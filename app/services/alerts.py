@@ -105,6 +105,7 @@ def _audits(bureau: Bureau, connection: Connection, person: Person, index: int) 
             negative=False,
             fields={"case": notice.case},
             commitment="",
+            speaks_against=False,
         )
         found.append(Alert(AUDIT, at, event))
     return found

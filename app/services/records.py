@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from app.core import events as event_formats
-from app.core import folded, retention, sealing
+from app.core import folded, repairs, retention, sealing
 from app.core.block import Block
 from app.core.event_base import COMMON_FIELDS
 from app.core.months import add_months
 from app.core.profiles import PROFILES
-from app.core.repairs import FOR_THE_CITIZEN, SETTLEMENTS
 from app.db import ledger, state
 from app.services import history, proofs
 from app.services.links import person_by_id
@@ -34,16 +33,14 @@ if TYPE_CHECKING:
     from app.services.people import Person
 
 LOOKS = frozenset({"inquiry", "answer", "look", "refusal"})
-HELPFUL = frozenset(
-    {"payment", *(kind for kind, cls in event_formats.CLASS_BY_TYPE.items() if cls in SETTLEMENTS)}
-)
 REPAIRS = frozenset({"dispute_opened", "dispute_closed", "correction", "retraction", "citizen_statement"})
 
 
 @dataclass(slots=True)
 class EventView:
     """One event; `log_index` and `block` are None while it waits for the next block. `about` has what was said of it since
-    and, below an answer, the question.
+    and, below an answer, the question. `state`: `retracted`, `taken_out` (nobody stood by it), `disputed`, `corrected` or
+    nothing; `speaks_against`: it is negative as it stands now.
     """
 
     log_index: int | None
@@ -54,43 +51,9 @@ class EventView:
     negative: bool
     fields: dict[str, Any]
     commitment: str
+    speaks_against: bool
+    state: str = ""
     about: list[EventView] = field(default_factory=list)
-
-    @property
-    def state(self) -> str:
-        """`retracted`, `disputed`, `taken_out`, `corrected` or nothing: what counts most of what was said about it."""
-        if any(each.type == "retraction" and each.fields["target"] == self.log_index for each in self.about):
-            return "retracted"
-        disputes = [each.type for each in self.about if each.type.startswith("dispute_")]
-        if disputes and disputes[-1] == "dispute_opened":
-            return "disputed"
-        if self._is_taken_out():
-            return "taken_out"
-        return "corrected" if self._corrections() else ""
-
-    @property
-    def speaks_against(self) -> bool:
-        """Whether it is negative as it stands now: corrected, and not taken back."""
-        corrections = self._corrections()
-        return (
-            self.state not in ("retracted", "taken_out")
-            and (corrections[-1] if corrections else self).negative
-        )
-
-    def _is_taken_out(self) -> bool:
-        """Whether a dispute took it out and nobody put it back (R25, R28). What can only help stays."""
-        since = ""
-        for each in self.about:
-            if each.type == "dispute_closed" and each.fields["outcome"] in FOR_THE_CITIZEN:
-                since = since or each.day
-            elif each.type == "correction" and each.fields["fields"].get("notified_on", "") >= since:
-                since = ""
-        return bool(since) and self.type not in HELPFUL and self.fields.get("status") != "on_time"
-
-    def _corrections(self) -> list[EventView]:
-        """Those that were not taken back themselves."""
-        back = [each.fields["target"] for each in self.about if each.type == "retraction"]
-        return [each for each in self.about if each.type == "correction" and each.log_index not in back]
 
     @property
     def is_disputable(self) -> bool:
@@ -154,6 +117,7 @@ def _views(
 ) -> tuple[list[EventView], list[RemovedView], str]:
     """(what can be read, in the order of the log; what is gone; whose it is)."""
     views, removed, identifier = [], [], ""
+    history: list[tuple[int, event_formats.Event]] = []
     gone = {part.position: part for part in opaque}
     for position, (row, log_index, block) in enumerate(state.events_of_citizens(connection, [person.id])):
         if row.sealed is None:
@@ -163,11 +127,14 @@ def _views(
         line = sealing.unseal(person.data_key, row.sealed)
         event = event_formats.decode_stored(line)
         identifier = event.citizen
+        if log_index is not None:
+            history.append((log_index, event))
         if log_index is not None and log_index in over:
             removed.append(RemovedView(log_index, retention.REASON, None))
             continue
         place = (log_index, block) if block is not None and block <= newest_block else (None, None)
         views.append(view_of(line, event, row.commitment, *place))
+    _say_state(views, history)
     return views, removed, identifier
 
 
@@ -184,7 +151,25 @@ def view_of(
         negative=event_formats.is_negative(event),
         fields={name: value for name, value in orjson.loads(line).items() if name not in COMMON_FIELDS},
         commitment=commitment.hex(),
+        speaks_against=event_formats.is_negative(event),
     )
+
+
+def _say_state(views: Sequence[EventView], events: Sequence[tuple[int, event_formats.Event]]) -> None:
+    """What repairs have made of each entry, by the fold's own rules."""
+    made, by_index = repairs.repairs_of(events), dict(events)
+    for view in views:
+        index = view.log_index
+        if index is None or index not in by_index:
+            continue
+        if index in made.void:
+            view.state = "taken_out" if index in made.taken_out else "retracted"
+        elif index in made.disputed:
+            view.state = "disputed"
+        elif index in made.corrections and view.type != "correction":
+            view.state = "corrected"
+        standing = made.standing(index, by_index[index])
+        view.speaks_against = index not in made.void and event_formats.is_negative(standing)
 
 
 def _with_repairs(views: list[EventView]) -> list[EventView]:
@@ -196,20 +181,11 @@ def _with_repairs(views: list[EventView]) -> list[EventView]:
         if target is None:
             left.append(view)
         else:
-            if view.type == "correction":
-                view.negative = _is_negative(target, view.fields["fields"])
             target.about.append(view)
         if view.log_index is not None:
             # a dispute about a correction is about the event that it corrects
             items[view.log_index] = view if target is None else target
     return left
-
-
-def _is_negative(item: EventView, fields: dict[str, Any]) -> bool:
-    """Whether an item is negative with other fields: of those types that need not be, the status says it."""
-    if "status" not in fields:
-        return item.negative
-    return fields["status"] not in ("on_time", "settled")
 
 
 def _with_questions(looks: list[EventView]) -> list[EventView]:

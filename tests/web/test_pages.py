@@ -132,12 +132,16 @@ def test_repairs_stand_with_what_they_are_about(client, world, language):
         number = world.bureau.people.find(connection, [citizen])[citizen].id
     (item,) = (each for each in records.entries(world.bureau, number).items if each.type == "status")
     assert item.is_disputable
+    wrong = f'href="/record/disputes/new/{item.log_index}"'
+    assert wrong in client.get("/record/events").text
     signed = {"basis": "paper", "basis_ref": "p-1"}
     opened = world.line(ENROLMENT, "dispute_opened", citizen, target=item.log_index, ground="paid", **signed)
     admit(world.bureau, world.batch(ENROLMENT, [opened]))
     world.step()
     client.set_cookie("lang", language)
-    assert ("in dispute" if language == "en" else "异议中") in client.get("/record/events?show=disputed").text
+    disputed = client.get("/record/events?show=disputed").text
+    assert ("in dispute" if language == "en" else "异议中") in disputed
+    assert wrong not in disputed
     (item,) = (each for each in records.entries(world.bureau, number).items if each.type == "status")
     assert (item.state, item.is_disputable, [each.type for each in item.about]) == (
         "disputed",
@@ -155,6 +159,19 @@ def test_repairs_stand_with_what_they_are_about(client, world, language):
     assert (item.state, len(item.about), item.negative, item.speaks_against) == ("corrected", 3, True, False)
     page = client.get("/record/events").text
     assert ("paid on time" if language == "en" else "按时") in page
+    again = world.line(ENROLMENT, "dispute_opened", citizen, target=item.log_index, ground="other", **signed)
+    admit(world.bureau, world.batch(ENROLMENT, [again]))
+    unanswered = world.line(
+        LENDER, "dispute_closed", citizen, target=item.log_index, outcome="unverifiable", reason="so"
+    )
+    admit(world.bureau, world.batch(LENDER, [unanswered]))
+    world.step()
+    (item,) = (each for each in records.entries(world.bureau, number).items if each.type == "status")
+    assert (item.state, item.is_disputable, item.speaks_against) == (
+        "corrected",
+        True,
+        False,
+    )  # it helps: it stays
 
 
 def test_the_proof_can_be_taken_along_and_checked(record, world):
