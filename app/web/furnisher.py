@@ -10,6 +10,7 @@
     GET  /furnisher/entries/<index>                      as it stands now; POST prepares a correction or a retraction
     GET  /furnisher/orders                               entries that belong to another citizen (a mixed file)
     GET  /furnisher/orders/<number>                      one order; POST prepares what it asks for
+    GET  /furnisher/quality                              one's own figures, quarter by quarter (R43)
     POST /furnisher/plain                                prepared events as a file for `credence furnish`
 
 Everything that changes the ledger is a batch by the furnisher's own key. A page prepares plain events and shows them, to be
@@ -27,9 +28,11 @@ from app.core.batch import parse_batch
 from app.core.errors import CredenceError, FormatError, NotFoundError
 from app.core.fields import U63_MAX
 from app.services import disputes, furnishing, intake, splitting
+from app.services import quality as figures
 from app.web import seats, words
 from app.web.approvals import KEY_ROLES
 from app.web.cases import written
+from app.web.language import N_
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -42,6 +45,18 @@ ROLE = "furnisher"
 UPLOAD_BYTES_MAX = 16 << 20  # larger batches go to /v1/batches
 TOLD_BY = ("letter", "message", "email", "app", "in_person")
 REASONS = ("wrong_person", "reported_in_error", "not_verifiable", "ordered")
+
+FIGURES = {
+    "reported": N_("Reported"),
+    "late": N_("Late"),
+    "corrected": N_("Corrected or taken back"),
+    "refused": N_("Lines refused"),
+    "disputed": N_("Disputed"),
+    "closed_corrected": N_("You put right"),
+    "closed_upheld": N_("You upheld"),
+    "closed_unverifiable": N_("You could not verify"),
+    "closed_deadline": N_("You did not answer"),
+}
 
 
 @blueprint.after_request
@@ -264,6 +279,17 @@ def order(number: int) -> str | tuple[str, int]:
         "furnisher_order.html", order=part, words=words, error=error, form=request.form, told_by=TOLD_BY
     )
     return (page, 422) if error else page
+
+
+@blueprint.get("/quality")
+def quality() -> str:
+    seat = seats.require(ROLE)
+    return render_template(
+        "furnisher_quality.html",
+        quarters=figures.figures(bureau(), seat.organisation),
+        columns=FIGURES,
+        late_days=figures.LATE_DAYS,
+    )
 
 
 @blueprint.post("/plain")

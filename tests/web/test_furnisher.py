@@ -167,6 +167,18 @@ def test_nobody_sees_what_another_furnisher_reported(client, world, entries):
         assert client.get(f"/furnisher{path}").status_code == 403, path
 
 
+def test_r43_a_furnisher_sees_its_own_figures(lender, world, entries):
+    from app.services import quality
+
+    quality.count(world.bureau)
+    (own,) = quality.figures(world.bureau, LENDER)
+    page = lender.get("/furnisher/quality").text
+    assert f">{own.counts['reported']:,}" in page
+    assert entries
+    take_seat(lender, world, "furnisher", "newcomer.example")
+    assert "Nothing has been counted yet" in lender.get("/furnisher/quality").text
+
+
 def test_who_has_no_key_is_told_how_to_get_one(client, world):
     take_seat(client, world, "furnisher", "newcomer.example")
     assert "credence keys possession" in client.get("/furnisher").text
