@@ -52,7 +52,10 @@ def fill(ledger: Ledger) -> None:
     ledger.clock.move(days=150)  # accounts age, the second card comes into force, and nothing else happens
     with ledger.sequencer() as sequencer:
         assert sequencer.step(), "a new day makes a block"
-    ledger.admit(ledger.lender.batch([ledger.lender.status(f"uci:{n}", late=n == 3) for n in (2, 3, 50)]))
+    ledger.admit(
+        ledger.lender.batch([ledger.lender.status(f"uci:{n}", late=n == 3) for n in (2, 3, 50)]),
+        ledger.enrolment.batch([ledger.enrolment.event("erasure", "uci:17", scope="consent_based", **PAPER)]),
+    )  # the erasure so late that its time is not over
     ledger.step()
     _cosign(ledger)
     waiting = [ledger.utility.utility("uci:4"), ledger.utility.utility("uci:60")]
@@ -141,7 +144,6 @@ def _repair(ledger: Ledger) -> None:
             desk.event("dispute_opened", "uci:15", target=at[15][1], ground="wrong_amount", text="no", **PAPER),
             desk.event("dispute_opened", "uci:16", target=at[16][1], ground="not_mine", **PAPER),
             desk.event("citizen_statement", "uci:15", text="I was away.", **PAPER),
-            desk.event("erasure", "uci:17", scope="consent_based", **PAPER),
         ]),
         lender.batch([
             lender.event("correction", "uci:15", ago=60, target=at[15][2], fields=fixed),
