@@ -17,15 +17,16 @@ import psutil
 import requests
 
 from app.core import canon, fields
-from app.core.batch import make_batch
-from app.services import bulk, judging
+from app.core.reporting.batch import make_batch
+from app.services.banks import bulk
 from app.services.bureau import Bureau, utc_now
-from app.services.research import clients
+from app.services.ledger import judging
+from app.services.scoring.research import clients
 from benchmarks.report import Report, Row
 
 if TYPE_CHECKING:
     from app.cli.processes import Running
-    from app.services.research import Client
+    from app.services.scoring.research import Client
     from benchmarks.importing import Part
 
 SECTION = "Many inquiries in one file"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import orjson
 
 from app.core import canon
-from app.core.checkpoint import cosign
-from app.core.note import COSIGNATURE_ED25519, Signer
-from app.core.policy import Group, LogKey, Policy, Witness
+from app.core.log.checkpoint import cosign
+from app.core.log.note import COSIGNATURE_ED25519, Signer
+from app.core.log.policy import Group, LogKey, Policy, Witness
 
 if TYPE_CHECKING:
     from app.services.bureau import Bureau

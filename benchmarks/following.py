@@ -8,13 +8,13 @@ import time
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
-from app.core import trie, trie_tiles
-from app.core.transition import AuditorState, check
-from app.core.trie_multiproof import Change, StoredTrie, apply, build
-from app.core.trie_store import Trie
+from app.core.proving.transition import AuditorState, check
+from app.core.state import trie, trie_tiles
+from app.core.state.trie_multiproof import Change, StoredTrie, apply, build
+from app.core.state.trie_store import Trie
 from app.db import ledger
 from app.services.bureau import Bureau
-from app.services.transitions import transition
+from app.services.proving.transitions import transition
 from benchmarks.report import Report, Row, at_most
 
 if TYPE_CHECKING:

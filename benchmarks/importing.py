@@ -16,15 +16,15 @@ from app.client.transport import Service
 from app.db import engine
 from app.services.bureau import Bureau
 from app.services.home import Home
-from app.services.research import CITIZENS, CITIZENS_PER_BATCH, Research
+from app.services.scoring.research import CITIZENS, CITIZENS_PER_BATCH, Research
 from benchmarks.places import folder, free_port
 from benchmarks.report import Report, Row, at_most
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from app.core.note import Signer
-    from app.services.research import Client
+    from app.core.log.note import Signer
+    from app.services.scoring.research import Client
 
 SECTION = "Import over HTTP, with blocks and scores"
 SECONDS_MAX = 60

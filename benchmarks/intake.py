@@ -20,11 +20,11 @@ from sqlalchemy.engine import make_url
 
 from app.db import session
 from app.services.bureau import Bureau
-from app.services.folding import FoldingPool
 from app.services.home import Home
+from app.services.ledger.folding import FoldingPool
+from app.services.ledger.sequencer import Sequencer
 from app.services.lifeline import die_with_parent
-from app.services.research import Research
-from app.services.sequencer import Sequencer
+from app.services.scoring.research import Research
 from benchmarks.places import folder
 from benchmarks.report import Report, Row, at_least, median
 
@@ -96,7 +96,7 @@ class Admitters:
 
 
 def _admit_files(pipe: Pipe, following: object, home: Path, url: str) -> None:
-    from app.services.intake import admit  # noqa: PLC0415 - in the child only
+    from app.services.ledger.intake import admit  # noqa: PLC0415 - in the child only
 
     die_with_parent()
     bureau = Bureau.open(Home(home), url)

@@ -20,8 +20,8 @@ from app.db import migrate
 from app.db.embedded import EmbeddedPostgres
 from app.db.engine import make_engine
 from app.services.bureau import Bureau
-from app.services.founding import Charter, found
 from app.services.home import Home
+from app.services.ledger.founding import Charter, found
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

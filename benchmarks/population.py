@@ -9,20 +9,20 @@ from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from app.core.batch import parse_batch
-from app.core.events import decode_stored
-from app.core.fold import fold_owned
-from app.core.folded import File, encode_file, reopen_file
-from app.core.profiles import CN
-from app.core.score import score_file
-from app.core.scorecard import expert_card, make_card
-from app.services import intake
-from app.services.cards import Publication, publish_card
-from app.services.folding import FoldingPool
+from app.core.reporting.batch import parse_batch
+from app.core.reporting.events import decode_stored
+from app.core.scoring.fold import fold_owned
+from app.core.scoring.folded import File, encode_file, reopen_file
+from app.core.scoring.profiles import CN
+from app.core.scoring.score import score_file
+from app.core.scoring.scorecard import expert_card, make_card
 from app.services.home import Home
-from app.services.population import Columns, score_columns
-from app.services.research import CITIZENS_PER_BATCH, Research
-from app.services.sequencer import Sequencer
+from app.services.ledger import intake
+from app.services.ledger.cards import Publication, publish_card
+from app.services.ledger.folding import FoldingPool
+from app.services.ledger.sequencer import Sequencer
+from app.services.scoring.population import Columns, score_columns
+from app.services.scoring.research import CITIZENS_PER_BATCH, Research
 from benchmarks.places import folder
 from benchmarks.report import Report, Row, at_least, median
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from multiprocessing.synchronize import Barrier
 
-    from app.core.event_base import Event
+    from app.core.reporting.event_base import Event
     from benchmarks.places import Ledger, Places
 
     Life = list[tuple[int, Event]]

@@ -7,11 +7,11 @@ import random
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from app.core.policy import LogKey, Policy
-from app.core.proof import verify_score_proof
-from app.services import proofs
+from app.core.log.policy import LogKey, Policy
+from app.core.proving.proof import verify_score_proof
 from app.services.bureau import Bureau
-from app.services.research import clients
+from app.services.proving import proofs
+from app.services.scoring.research import clients
 from benchmarks import ranges
 from benchmarks.cosigning import cosigning_policy, with_cosignatures
 from benchmarks.floors import seconds_each

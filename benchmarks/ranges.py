@@ -12,16 +12,16 @@ import time
 from typing import TYPE_CHECKING
 
 from app.core import canon
-from app.core.claims.head import Asked
-from app.core.claims.range_proof import present, signed
-from app.core.claims.verify import verify_claim
 from app.core.errors import RuleError
-from app.core.holder import Holder
-from app.core.note import Signer
-from app.core.policy import Policy
-from app.core.proof_form import SCORE_MAX, SCORE_MIN
-from app.services.inquiries import NotYetError
-from app.services.range_credentials import Issued, Wish, fetch, issue
+from app.core.log.note import Signer
+from app.core.log.policy import Policy
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.range_proof import present, signed
+from app.core.proving.claims.verify import verify_claim
+from app.core.proving.holder import Holder
+from app.core.proving.proof_form import SCORE_MAX, SCORE_MIN
+from app.services.banks.inquiries import NotYetError
+from app.services.proving.range_credentials import Issued, Wish, fetch, issue
 from benchmarks.cosigning import cosigning_policy, with_cosignatures
 from benchmarks.floors import seconds_each
 from benchmarks.report import Report, Row, median

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from app.services import intake
-from app.services.folding import FoldingPool
-from app.services.research import CITIZENS_PER_BATCH, Research, clients
-from app.services.sequencer import Sequencer
+from app.services.ledger import intake
+from app.services.ledger.folding import FoldingPool
+from app.services.ledger.sequencer import Sequencer
+from app.services.scoring.research import CITIZENS_PER_BATCH, Research, clients
 from benchmarks import proving
 from benchmarks.intake import BLOCKS_SECTION, blocks_row, drain
 from benchmarks.report import Report, Row, at_most, median

@@ -23,13 +23,13 @@ from flask.sessions import SecureCookieSessionInterface
 
 from app.cli.processes import ROOT, end
 from app.core import canon, fields
-from app.core.batch import make_batch
+from app.core.reporting.batch import make_batch
 from app.db import people
 from app.services.bureau import Bureau, utc_now
 from app.services.lifeline import die_with_parent
-from app.services.research import clients
+from app.services.scoring.research import clients
 from app.web import _cookie_key
-from app.web.record import TOKEN
+from app.web.citizens.record import TOKEN
 from benchmarks import load
 from benchmarks.places import free_port
 from benchmarks.report import Report, Row, at_least, median

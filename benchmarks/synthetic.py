@@ -18,14 +18,14 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from app.core import fields
-from app.core.batch import make_batch, parse_batch, verify_root
-from app.core.note import Signer
-from app.core.receipt import Receipt
-from app.core.sealing import NONCE_SIZE, WRAPPED_SIZE, CitizenKeys, seal, wrap
-from app.core.vrf import PROOF_SIZE
+from app.core.log.note import Signer
+from app.core.reporting.batch import make_batch, parse_batch, verify_root
+from app.core.reporting.receipt import Receipt
+from app.core.state.sealing import NONCE_SIZE, WRAPPED_SIZE, CitizenKeys, seal, wrap
+from app.core.state.vrf import PROOF_SIZE
 from app.db import admission
 from app.db.pgcopy import copy_rows
-from app.services.register import register_key
+from app.services.ledger.register import register_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

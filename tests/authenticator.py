@@ -4,7 +4,7 @@ phone = Authenticator()
 line = phone.signed(line)                                   # an event's line, with the assertion over it
 phone.assertion(challenge, "localhost", "http://localhost:8080")
 phone.registered(challenge, user_handle)                     # what navigator.credentials.create gives, as JSON
-sign(client, response)                                       # Flask's test client: signs what `web.signing.ask` asks for
+sign(client, response)                                       # Flask's test client: signs what `web.citizens.signing.ask` asks for
 """
 
 from __future__ import annotations
@@ -129,14 +129,14 @@ class Authenticator:
 
 def enrol(bureau, identifier: str, passkey: Authenticator) -> Authenticator:
     """Register the passkey for this citizen, on paper; it counts at once."""
-    from app.services.acts import on_paper
+    from app.services.citizens.acts import on_paper
 
     on_paper(bureau, identifier, "passkey_added", passkey.added, "form-17")
     return passkey
 
 
 def sign(client, response, passkey: Authenticator, **more: object):
-    """Follow `web.signing.ask` to its page and sign with this passkey: the answer, a redirect to `done`."""
+    """Follow `web.citizens.signing.ask` to its page and sign with this passkey: the answer, a redirect to `done`."""
     assert response.status_code == 303, response.text
     path = response.headers["Location"]
     page = client.get(path).text

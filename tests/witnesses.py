@@ -18,10 +18,10 @@ from typing import Self
 
 import requests
 
-from app.core import merkle
-from app.core.checkpoint import Checkpoint, sign_checkpoint
-from app.core.note import Signer, Verifier
-from app.core.witness import AddCheckpoint
+from app.core.log import merkle
+from app.core.log.checkpoint import Checkpoint, sign_checkpoint
+from app.core.log.note import Signer, Verifier
+from app.core.log.witness import AddCheckpoint
 
 CREDENCE = Path(sys.executable).with_name("credence")
 START_S = 30

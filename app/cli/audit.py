@@ -13,17 +13,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.cli import plain
 from app.cli.follow import CosignerFile, Follower, Sender, follow
 from app.cli.params import FILE, NEW_FILE, SMALL_FILE_BYTES_MAX, KeyFile, policy_option, read_limited, utc_now
-from app.core.note import Verifier
-from app.core.policy import Policy
+from app.core.log.note import Verifier
+from app.core.log.policy import Policy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from app.core.note import Signer
-    from app.services.audit import Report
-    from app.services.audit.remote import RemoteSource
-    from app.services.audit.source import DatabaseSource, Source
+    from app.core.log.note import Signer
     from app.services.home import Home
+    from app.services.ledger.audit import Report
+    from app.services.ledger.audit.remote import RemoteSource
+    from app.services.ledger.audit.source import DatabaseSource, Source
 
 FINDINGS_SHOWN = 50
 
@@ -36,7 +36,7 @@ class OpenDatabase:
     url: str
 
     def __call__(self) -> DatabaseSource:
-        from app.services.audit.source import DatabaseSource  # noqa: PLC0415 - loads the database
+        from app.services.ledger.audit.source import DatabaseSource  # noqa: PLC0415 - loads the database
 
         return DatabaseSource.open(self.home, self.url)
 
@@ -49,7 +49,7 @@ class OpenService:
     token: str
 
     def __call__(self) -> RemoteSource:
-        from app.services.audit.remote import RemoteSource  # noqa: PLC0415
+        from app.services.ledger.audit.remote import RemoteSource  # noqa: PLC0415
 
         return RemoteSource(self.url, self.token)
 
@@ -117,7 +117,7 @@ def audit(  # noqa: PLR0917 - one command's options
     --state, from where a restart goes on. It refuses the first block that is not right, and says why (exit code 1).
     """
     from app.client.transport import Service  # noqa: PLC0415 - only where a service is asked
-    from app.services.audit.following import Memory  # noqa: PLC0415
+    from app.services.ledger.audit.following import Memory  # noqa: PLC0415
 
     if follow_url is not None:
         if url is not None or head_file is not None or key is None or case is None or state is None:
@@ -152,8 +152,8 @@ def audit(  # noqa: PLR0917 - one command's options
 
 def _is_another(opened: OpenDatabase | OpenService, ledger_key: Verifier | None, file: Path) -> bool:
     """Whether the ledger has not got the head in a file; what proves it is kept beside that."""
-    from app.services.audit.heads import compare_head  # noqa: PLC0415 - loads the database
-    from app.services.witnessing import keep_contradiction  # noqa: PLC0415
+    from app.services.ledger.audit.heads import compare_head  # noqa: PLC0415 - loads the database
+    from app.services.ledger.witnessing import keep_contradiction  # noqa: PLC0415
 
     if ledger_key is None:
         raise click.UsageError("--head needs --policy, which says whose signature is the ledger's")
@@ -181,7 +181,7 @@ def _database() -> tuple[OpenDatabase, str]:
 def _service(url: str, key: Signer, case: str) -> tuple[OpenService, str]:
     from app.cli.params import utc_now  # noqa: PLC0415
     from app.client.transport import Service  # noqa: PLC0415
-    from app.services.audit.remote import open_remote  # noqa: PLC0415
+    from app.services.ledger.audit.remote import open_remote  # noqa: PLC0415
 
     origin = Service(url).genesis().origin
     return OpenService(url, open_remote(url, key, origin, case, utc_now())), origin
@@ -202,7 +202,7 @@ def replay(
     opened: OpenDatabase | OpenService, ledger_key: Verifier | None, witnesses: list[Verifier], processes: int
 ) -> Report:
     """The audit, with bars on a terminal and silent elsewhere."""
-    from app.services.audit import audit as run  # noqa: PLC0415 - loads the database
+    from app.services.ledger.audit import audit as run  # noqa: PLC0415 - loads the database
 
     source: Source = opened()
     totals = source.totals()

@@ -12,7 +12,7 @@ import click
 
 from app.cli.params import FILE, policy_option, read_limited, url_option
 from app.client.transport import Service
-from app.core.checkpoint import parse_note
+from app.core.log.checkpoint import parse_note
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def checkpoint(url: str, local: bool, policy: bytes | None, adopt_head: Path | N
         parse_note(note)
         click.echo("not verified: give --policy to have the signatures checked", err=True)
     else:
-        from app.core.policy import Policy, verify_checkpoint  # noqa: PLC0415 - only with a policy
+        from app.core.log.policy import Policy, verify_checkpoint  # noqa: PLC0415 - only with a policy
 
         head = verify_checkpoint(Policy.parse(policy), note)
         witnesses = len(head.cosignatures)
@@ -62,9 +62,9 @@ def checkpoint(url: str, local: bool, policy: bytes | None, adopt_head: Path | N
 
 
 def _adopt(outside: bytes) -> None:
-    from app.services import publishing  # noqa: PLC0415 - loads the database
     from app.services.bureau import Bureau  # noqa: PLC0415
     from app.services.home import Home  # noqa: PLC0415
+    from app.services.ledger import publishing  # noqa: PLC0415 - loads the database
 
     bureau = Bureau.open(Home.from_environment())
     try:
@@ -75,9 +75,9 @@ def _adopt(outside: bytes) -> None:
 
 
 def _local_checkpoint() -> bytes:
-    from app.services import public_log  # noqa: PLC0415 - loads the database
     from app.services.bureau import Bureau  # noqa: PLC0415
     from app.services.home import Home  # noqa: PLC0415
+    from app.services.ledger import public_log  # noqa: PLC0415 - loads the database
 
     bureau = Bureau.open(Home.from_environment())
     try:

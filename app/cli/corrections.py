@@ -16,10 +16,10 @@ import orjson
 
 from app.cli.params import KeyFile, url_option
 from app.client import Bank
-from app.core.request_note import NUMBER_MAX
+from app.core.exchange.request_note import NUMBER_MAX
 
 if TYPE_CHECKING:
-    from app.core.note import Signer
+    from app.core.log.note import Signer
 
 
 @click.command()

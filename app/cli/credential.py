@@ -19,10 +19,10 @@ import click
 from app.cli.files import PRIVATE, write_new
 from app.cli.params import FILE, NEW_FILE, Duration, KeyFile, read_limited, vkey_or_key
 from app.cli.scorecard import open_bureau
-from app.core.claims.head import CLAIM_BYTES_MAX
 from app.core.errors import ConflictError, FormatError
-from app.core.holder import ED25519_PREFIX, ES256_PREFIX, Holder
-from app.core.note import Signer
+from app.core.log.note import Signer
+from app.core.proving.claims.head import CLAIM_BYTES_MAX
+from app.core.proving.holder import ED25519_PREFIX, ES256_PREFIX, Holder
 
 if TYPE_CHECKING:
     from app.services.bureau import Bureau
@@ -90,7 +90,7 @@ def issue(
     \b
         credence credential issue --citizen uci:17 --at-least 650 --audience bank.demo --holder phone.vkey --out my.credential
     """
-    from app.services import range_credentials  # noqa: PLC0415 - loads the database
+    from app.services.proving import range_credentials  # noqa: PLC0415 - loads the database
 
     _must_be_new(out)
     wish = range_credentials.Wish(
@@ -134,7 +134,7 @@ def present(
         credence credential present my.credential --at-least 650 --holder phone.key --nonce visit-7 --out share.proof
         credence credential present my.credential --at-least 600 --at-most 700 --holder phone.key --out share.proof
     """
-    from app.core.claims import range_proof  # noqa: PLC0415
+    from app.core.proving.claims import range_proof  # noqa: PLC0415
 
     data = read_limited(file, CLAIM_BYTES_MAX)
     text, draft = range_proof.present(data, at_least=at_least, at_most=at_most, nonce=nonce)
@@ -158,8 +158,8 @@ def _holder(text: str) -> str:
 
 
 def _release(bureau: Bureau, citizen: str, credential_id: str, wait_s: int, out: Path) -> None:
-    from app.services import range_credentials  # noqa: PLC0415 - loads the database
-    from app.services.inquiries import NotYetError  # noqa: PLC0415
+    from app.services.banks.inquiries import NotYetError  # noqa: PLC0415
+    from app.services.proving import range_credentials  # noqa: PLC0415 - loads the database
 
     end_s = time.monotonic() + wait_s
     while True:

@@ -23,11 +23,11 @@ from app.client.drafts import Inquiry, inquiry_batch
 from app.client.transport import Service
 from app.core import canon
 from app.core.errors import RefusedError
-from app.services import statistics
 from app.services.bureau import Bureau, utc_now
-from app.services.figures import Figures, figures
 from app.services.home import Home
-from app.services.research import EVENTS, LENDER, Research, clients
+from app.services.ledger.figures import Figures, figures
+from app.services.scoring import statistics
+from app.services.scoring.research import EVENTS, LENDER, Research, clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

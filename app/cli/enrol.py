@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from app.services.bureau import Bureau
-from app.services.enrolment import issue_code
+from app.services.citizens.enrolment import issue_code
 from app.services.home import Home
 
 

@@ -22,23 +22,24 @@ import click
 from app.cli.files import write_whole
 from app.cli.params import FILE, KeyFile, policy_option, read_limited, url_option, utc_now
 from app.client.transport import Service
-from app.core import batch as batches
-from app.core import canon, tiles
-from app.core.claims.event import verify_event
-from app.core.claims.head import Asked
+from app.core import canon
 from app.core.errors import CredenceError, FormatError, ProofError
+from app.core.exchange.request_note import FiledNote
 from app.core.fields import format_instant
-from app.core.log_search import LogSearch
-from app.core.note import split
-from app.core.policy import Policy, VerifiedCheckpoint, verify_checkpoint
-from app.core.receipt import RECEIPT_MAGIC, Receipt
-from app.core.request_note import FiledNote
+from app.core.log import tiles
+from app.core.log.log_search import LogSearch
+from app.core.log.note import split
+from app.core.log.policy import Policy, VerifiedCheckpoint, verify_checkpoint
+from app.core.proving.claims.event import verify_event
+from app.core.proving.claims.head import Asked
+from app.core.reporting import batch as batches
+from app.core.reporting.receipt import RECEIPT_MAGIC, Receipt
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from app.core.batch import BatchFile
-    from app.core.note import Signer
+    from app.core.log.note import Signer
+    from app.core.reporting.batch import BatchFile
 
 RECEIPT_BYTES_MAX = 4_096
 NOT_YET = 3

@@ -10,14 +10,14 @@ import click
 
 from app.cli import plain
 from app.cli.params import KeyFile, utc_now
-from app.core.checkpoint import WITNESS_KEY_TYPES, open_checkpoint
 from app.core.errors import CredenceError, NotFoundError, ProofError, SignatureError
+from app.core.log.checkpoint import WITNESS_KEY_TYPES, open_checkpoint
 
 if TYPE_CHECKING:
-    from app.core.note import Signer, Verifier
-    from app.core.transition import AuditorState
-    from app.services.audit.following import Memory
-    from app.services.audit.remote import RemoteSource
+    from app.core.log.note import Signer, Verifier
+    from app.core.proving.transition import AuditorState
+    from app.services.ledger.audit.following import Memory
+    from app.services.ledger.audit.remote import RemoteSource
 
 POLL_S = 2.0
 NETWORK_CODES = frozenset({"unreachable", "too-large"})
@@ -49,14 +49,14 @@ class Follower:
         return self._follow(state, memory)
 
     def _follow(self, state: AuditorState, memory: Memory) -> AuditorState:
-        from app.services.audit.following import follow_block  # noqa: PLC0415
+        from app.services.ledger.audit.following import follow_block  # noqa: PLC0415
 
         source = self._open()
         return follow_block(state, source.transition(state.next_block), memory, source.tile)
 
     def compare_head(self, state: AuditorState, memory: Memory) -> None:
         """The service's newest head is not another one than was checked, and not an older one. ProofError."""
-        from app.services.audit.following import keep_fork  # noqa: PLC0415
+        from app.services.ledger.audit.following import keep_fork  # noqa: PLC0415
 
         if state.block is None:
             return
@@ -76,7 +76,7 @@ class Follower:
             )
 
     def _open(self) -> RemoteSource:
-        from app.services.audit.remote import RemoteSource, open_remote  # noqa: PLC0415
+        from app.services.ledger.audit.remote import RemoteSource, open_remote  # noqa: PLC0415
 
         if self._source is None:
             try:
@@ -100,7 +100,7 @@ class Sender:
 
     def send(self, memory: Memory) -> None:
         """The newest one, unless it was sent."""
-        from app.services.audit.remote import send_cosignature  # noqa: PLC0415
+        from app.services.ledger.audit.remote import send_cosignature  # noqa: PLC0415
 
         note = memory.cosigned()
         if note is None or note == self._sent:

@@ -22,16 +22,16 @@ from app.cli import preparing, sentence
 from app.cli.files import write_once, write_whole
 from app.cli.params import FILE, KeyFile, read_limited, url_option, utc_now
 from app.client.transport import Service
-from app.core import batch as batches
 from app.core.errors import ConflictError, CredenceError, FormatError, LineProblem, RuleError
 from app.core.fields import format_instant
-from app.core.note import split
-from app.core.receipt import Receipt
+from app.core.log.note import split
+from app.core.reporting import batch as batches
+from app.core.reporting.receipt import Receipt
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from app.core.note import Signer
+    from app.core.log.note import Signer
 
 BATCH_ID_TAKEN = "batch-id-taken"
 

@@ -25,10 +25,10 @@ from rich.progress import (
 
 from app.client.transport import Service, Submitted
 from app.core.errors import CredenceError, NotFoundError, RefusedError
-from app.services import cards
 from app.services.bureau import Bureau
-from app.services.figures import figures
-from app.services.research import EVENTS, Research
+from app.services.ledger import cards
+from app.services.ledger.figures import figures
+from app.services.scoring.research import EVENTS, Research
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -30,13 +30,13 @@ from app.cli.params import FILE, PURPOSES, KeyFile, policy_option, read_limited,
 from app.client.drafts import Inquiry, inquiry_batch
 from app.client.transport import RefusalError, Service
 from app.core import canon
-from app.core.batch import parse_batch
 from app.core.errors import ConflictError, FormatError
-from app.core.identifiers import check_identifier
-from app.core.proof import verify_score_proof
+from app.core.proving.proof import verify_score_proof
+from app.core.reporting.batch import parse_batch
+from app.core.reporting.identifiers import check_identifier
 
 if TYPE_CHECKING:
-    from app.core.note import Signer
+    from app.core.log.note import Signer
 
 CHOSEN_FIELDS = ("citizen", "purpose", "consent", "class", "case")
 INQUIRY_BYTES_MAX = 1 << 16

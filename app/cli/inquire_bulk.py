@@ -32,7 +32,7 @@ from app.cli.files import write_once, write_whole
 from app.cli.params import PURPOSES, read_limited
 from app.client import Inquiry, RefusalError, Refused, inquiries_of
 from app.core.errors import ConflictError, FormatError
-from app.core.identifiers import check_identifier
+from app.core.reporting.identifiers import check_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,8 +20,8 @@ from app.cli.files import PRIVATE, write_new
 from app.cli.params import FILE, ROLES, KeyFile, read_limited, url_option, vkey_or_key
 from app.client.transport import Service
 from app.core.errors import ConflictError, FormatError, RuleError
-from app.core.note import Signer, Verifier, split
-from app.core.notices import possession_text
+from app.core.log.note import Signer, Verifier, split
+from app.core.log.notices import possession_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +137,7 @@ def register(keyfile: Path, role: str, note_file: Path | None) -> None:
     except FormatError as error:
         raise click.BadParameter(f"{keyfile}: {error.detail}", param_hint="KEYFILE") from None
     proof = key if isinstance(key, Signer) else _possession_of(key, note_file)
-    from app.services.register import register_key  # noqa: PLC0415 - loads the database
+    from app.services.ledger.register import register_key  # noqa: PLC0415 - loads the database
 
     with _bureau() as bureau:
         record = register_key(bureau, proof, role)
@@ -154,7 +154,7 @@ def revoke(name: str, role: str, reason: str) -> None:
     \b
         credence keys revoke bank.example --role bank --reason "the laptop was lost"
     """
-    from app.services.register import revoke_key  # noqa: PLC0415 - loads the database
+    from app.services.ledger.register import revoke_key  # noqa: PLC0415 - loads the database
 
     with _bureau() as bureau:
         revoke_key(bureau, name, role, reason)
@@ -168,8 +168,8 @@ def list_() -> None:
     \b
         credence keys list
     """
-    from app.core.register import STILL_VALID  # noqa: PLC0415
-    from app.services.register import list_keys  # noqa: PLC0415 - loads the database
+    from app.core.log.register import STILL_VALID  # noqa: PLC0415
+    from app.services.ledger.register import list_keys  # noqa: PLC0415 - loads the database
 
     with _bureau() as bureau:
         for record in list_keys(bureau):

@@ -17,13 +17,13 @@ from app.cli import plain
 from app.cli.files import write_whole
 from app.cli.params import NEW_FILE, KeyFile, url_option, utc_now
 from app.client.transport import Service
-from app.core.card_texts import LANGUAGES
-from app.core.request_note import LetterNote
+from app.core.exchange.request_note import LetterNote
+from app.core.scoring.card_texts import LANGUAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from app.core.note import Signer
+    from app.core.log.note import Signer
 
 
 @click.command()

@@ -6,8 +6,8 @@ import click
 
 from app.cli.params import url_option
 from app.services.bureau import Bureau
+from app.services.citizens.links import create_link
 from app.services.home import Home
-from app.services.links import create_link
 
 
 @click.command()

@@ -6,8 +6,8 @@ import click
 
 from app.db import engine
 from app.db import migrate as migrations
-from app.services.founding import Charter, found
 from app.services.home import Home
+from app.services.ledger.founding import Charter, found
 
 
 @click.command()

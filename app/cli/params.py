@@ -20,7 +20,7 @@ import click
 
 from app.core.errors import FormatError
 from app.core.fields import parse_day, parse_instant
-from app.core.note import ED25519, Signer, Verifier
+from app.core.log.note import ED25519, Signer, Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +155,7 @@ def policy_option(*, required: bool = False) -> Callable[[_Command], _Command]:
 
 
 def _read_policy(ctx: click.Context, param: click.Parameter, path: Path | None) -> bytes | None:
-    from app.core.policy import POLICY_BYTES_MAX, Policy  # noqa: PLC0415 - only commands with a policy need it
+    from app.core.log.policy import POLICY_BYTES_MAX, Policy  # noqa: PLC0415 - only commands with a policy need it
 
     if path is None:
         return None

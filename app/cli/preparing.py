@@ -23,17 +23,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 from app.client.drafts import header_of
 from app.core import canon
-from app.core.batch import EVENTS_MAX, make_batch
 from app.core.errors import FormatError, LineProblem, RuleError
-from app.core.events import decode_events
 from app.core.fields import format_b64url32, uuid7
+from app.core.reporting.batch import EVENTS_MAX, make_batch
+from app.core.reporting.events import decode_events
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable
 
-    from app.core.note import Signer
-    from app.core.notices import Genesis
+    from app.core.log.note import Signer
+    from app.core.log.notices import Genesis
 
 PLAIN_BYTES_MAX = 1 << 26  # of a batch's lines before they are completed; at most 128 MiB are left after it
 PROBLEMS_MAX = 10

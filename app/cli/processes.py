@@ -29,7 +29,7 @@ import requests
 
 from app.core.errors import RefusedError
 from app.db import engine, migrate
-from app.services.founding import Charter, found
+from app.services.ledger.founding import Charter, found
 from app.services.lifeline import die_with_parent
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from app.cli.files import write_whole
 from app.cli.params import NEW_FILE
 from app.cli.scorecard import open_bureau
 from app.core.errors import NotFoundError
-from app.core.identifiers import check_identifier
+from app.core.reporting.identifiers import check_identifier
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def prove() -> None:
 @_OUT
 def history(citizen: str, out: Path) -> None:
     """All events of CITIZEN, none left out; with the scorecard the score can be worked out again from them."""
-    from app.services import claims  # noqa: PLC0415 - loads the database
+    from app.services.proving import claims  # noqa: PLC0415 - loads the database
 
     with open_bureau() as bureau:
         _write(out, claims.history_of(bureau, _number(bureau, citizen)))
@@ -63,7 +63,7 @@ def _number(bureau: Bureau, citizen: str) -> int:
 @_OUT
 def event(log_index: int, out: Path) -> None:
     """The event at LOG_INDEX, with its furnisher's signature and its place in the ledger."""
-    from app.services import claims  # noqa: PLC0415 - loads the database
+    from app.services.proving import claims  # noqa: PLC0415 - loads the database
 
     with open_bureau() as bureau:
         _write(out, claims.event_of(bureau, log_index))
@@ -74,7 +74,7 @@ def event(log_index: int, out: Path) -> None:
 @_OUT
 def absent(citizen: str, out: Path) -> None:
     """That there is no file for CITIZEN."""
-    from app.services import claims  # noqa: PLC0415 - loads the database
+    from app.services.proving import claims  # noqa: PLC0415 - loads the database
 
     with open_bureau() as bureau:
         check_identifier(bureau.scheme, citizen)
@@ -86,7 +86,7 @@ def absent(citizen: str, out: Path) -> None:
 @_OUT
 def consistency(old_size: int, out: Path) -> None:
     """That the newest ledger holds the published one of OLD_SIZE entries, entry for entry."""
-    from app.services import claims  # noqa: PLC0415 - loads the database
+    from app.services.proving import claims  # noqa: PLC0415 - loads the database
 
     with open_bureau() as bureau:
         _write(out, claims.consistency_from(bureau, old_size))
@@ -97,7 +97,7 @@ def consistency(old_size: int, out: Path) -> None:
 @_OUT
 def erasure(log_index: int, out: Path) -> None:
     """The notice at LOG_INDEX by which the bureau announced a destruction."""
-    from app.services import claims  # noqa: PLC0415 - loads the database
+    from app.services.proving import claims  # noqa: PLC0415 - loads the database
 
     with open_bureau() as bureau:
         _write(out, claims.erasure_at(bureau, log_index))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from app.core.note import Signer
+    from app.core.log.note import Signer
     from app.services.bureau import Bureau
 
 
@@ -39,7 +39,8 @@ def figures() -> None:
     \b
         credence regulator figures > figures.json
     """
-    from app.services import given, monitoring, quality, transparency  # noqa: PLC0415 - loads the database
+    from app.services.organisations import given, quality, transparency  # noqa: PLC0415 - loads the database
+    from app.services.scoring import monitoring  # noqa: PLC0415 - loads the database
 
     with _bureau() as bureau:
         quality.count(bureau)
@@ -59,8 +60,8 @@ def fairness(*, labels: Path) -> None:
     \b
         credence regulator fairness --labels groups.csv
     """
-    from app.services import monitoring  # noqa: PLC0415
-    from app.services.labels import read_labels  # noqa: PLC0415
+    from app.services.scoring import monitoring  # noqa: PLC0415
+    from app.services.scoring.labels import read_labels  # noqa: PLC0415
 
     table = {account: label.groups for account, label in read_labels(labels).items()}
     with _bureau() as bureau:
@@ -75,7 +76,7 @@ def audits() -> None:
     \b
         credence regulator audits
     """
-    from app.services import supervision  # noqa: PLC0415
+    from app.services.organisations import supervision  # noqa: PLC0415
 
     with _bureau() as bureau:
         click.echo(f"{supervision.run_audits(bureau)} audits run")
@@ -92,7 +93,7 @@ def note(*, key: Signer, case: str, url: str) -> None:
         credence regulator note --key regulator.key --case 2026-17
     """
     from app.client.transport import Service  # noqa: PLC0415
-    from app.core.audit_note import AuditNote  # noqa: PLC0415
+    from app.core.exchange.audit_note import AuditNote  # noqa: PLC0415
 
     signed = AuditNote(Service(url).genesis().origin, key.name, case, utc_now()).sign(key)
     click.echo(signed, nl=False)

@@ -6,9 +6,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.services import retention as service
 from app.services.bureau import Bureau
 from app.services.home import Home
+from app.services.ledger import retention as service
 
 
 @click.command()

@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from app.cli.params import FILE, Day, read_limited
-from app.core.card_texts import bin_label
 from app.core.errors import FormatError, NotFoundError
-from app.core.notices import CardRole
-from app.core.scorecard import CARD_BYTES_MAX, parse_card
+from app.core.log.notices import CardRole
+from app.core.scoring.card_texts import bin_label
+from app.core.scoring.scorecard import CARD_BYTES_MAX, parse_card
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from app.services.bureau import Bureau
-    from app.services.cards import PublishedCard
+    from app.services.ledger.cards import PublishedCard
 
 ELSEWHERE = {
     "challenge": "app.cli.scorecard_beside",
@@ -91,7 +91,7 @@ def show(digest: str, document: bool) -> None:
         credence scorecard show
         credence scorecard show 61fa4d0b --document > card.json
     """
-    from app.services import cards  # noqa: PLC0415 - loads the database
+    from app.services.ledger import cards  # noqa: PLC0415 - loads the database
 
     with open_bureau() as bureau:
         published = cards.list_cards(bureau)
@@ -121,7 +121,7 @@ def list_() -> None:
     \b
         credence scorecard list
     """
-    from app.services import cards  # noqa: PLC0415 - loads the database
+    from app.services.ledger import cards  # noqa: PLC0415 - loads the database
 
     with open_bureau() as bureau:
         published = cards.list_cards(bureau)
@@ -182,7 +182,7 @@ def publish(file: Path, report: Path | None, from_day: dt.date | None, role: Car
         credence scorecard publish card.json --report report.json --from 2027-01-01
         credence scorecard publish other.json --role challenger
     """
-    from app.services import cards  # noqa: PLC0415 - loads the database
+    from app.services.ledger import cards  # noqa: PLC0415 - loads the database
 
     document = read_limited(file, CARD_BYTES_MAX)
     try:

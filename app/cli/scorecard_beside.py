@@ -15,12 +15,12 @@ from app.cli.files import write_whole
 from app.cli.params import FILE
 from app.cli.scorecard import find, open_bureau
 from app.core.errors import NotFoundError
-from app.core.scorecard import parse_card
+from app.core.scoring.scorecard import parse_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from app.core.scorecard import Card
+    from app.core.scoring.scorecard import Card
     from app.services.bureau import Bureau
 
 FOLLOW_PAUSE_S = 1.0
@@ -50,7 +50,7 @@ def challenge(follow: bool) -> None:
 
 
 def _challenge(bureau: Bureau, *, say: bool) -> None:
-    from app.services import challenger  # noqa: PLC0415 - loads the database
+    from app.services.scoring import challenger  # noqa: PLC0415 - loads the database
 
     _, card = challenger.cards_in_force(bureau)
     challenger.forget_others(bureau, card)
@@ -115,9 +115,9 @@ def compare(digest: str, out: Path, labels: Path | None) -> None:
         credence scorecard compare --out comparison/
         credence scorecard compare --labels labels.csv
     """
-    from app.services import challenger  # noqa: PLC0415 - loads the database
-    from app.services.comparison_page import page  # noqa: PLC0415
-    from app.services.labels import read_labels  # noqa: PLC0415
+    from app.services.scoring import challenger  # noqa: PLC0415 - loads the database
+    from app.services.scoring.comparison_page import page  # noqa: PLC0415
+    from app.services.scoring.labels import read_labels  # noqa: PLC0415
 
     known = None
     if labels is not None:
@@ -140,7 +140,8 @@ def compare(digest: str, out: Path, labels: Path | None) -> None:
 
 
 def _challenger(bureau: Bureau, digest: str) -> Card:
-    from app.services import cards, challenger  # noqa: PLC0415 - loads the database
+    from app.services.ledger import cards  # noqa: PLC0415 - loads the database
+    from app.services.scoring import challenger  # noqa: PLC0415 - loads the database
 
     if digest:
         found = find(cards.list_cards(bureau), digest)

@@ -13,11 +13,11 @@ from app.cli.params import FILE, NEW_FILE, read_limited
 from app.cli.scorecard import open_bureau
 from app.core.errors import RefusedError
 from app.core.fields import format_day
-from app.core.profiles import PROFILES
-from app.core.scorecard import CARD_BYTES_MAX, parse_card
+from app.core.scoring.profiles import PROFILES
+from app.core.scoring.scorecard import CARD_BYTES_MAX, parse_card
 
 if TYPE_CHECKING:
-    from app.services.modelling.sample import Sample
+    from app.services.scoring.modelling.sample import Sample
 
 NEEDED = ("numpy", "scipy", "sklearn", "optbinning")
 RESEARCH_DATA = "Default of Credit Card Clients, UCI 350, as folded by the ledger"
@@ -35,9 +35,10 @@ def check_extra() -> None:
 def ledger_sample(path: Path) -> Sample:
     """The ledger's folded files with the labels of a table, on the day of the newest block."""
     check_extra()
-    from app.services import figures, statistics  # noqa: PLC0415 - loads the database
-    from app.services.labels import read_labels  # noqa: PLC0415
-    from app.services.modelling import sample  # noqa: PLC0415 - loads the fitting libraries
+    from app.services.ledger import figures  # noqa: PLC0415 - loads the database
+    from app.services.scoring import statistics  # noqa: PLC0415 - loads the database
+    from app.services.scoring.labels import read_labels  # noqa: PLC0415
+    from app.services.scoring.modelling import sample  # noqa: PLC0415 - loads the fitting libraries
 
     labels = read_labels(path)
     with open_bureau() as bureau:
@@ -61,7 +62,7 @@ def labels(out: Path) -> None:
         credence scorecard labels --out labels.csv
     """
     check_extra()
-    from app.services.modelling import research_labels  # noqa: PLC0415 - loads the fitting libraries
+    from app.services.scoring.modelling import research_labels  # noqa: PLC0415 - loads the fitting libraries
 
     text = research_labels.table()
     write_whole(out, text.encode())
@@ -93,7 +94,7 @@ def fit(labels_path: Path, out: Path, name: str, data: str, label: str, horizon_
         credence scorecard fit --labels labels.csv --out card.json
     """
     found = ledger_sample(labels_path)
-    from app.services.modelling import fitting  # noqa: PLC0415 - loads the fitting libraries
+    from app.services.scoring.modelling import fitting  # noqa: PLC0415 - loads the fitting libraries
 
     told = fitting.Told(name, data, label, horizon_months)
     card = fitting.fit(found, told, lambda text: click.echo(text, err=True))
@@ -121,7 +122,7 @@ def validate(card_path: Path, labels_path: Path, baseline: Path | None, out: Pat
     """
     card = parse_card(read_limited(card_path, CARD_BYTES_MAX))
     check_extra()
-    from app.services.modelling import report, validation  # noqa: PLC0415 - loads the fitting libraries
+    from app.services.scoring.modelling import report, validation  # noqa: PLC0415 - loads the fitting libraries
 
     earlier = None
     if baseline is not None:

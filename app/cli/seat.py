@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.params import url_option
-from app.services import seats
 from app.services.bureau import Bureau
 from app.services.home import Home
+from app.services.organisations import seats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,10 @@ import structlog
 from app.core.errors import RefusedError
 from app.db.session import DATABASE_ERRORS
 from app.services.bureau import Bureau
-from app.services.cosigning import Cosigner
-from app.services.folding import FoldingPool
 from app.services.home import Home
-from app.services.sequencer import Sequencer
+from app.services.ledger.cosigning import Cosigner
+from app.services.ledger.folding import FoldingPool
+from app.services.ledger.sequencer import Sequencer
 from app.web import logs
 
 if TYPE_CHECKING:

@@ -18,24 +18,25 @@ import orjson
 
 from app.cli import plain
 from app.cli.params import FILE, Moment, policy_option, read_limited, utc_now
-from app.core import advice, advice_words, canon, card_texts, what_if
+from app.core import canon
 from app.core.errors import FormatError, ProofError, RuleError
 from app.core.fields import format_day
-from app.core.folded import decode_file
 from app.core.money import money_text, parse_money
-from app.core.profiles import PROFILES, rules_hash
-from app.core.proof import PROOF_BYTES_MAX, parse_score_proof, verify_score_proof
-from app.core.scenario import MONTHS_MAX, Step
-from app.core.scorecard import CARD_BYTES_MAX, parse_card
-from app.core.what_if import Standing
+from app.core.proving.proof import PROOF_BYTES_MAX, parse_score_proof, verify_score_proof
+from app.core.scoring import advice, advice_words, card_texts, what_if
+from app.core.scoring.folded import decode_file
+from app.core.scoring.profiles import PROFILES, rules_hash
+from app.core.scoring.scenario import MONTHS_MAX, Step
+from app.core.scoring.scorecard import CARD_BYTES_MAX, parse_card
+from app.core.scoring.what_if import Standing
 
 if TYPE_CHECKING:
     import datetime as dt
     from pathlib import Path
 
-    from app.core.proof_form import ScoreProof
-    from app.core.score import Scored
-    from app.core.what_if import Tried
+    from app.core.proving.proof_form import ScoreProof
+    from app.core.scoring.score import Scored
+    from app.core.scoring.what_if import Tried
 
 WIDTH = 100
 AGE_S_MAX = 10 * 366 * 86_400  # an old file of one's own is worth a look too: the day is printed

@@ -11,13 +11,14 @@ from rich.console import Console
 
 from app.cli.importing import adopt_fitted_card, import_research
 from app.cli.processes import Running
-from app.services import address, seats
 from app.services.bureau import Bureau
-from app.services.figures import Figures, figures
+from app.services.citizens import address
+from app.services.citizens.links import create_link
 from app.services.home import Home
-from app.services.links import create_link
-from app.services.register import register_key
-from app.services.research import BANK, LENDER
+from app.services.ledger.figures import Figures, figures
+from app.services.ledger.register import register_key
+from app.services.organisations import seats
+from app.services.scoring.research import BANK, LENDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

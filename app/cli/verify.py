@@ -13,25 +13,25 @@ import click
 
 from app.cli import plain
 from app.cli.params import FILE, Duration, Moment, policy_option, read_limited, utc_now
-from app.core.claims.head import Asked
-from app.core.claims.verify import SCORE, kind_of, verify_claim
 from app.core.errors import CredenceError, FormatError
-from app.core.export import EXPORT_BYTES_MAX, MAGIC, verify_export
-from app.core.identifiers import check_identifier
-from app.core.policy import Policy
-from app.core.profiles import PROFILES
-from app.core.proof import verify_score_proof
-from app.core.proof_words import LANGUAGES
-from app.core.scorecard import CARD_BYTES_MAX, parse_card
+from app.core.log.policy import Policy
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.verify import SCORE, kind_of, verify_claim
+from app.core.proving.export import EXPORT_BYTES_MAX, MAGIC, verify_export
+from app.core.proving.proof import verify_score_proof
+from app.core.proving.proof_words import LANGUAGES
+from app.core.reporting.identifiers import check_identifier
+from app.core.scoring.profiles import PROFILES
+from app.core.scoring.scorecard import CARD_BYTES_MAX, parse_card
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from app.core.claims.words import Claimed
-    from app.core.export import Checked
-    from app.core.proof import Verified
+    from app.core.proving.claims.words import Claimed
+    from app.core.proving.export import Checked
+    from app.core.proving.proof import Verified
 
 WIDTH = 100
 

@@ -16,12 +16,12 @@ import click
 from app.cli import plain
 from app.cli.params import KeyFile, url_option, utc_now
 from app.client.transport import Service
-from app.core import webhook
 from app.core.errors import FormatError
-from app.core.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+from app.core.exchange import webhook
+from app.core.exchange.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
 
 if TYPE_CHECKING:
-    from app.core.note import Signer
+    from app.core.log.note import Signer
 
 PAYLOAD_BYTES_MAX = 1 << 16
 _key = click.option(

@@ -11,8 +11,8 @@ import click
 
 from app.cli.witness_http import HOME_VARIABLE
 from app.core.errors import FormatError
-from app.core.note import Verifier
-from app.services.witnessing import ALGORITHMS, Witness, prepare
+from app.core.log.note import Verifier
+from app.services.ledger.witnessing import ALGORITHMS, Witness, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 THREADS = 8

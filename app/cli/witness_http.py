@@ -20,10 +20,10 @@ from pathlib import Path
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app.core import witness
 from app.core.errors import CredenceError, FormatError, NotFoundError, ProofError, SignatureError
-from app.core.witness import SizeConflictError
-from app.services.witnessing import Witness
+from app.core.log import witness
+from app.core.log.witness import SizeConflictError
+from app.services.ledger.witnessing import Witness
 
 PLAIN = "text/plain; charset=utf-8"
 HOME_VARIABLE = "CREDENCE_WITNESS_HOME"

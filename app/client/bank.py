@@ -22,21 +22,21 @@ import orjson
 from app.client.drafts import FIRST_LINE, Inquiry, inquiry_batch
 from app.client.transport import Service, problem_of
 from app.core import canon
-from app.core.batch import parse_batch
 from app.core.errors import CredenceError, FormatError, ProofError
+from app.core.exchange.request_note import NUMBER_MAX, CorrectionsNote, LetterNote
+from app.core.exchange.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
 from app.core.fields import hex32
-from app.core.note import split
-from app.core.proof import verify_score_proof
-from app.core.receipt import Receipt
-from app.core.request_note import NUMBER_MAX, CorrectionsNote, LetterNote
-from app.core.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+from app.core.log.note import split
+from app.core.proving.proof import verify_score_proof
+from app.core.reporting.batch import parse_batch
+from app.core.reporting.receipt import Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from app.core.note import Signer
-    from app.core.notices import Genesis
-    from app.core.proof import Verified
+    from app.core.log.note import Signer
+    from app.core.log.notices import Genesis
+    from app.core.proving.proof import Verified
 
 SHOWN = ["receipt", "score"]
 MAX_AGE_S = 48 * 3600

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.core import canon
-from app.core.batch import make_batch
 from app.core.errors import LineProblem, RuleError
-from app.core.events import Header, decode_events
 from app.core.fields import format_b64url32, format_day, format_instant, uuid7
+from app.core.reporting.batch import make_batch
+from app.core.reporting.events import Header, decode_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.core.note import Signer
-    from app.core.notices import Genesis
+    from app.core.log.note import Signer
+    from app.core.log.notices import Genesis
 
 INQUIRIES_MAX = 10_000
 FIRST_LINE = 2  # of the events in a batch file

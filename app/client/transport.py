@@ -28,9 +28,9 @@ import orjson
 import requests
 from urllib3.exceptions import HTTPError
 
-from app.core import checkpoint, notices, tiles
 from app.core.errors import CredenceError, FormatError, LineProblem, NotFoundError, RuleError
-from app.core.notices import Genesis
+from app.core.log import checkpoint, notices, tiles
+from app.core.log.notices import Genesis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

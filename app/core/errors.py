@@ -2,7 +2,7 @@
 
 Bad input is one of these, with a `code` that machines can switch on and a sentence that people can read. Broken
 arithmetic of our own is an `AssertionError` and never one of these. Audit findings are values, not exceptions
-(see `app.services.audit`).
+(see `app.services.ledger.audit`).
 
     CredenceError
     |-- FormatError         bytes that are not what their format says

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.core.note import NoteSignature
+from app.core.log.note import NoteSignature
 
 if TYPE_CHECKING:
     from app.db.session import Connection

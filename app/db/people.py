@@ -191,7 +191,7 @@ def enrol(connection: Connection, citizens: Iterable[NewCitizen]) -> dict[bytes,
 
 
 def recall(connection: Connection, tags: Sequence[bytes]) -> dict[bytes, bytes]:
-    """Tag -> sealed citizen key and proof, where they are remembered (app.core.recall)."""
+    """Tag -> sealed citizen key and proof, where they are remembered (app.core.state.recall)."""
     query = "SELECT tag, sealed FROM recalled_keys WHERE tag = ANY($1::bytea[])"
     (rows,) = ask(connection, Question(query, [bytea_array(tags)]))
     return {tag: sealed for tag, sealed in rows if tag is not None and sealed is not None}

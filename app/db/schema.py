@@ -338,7 +338,7 @@ webhooks = _table(
     Column("outcome", Text),
 )
 
-# Citizen keys by a keyed hash of the identifier, each sealed under a key of that identifier (app.core.recall).
+# Citizen keys by a keyed hash of the identifier, each sealed under a key of that identifier (app.core.state.recall).
 recalled_keys = _table(
     "recalled_keys",
     _bytes("tag", primary_key=True),

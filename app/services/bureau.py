@@ -13,16 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from app.core import fields, note, notices
+from app.core import fields
 from app.core.errors import RefusedError
-from app.core.register import Register
-from app.core.vrf import VrfKey
+from app.core.log import note, notices
+from app.core.log.register import Register
+from app.core.state.vrf import VrfKey
 from app.db import admission, session
 from app.db.engine import database_url, make_engine
-from app.services.address import Address
-from app.services.gathering import Gathering
-from app.services.journal import Journal
-from app.services.people import People
+from app.services.banks.gathering import Gathering
+from app.services.citizens.address import Address
+from app.services.citizens.people import People
+from app.services.organisations.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from app.db.session import Connection
-    from app.services.figures import Counted
     from app.services.home import Home
-    from app.services.journal import Kind
-    from app.services.proofs import Snapshot
+    from app.services.ledger.figures import Counted
+    from app.services.organisations.journal import Kind
+    from app.services.proving.proofs import Snapshot
 
 UNPLACED = 2**53 - 2
 """The log index that stands for "not in the log yet" where a key is judged."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import RefusedError
-from app.core.note import Signer
+from app.core.log.note import Signer
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.core.errors import SignatureError
-from app.core.note import open_note
+from app.core.log.note import open_note
 from app.services.bureau import UNPLACED
 
 if TYPE_CHECKING:

@@ -26,19 +26,11 @@ import structlog
 from app.core.errors import CredenceError, RefusedError
 from app.db import scheduling
 from app.db.session import DATABASE_ERRORS, DatabaseError
-from app.services import (
-    disputes,
-    erasure,
-    evidence,
-    given,
-    mail,
-    mailing,
-    monitoring,
-    quality,
-    retention,
-    supervision,
-    watching,
-)
+from app.services.banks import watching
+from app.services.citizens import disputes, erasure, evidence, mail, mailing
+from app.services.ledger import retention
+from app.services.organisations import given, quality, supervision
+from app.services.scoring import monitoring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

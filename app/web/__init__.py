@@ -36,46 +36,30 @@ from flask_wtf.csrf import CSRFProtect
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.web import (
+from app.web import check, errors, headers, language, logs, pages
+from app.web.application import Application
+from app.web.citizens import (
     alerts,
-    api,
-    applications_api,
-    approvals,
-    audit_api,
-    bank,
-    check,
     consents,
     disputes,
     entries,
     erasing,
-    errors,
     export,
-    furnisher,
-    headers,
-    language,
-    letters,
-    logs,
     menu,
-    offices,
-    operations,
-    pages,
-    public_log,
     record,
-    regulator,
-    scorecards,
     security,
     share,
     signin,
     signing,
     statements,
-    watches,
     what_if,
 )
-from app.web.application import Application
 from app.web.cookies import PeopleSessions
-from app.web.front import Front
 from app.web.limits import limiter
-from app.web.metrics import Metrics
+from app.web.machines import api, applications_api, audit_api, operations, public_log, scorecards, watches
+from app.web.machines.front import Front
+from app.web.machines.metrics import Metrics
+from app.web.organisations import approvals, bank, furnisher, letters, offices, regulator
 
 if TYPE_CHECKING:
     from flask import Flask

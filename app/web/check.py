@@ -17,17 +17,17 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import StringField, TextAreaField
 
-from app.core.card_words import EN, ZH
-from app.core.claims.head import Asked
-from app.core.claims.verify import SCORE, kind_of, verify_claim
 from app.core.errors import CredenceError, FormatError
-from app.core.identifiers import check_identifier
-from app.core.policy import Policy
-from app.core.proof import verify_score_proof
+from app.core.log.policy import Policy
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.verify import SCORE, kind_of, verify_claim
+from app.core.proving.proof import verify_score_proof
+from app.core.reporting.identifiers import check_identifier
+from app.core.scoring.card_words import EN, ZH
 from app.web import errors, language
 from app.web.language import N_
 from app.web.limits import limiter
-from app.web.public_log import own_policy_of
+from app.web.machines.public_log import own_policy_of
 from app.web.state import bureau
 
 if TYPE_CHECKING:

@@ -33,8 +33,8 @@ from app.core.errors import (
     RuleError,
     SignatureError,
 )
-from app.services.inquiries import ConsentError, NotYetError
-from app.web import menu
+from app.services.banks.inquiries import ConsentError, NotYetError
+from app.web.citizens import menu
 from app.web.language import N_
 
 if TYPE_CHECKING:

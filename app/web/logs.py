@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from app.web.metrics import Metrics
+    from app.web.machines.metrics import Metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 BEGAN, FAILED = "credence.began", "credence.failed"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, request
 
-from app.services import figures
+from app.services.ledger import figures
 from app.web import errors, language
 from app.web.paths import own_path
 from app.web.state import bureau

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask_babel import gettext
 
-from app.core.event_base import COMMON_FIELDS
-from app.core.events import encode_event
+from app.core.reporting.event_base import COMMON_FIELDS
+from app.core.reporting.events import encode_event
 from app.web import language
 from app.web.language import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.core.event_base import Event
+    from app.core.reporting.event_base import Event
 
 TYPES = {
     "account_opened": N_("Account opened"),

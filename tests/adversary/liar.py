@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 
-from app.core import account, canon, merkle, trie
-from app.core.block import Block
-from app.core.checkpoint import Checkpoint, sign_checkpoint
-from app.core.entries import block_entry
-from app.core.policy import LogKey, Policy
-from app.core.proof_form import build_score_proof, parse_score_proof
-from app.core.tlogproof import TlogProof
+from app.core import canon
+from app.core.log import merkle
+from app.core.log.block import Block
+from app.core.log.checkpoint import Checkpoint, sign_checkpoint
+from app.core.log.entries import block_entry
+from app.core.log.policy import LogKey, Policy
+from app.core.log.tlogproof import TlogProof
+from app.core.proving.proof_form import build_score_proof, parse_score_proof
+from app.core.state import account, trie
 
 
 class Liar:

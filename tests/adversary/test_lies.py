@@ -13,23 +13,26 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.core import account_state, canon, merkle, score, vrf
-from app.core.batch import make_batch, parse_batch
-from app.core.claims import growth
-from app.core.claims.contradiction import build_contradiction
-from app.core.claims.head import Asked
-from app.core.claims.verify import verify_claim
+from app.core import canon
 from app.core.errors import CredenceError, FormatError, ProofError, SignatureError
-from app.core.policy import LogKey, Policy, Witness
-from app.core.profiles import CN
-from app.core.proof import verify_score_proof
-from app.core.receipt import Receipt
-from app.core.scorecard import expert_card
+from app.core.log import merkle
+from app.core.log.policy import LogKey, Policy, Witness
+from app.core.proving.claims import growth
+from app.core.proving.claims.contradiction import build_contradiction
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.verify import verify_claim
+from app.core.proving.proof import verify_score_proof
+from app.core.reporting.batch import make_batch, parse_batch
+from app.core.reporting.receipt import Receipt
+from app.core.scoring import score
+from app.core.scoring.profiles import CN
+from app.core.scoring.scorecard import expert_card
+from app.core.state import account_state, vrf
 from app.db import admission
 from app.db import ledger as rows
-from app.services import claims, proofs
-from app.services.audit import audit
-from app.services.audit.source import DatabaseSource
+from app.services.ledger.audit import audit
+from app.services.ledger.audit.source import DatabaseSource
+from app.services.proving import claims, proofs
 from tests.adversary.liar import Liar, later, told
 from tests.services.builders import LENDER, card
 from tests.services.searching import searched
@@ -270,7 +273,7 @@ def test_a_rewritten_past_is_caught_by_whoever_kept_a_head(honest, liar):
 
 
 def test_a_checkpoint_below_quorum_is_refused_by_the_bank(honest):
-    from app.core.note import COSIGNATURE_ED25519, Signer
+    from app.core.log.note import COSIGNATURE_ED25519, Signer
 
     witness = Signer.generate_from_seed("witness.example/w", b"\x03" * 32, COSIGNATURE_ED25519)
     policy = Policy((LogKey(honest.bureau.verifier),), (Witness(b"w", witness.verifier),), (), b"w")
@@ -294,7 +297,7 @@ def test_an_older_state_than_the_newest_is_refused_by_the_bank(honest):
         newest = rows.publication(connection, 1).encode()
         size, old_size = (rows.block_by_number(connection, n).tree_size for n in (1, 0))
         path = merkle.inclusion_proof(old_size - 1, size, claims.log_reader(connection, size))
-    from app.core.tlogproof import TlogProof
+    from app.core.log.tlogproof import TlogProof
 
     moved = canon.decode_object(proof) | {
         "tlog": TlogProof(old_size - 1, tuple(path), newest).encode().decode()

@@ -8,18 +8,20 @@ from hashlib import sha256
 
 import pytest
 
-from app.core import canon, notices
-from app.core.checkpoint import cosign
-from app.core.claims.head import Asked
-from app.core.claims.verify import verify_claim
+from app.core import canon
 from app.core.errors import ProofError, RuleError
-from app.core.note import COSIGNATURE_ED25519, Signer
-from app.core.policy import LogKey, Policy, Witness
-from app.core.proof import verify_score_proof
-from app.core.receipt import Receipt
-from app.core.register import STILL_VALID
+from app.core.log import notices
+from app.core.log.checkpoint import cosign
+from app.core.log.note import COSIGNATURE_ED25519, Signer
+from app.core.log.policy import LogKey, Policy, Witness
+from app.core.log.register import STILL_VALID
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.verify import verify_claim
+from app.core.proving.proof import verify_score_proof
+from app.core.reporting.receipt import Receipt
 from app.db import admission
-from app.services import claims, inquiries
+from app.services.banks import inquiries
+from app.services.proving import claims
 from tests.adversary.liar import Liar, later
 from tests.adversary.test_lies import CITIZEN, auditor, bank, citizen, number, own
 from tests.conftest import url_of
@@ -118,7 +120,7 @@ def test_an_answer_that_the_ledger_does_not_remember_is_caught_by_the_bank(share
 
 
 def test_entries_that_are_not_those_of_the_head_are_caught_by_whoever_reads_them(shared, monkeypatch):
-    from app.services import public_log
+    from app.services.ledger import public_log
 
     honest = public_log.tile
 

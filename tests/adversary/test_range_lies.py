@@ -6,15 +6,16 @@ from hashlib import sha256
 
 import pytest
 
-from app.core import canon, range_credential
-from app.core.claims.head import Asked
-from app.core.claims.range_proof import present, signed
-from app.core.claims.verify import verify_claim
+from app.core import canon
 from app.core.errors import CredenceError, ProofError, RuleError, SignatureError
-from app.core.holder import Holder
-from app.core.note import Signer
-from app.core.range_credential import Attested
-from app.services import range_credentials
+from app.core.log.note import Signer
+from app.core.proving import range_credential
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.range_proof import present, signed
+from app.core.proving.claims.verify import verify_claim
+from app.core.proving.holder import Holder
+from app.core.proving.range_credential import Attested
+from app.services.proving import range_credentials
 from tests.adversary.liar import Liar
 from tests.adversary.test_lies import auditor
 
@@ -148,7 +149,7 @@ def test_a_note_that_is_not_its_answers_contradicts_the_ledger_for_whoever_opens
     proof = canon.decode_object(shown(canon.encode(forged), at_least=credential["score"] + 20))
     assert bank(honest, canon.encode(proof))
     assert auditor(honest) == ""
-    from app.services import claims
+    from app.services.proving import claims
 
     opened = canon.decode_object(claims.event_of(honest.bureau, proof["index"]))["event"].encode()
     told = Attested.parse(proof["note"].encode().partition(b"\n\n")[0] + b"\n")

@@ -75,8 +75,8 @@ class Ledger:
         from werkzeug.serving import make_server
 
         from app.services.bureau import Bureau
-        from app.services.founding import Charter, found
         from app.services.home import Home
+        from app.services.ledger.founding import Charter, found
         from app.web import create_app
 
         self.folder, self.database_url, self.home = folder, database_url, folder / "home"
@@ -111,13 +111,13 @@ class Ledger:
 
     def step(self):
         """One block with everything admitted so far."""
-        from app.services.sequencer import Sequencer
+        from app.services.ledger.sequencer import Sequencer
 
         with Sequencer(self.bureau) as sequencer:
             sequencer.step(now=True)
 
     def policy(self):
-        from app.core.policy import LogKey, Policy
+        from app.core.log.policy import LogKey, Policy
 
         return Policy((LogKey(self.bureau.verifier),), (), (), b"none").encode()
 

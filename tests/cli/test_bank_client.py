@@ -11,7 +11,7 @@ import pytest
 
 from app.core import canon
 from app.core.errors import CredenceError, FormatError, ProofError, RuleError
-from app.core.note import Signer
+from app.core.log.note import Signer
 
 PAGE = Path(__file__).parents[2] / "docs" / "client.md"
 BANK, LENDER, ENROLMENT = "client-bank.example", "client-lender.example", "client-enrolment.example"
@@ -23,8 +23,8 @@ PEOPLE = [f"uci:{FIRST + number}" for number in range(6)]
 def bank(ledger):
     """The client of a bank with consents of all but the last citizen, and the lender's signer to report more."""
     from app.client import Bank
-    from app.services.intake import admit
-    from app.services.register import register_key
+    from app.services.ledger.intake import admit
+    from app.services.ledger.register import register_key
 
     signers = {}
     for name, role in ((BANK, "bank"), (LENDER, "lender"), (ENROLMENT, "enrolment")):
@@ -46,8 +46,8 @@ def day(ago=0):
 
 
 def batch(ledger, signer, events):
-    from app.core.batch import make_batch
     from app.core.fields import uuid7
+    from app.core.reporting.batch import make_batch
 
     common = {"v": 1, "ledger": ledger.bureau.origin, "furnisher": signer.name}
     lines = [
@@ -342,7 +342,7 @@ def test_the_page_does_what_it_says(bank, ledger, tmp_path, monkeypatch, capsys)
 
 
 def test_a_key_is_applied_for_from_elsewhere(ledger):
-    from app.services import applications
+    from app.services.organisations import applications
 
     assert ledger.run("keys", "new", "far.example")[0] == 0
     about = ("--organisation", "Far Bank", "--contact", "Z. Li")

@@ -2,8 +2,8 @@
 
 import re
 
-from app.services.acts import on_paper
-from app.services.links import open_link
+from app.services.citizens.acts import on_paper
+from app.services.citizens.links import open_link
 
 CITIZEN = "uci:9001"
 

@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
-from app.core.note import Signer, Verifier, open_note
-from app.core.notices import possession_text
+from app.core.log.note import Signer, Verifier, open_note
+from app.core.log.notices import possession_text
 
 from .conftest import run
 

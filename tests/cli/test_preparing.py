@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.cli import preparing
-from app.core import canon, notices
-from app.core.batch import check_root, parse_batch
+from app.core import canon
 from app.core.errors import CredenceError, FormatError, RuleError
 from app.core.fields import uuid7
+from app.core.log import notices
+from app.core.reporting.batch import check_root, parse_batch
 
 from .conftest import load_make
 

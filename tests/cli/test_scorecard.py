@@ -11,7 +11,7 @@ import pytest
 
 from app.cli import main
 from app.cli.scorecard import scorecard
-from app.core.scorecard import expert_card
+from app.core.scoring.scorecard import expert_card
 
 from .conftest import CREDENCE, run
 

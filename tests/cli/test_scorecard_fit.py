@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from app.core.scorecard import expert_card
-from app.services import cards
+from app.core.scoring.scorecard import expert_card
+from app.services.ledger import cards
 
 from .conftest import run
 
@@ -41,7 +41,7 @@ def ledger(database_url, tmp_path, monkeypatch):
 @pytest.fixture
 def labels(ledger, tmp_path):
     """Good and bad by turns, to fit and to test by turns."""
-    from app.services.statistics import files
+    from app.services.scoring.statistics import files
 
     path = tmp_path / "labels.csv"
     accounts = sorted(account for file in files(ledger.bureau) for account in file.accounts)

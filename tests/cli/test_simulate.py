@@ -8,12 +8,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from app.core import canon, score
-from app.core import event_types as et
-from app.core.account import NAMES
-from app.core.folded import encode_file
-from app.core.profiles import CN, rules_hash
-from app.core.scorecard import expert_card
+from app.core import canon
+from app.core.reporting import event_types as et
+from app.core.scoring import score
+from app.core.scoring.folded import encode_file
+from app.core.scoring.profiles import CN, rules_hash
+from app.core.scoring.scorecard import expert_card
+from app.core.state.account import NAMES
 from tests.core.fold_samples import (
     TODAY,
     WIDE,

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from app.core.note import open_note
-from app.core.proof import verify_score_proof
+from app.core.log.note import open_note
+from app.core.proving.proof import verify_score_proof
 
 LENDER, BANK, ENROLMENT = "lender.example/cards", "bank.example", "enrolment.example"
 

@@ -8,12 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
-from app.core import webhook
-from app.core.audit_note import AuditNote
-from app.core.note import Signer
-from app.services import kept, supervision, webhooks
-from app.services.inquiries import inquire
-from app.services.register import register_key
+from app.core.exchange import webhook
+from app.core.exchange.audit_note import AuditNote
+from app.core.log.note import Signer
+from app.services.banks import webhooks
+from app.services.banks.inquiries import inquire
+from app.services.ledger.register import register_key
+from app.services.organisations import supervision
+from app.services.scoring import kept
 from tests.services.builders import BANK, LENDER, Clock, Ledger
 from tests.web.serving import served
 

@@ -137,7 +137,7 @@ def test_the_server_does_not_choose_the_first_entry(server, make):
 
 
 def test_genesis(server, make):
-    from app.core.tiles import encode_bundle
+    from app.core.log.tiles import encode_bundle
 
     server.answers = [(200, {}, make.WORLD.checkpoint()), (200, {}, encode_bundle(make.WORLD.entries()))]
     assert client.Service(server.url).genesis() == make.NOTICES[0]

@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from app.core import witness as protocol
-from app.core.checkpoint import parse_note
-from app.core.cosignature import split_time
 from app.core.fields import format_b64
-from app.core.note import COSIGNATURE_MLDSA44, Signer, Verifier, open_note, split
-from app.core.policy import Policy, verify_checkpoint
-from app.core.witness import origin_hash, parse_answer, parse_size
+from app.core.log import witness as protocol
+from app.core.log.checkpoint import parse_note
+from app.core.log.cosignature import split_time
+from app.core.log.note import COSIGNATURE_MLDSA44, Signer, Verifier, open_note, split
+from app.core.log.policy import Policy, verify_checkpoint
+from app.core.log.witness import origin_hash, parse_answer, parse_size
 from tests.witnesses import History, WitnessProcess, history
 
 from .conftest import run

@@ -2,7 +2,7 @@
 
 import orjson
 
-from app.core.event_base import Header
+from app.core.reporting.event_base import Header
 
 ORIGIN = "credence.example/ledger"
 FURNISHER = "bank.example/cards"

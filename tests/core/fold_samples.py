@@ -6,14 +6,14 @@ from math import prod
 from hypothesis import strategies as st
 
 from app.core import canon
-from app.core import event_types as et
-from app.core.events import encode_event
-from app.core.fold import fold
-from app.core.folded import File
 from app.core.months import month_of
-from app.core.profiles import CN
-from app.core.score import score_file
-from app.core.scorecard import CardCriterion, CardMeasure, expert_card, make_card
+from app.core.reporting import event_types as et
+from app.core.reporting.events import encode_event
+from app.core.scoring.fold import fold
+from app.core.scoring.folded import File
+from app.core.scoring.profiles import CN
+from app.core.scoring.score import score_file
+from app.core.scoring.scorecard import CardCriterion, CardMeasure, expert_card, make_card
 
 CARD = expert_card()
 CRITERIA = CARD.ids

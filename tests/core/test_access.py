@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
-from app.core import access
-from app.core import event_types as et
-from app.core.fold import fold
-from app.core.folded import File
+from app.core.reporting import event_types as et
+from app.core.scoring import access
+from app.core.scoring.fold import fold
+from app.core.scoring.folded import File
 from tests.core.fold_samples import PAPER, freeze, make, thaw
 
 BANK, OTHER = "bank.example", "other.example"

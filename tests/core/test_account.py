@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import account, canon
+from app.core import canon
 from app.core.errors import FormatError
+from app.core.state import account
 
 SALT = bytes(range(32))
 small_json = st.recursive(

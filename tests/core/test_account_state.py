@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import account, account_state, canon, event_types, folded, merkle
-from app.core.account_state import PlacedEvent, Rules, advance
+from app.core import canon
 from app.core.errors import FormatError
-from app.core.profiles import CN
-from app.core.scorecard import expert_card
+from app.core.log import merkle
+from app.core.reporting import event_types
+from app.core.scoring import folded
+from app.core.scoring.profiles import CN
+from app.core.scoring.scorecard import expert_card
+from app.core.state import account, account_state
+from app.core.state.account_state import PlacedEvent, Rules, advance
 from tests.core import fold_samples as s
 
 SALT_KEY = bytes(range(32))

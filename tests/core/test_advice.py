@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import event_types as et
-from app.core import scenario
-from app.core.advice import advice, advice_for, first_score
-from app.core.advice_words import advice_sentence, plain_voice
 from app.core.errors import RuleError
-from app.core.fold import fold
-from app.core.folded import File, encode_file
 from app.core.months import month_of
-from app.core.profiles import CN, PROFILES
-from app.core.scenario import Step
-from app.core.score import score_file
-from app.core.scorecard import parse_card
+from app.core.reporting import event_types as et
+from app.core.scoring import scenario
+from app.core.scoring.advice import advice, advice_for, first_score
+from app.core.scoring.advice_words import advice_sentence, plain_voice
+from app.core.scoring.fold import fold
+from app.core.scoring.folded import File, encode_file
+from app.core.scoring.profiles import CN, PROFILES
+from app.core.scoring.scenario import Step
+from app.core.scoring.score import score_file
+from app.core.scoring.scorecard import parse_card
 from tests.core.fold_samples import (
     CARD,
     CARDS,

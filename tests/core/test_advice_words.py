@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from app.core import advice_words as words
-from app.core.advice import Advice, Months
-from app.core.card_texts import LANGUAGES
-from app.core.scenario import Step
-from app.core.score import Scored
+from app.core.scoring import advice_words as words
+from app.core.scoring.advice import Advice, Months
+from app.core.scoring.card_texts import LANGUAGES
+from app.core.scoring.scenario import Step
+from app.core.scoring.score import Scored
 
 EN, ZH = words.plain_voice("en"), words.plain_voice("zh-Hans")
 PAY = Step("pay", "bank.example:c-1", "CNY", 5001)

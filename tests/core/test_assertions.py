@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import assertions, canon
-from app.core.assertions import Passkeys, challenge_of
+from app.core import canon
 from app.core.errors import CredenceError, FormatError, SignatureError
-from app.core.events import decode_stored
-from app.core.folded import Passkey
+from app.core.reporting import assertions
+from app.core.reporting.assertions import Passkeys, challenge_of
+from app.core.reporting.events import decode_stored
+from app.core.scoring.folded import Passkey
 from tests.authenticator import Authenticator, b64, unb64
 from tests.core.event_samples import COMMON, PAPER
 

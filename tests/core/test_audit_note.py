@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.audit_note import AuditNote
 from app.core.errors import FormatError
-from app.core.note import Signer
+from app.core.exchange.audit_note import AuditNote
+from app.core.log.note import Signer
 
 SIGNER = Signer.generate_from_seed("regulator.example", bytes(32))
 TIME = dt.datetime(2026, 11, 22, 15, 24, tzinfo=dt.UTC)

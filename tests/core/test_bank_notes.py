@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import letter, webhook
 from app.core.errors import CredenceError, FormatError
-from app.core.note import Signer
-from app.core.request_note import LetterNote
-from app.core.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+from app.core.exchange import letter, webhook
+from app.core.exchange.request_note import LetterNote
+from app.core.exchange.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+from app.core.log.note import Signer
 
 ORIGIN, BANK = "ledger.example", "bank.example"
 SIGNER = Signer.generate_from_seed(BANK, b"b" * 32)

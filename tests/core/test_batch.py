@@ -5,9 +5,10 @@ import hashlib
 import pytest
 import rfc8785
 
-from app.core import batch, entries, merkle, note
-from app.core.batch import BatchNote, make_batch, parse_batch, verify_root
 from app.core.errors import FormatError
+from app.core.log import entries, merkle, note
+from app.core.reporting import batch
+from app.core.reporting.batch import BatchNote, make_batch, parse_batch, verify_root
 from tests.core.event_samples import ALL, FURNISHER, ORIGIN, line
 
 SIGNER = note.Signer(FURNISHER, bytes(range(32)))

@@ -8,8 +8,8 @@ import json
 import pytest
 import rfc8785
 
-from app.core.block import Block
 from app.core.errors import FormatError
+from app.core.log.block import Block
 
 BLOCK = Block(
     number=17,

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import checkpoint as cp
-from app.core import merkle
-from app.core.checkpoint import Checkpoint
 from app.core.errors import FormatError, SignatureError
-from app.core.note import COSIGNATURE_ED25519, Signer, Verifier, parse_signature_line, split
+from app.core.log import checkpoint as cp
+from app.core.log import merkle
+from app.core.log.checkpoint import Checkpoint
+from app.core.log.note import COSIGNATURE_ED25519, Signer, Verifier, parse_signature_line, split
 
 VECTORS = Path(__file__).parent / "vectors"
 ORIGIN = "credence.example/ledger"
@@ -47,7 +47,7 @@ def test_a_real_checkpoint_with_four_ed25519_witnesses():
 
 def test_a_real_mldsa44_cosignature():
     """No vkey of the log is at hand, so the note is opened with the witness's two keys alone."""
-    from app.core.note import open_note
+    from app.core.log.note import open_note
 
     note = (VECTORS / "coachandhorses2026h1.checkpoint").read_bytes()
     mldsa = Verifier.parse((VECTORS / "navigli-mldsa44.vkey").read_text().strip())

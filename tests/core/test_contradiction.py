@@ -6,13 +6,13 @@ import datetime as dt
 
 import pytest
 
-from app.core import merkle
-from app.core.checkpoint import Checkpoint, sign_checkpoint
-from app.core.claims.contradiction import contradiction, verify_contradiction
-from app.core.claims.head import Asked
 from app.core.errors import CredenceError
-from app.core.note import Signer
-from app.core.policy import LogKey, Policy
+from app.core.log import merkle
+from app.core.log.checkpoint import Checkpoint, sign_checkpoint
+from app.core.log.note import Signer
+from app.core.log.policy import LogKey, Policy
+from app.core.proving.claims.contradiction import contradiction, verify_contradiction
+from app.core.proving.claims.head import Asked
 
 LOG = Signer.generate_from_seed("log.example", bytes(32))
 ASKED = Asked(Policy((LogKey(LOG.verifier),), (), (), b"none"), dt.datetime(2026, 11, 22, tzinfo=dt.UTC))

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.episodes import contradictions
+from app.core.scoring.episodes import contradictions
 
 A, B = "2026-01-05", "2026-03-05"
 

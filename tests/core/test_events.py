@@ -6,11 +6,11 @@ import orjson
 import pytest
 import rfc8785
 
-from app.core import events
 from app.core.canon import decode as canonical
 from app.core.errors import CredenceError, FormatError, RuleError
-from app.core.event_types import CLASS_BY_TYPE, FIELDS_BY_TYPE
-from app.core.events import Header, decode_corrected, decode_event, decode_events
+from app.core.reporting import events
+from app.core.reporting.event_types import CLASS_BY_TYPE, FIELDS_BY_TYPE
+from app.core.reporting.events import Header, decode_corrected, decode_event, decode_events
 from tests.core.event_samples import (
     ALL,
     ASSERTION,

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core import canon
-from app.core import event_types as et
-from app.core.fold import fold, fold_history, put_code, touches_repair
-from app.core.folded import File, InquiryEntry, Late, Paid, Statement, encode_file
 from app.core.months import month_of
+from app.core.reporting import event_types as et
+from app.core.scoring.fold import fold, fold_history, put_code, touches_repair
+from app.core.scoring.folded import File, InquiryEntry, Late, Paid, Statement, encode_file
 from tests.core.event_samples import COMMON, TYPES
 from tests.core.fold_samples import (
     STATUSES,

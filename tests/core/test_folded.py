@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from app.core import canon
 from app.core.errors import FormatError
-from app.core.fold import fold, fold_history
-from app.core.folded import FILE_BYTES_MAX, File, copy_file, decode_file, encode_file, reopen_file
-from app.core.profiles import CN
-from app.core.score import flags_of, score_file
+from app.core.scoring.fold import fold, fold_history
+from app.core.scoring.folded import FILE_BYTES_MAX, File, copy_file, decode_file, encode_file, reopen_file
+from app.core.scoring.profiles import CN
+from app.core.scoring.score import flags_of, score_file
 from tests.core.fold_samples import CARD, TODAY, file_of, histories, opened, payment, statement, status
 
 FULL = file_of(
@@ -165,7 +165,7 @@ def test_a_repaired_file_says_so():
 
 def test_foreign_bytes_have_a_limit_and_our_own_have_none():
     """What was admitted must be folded, whatever its size; what others send is refused beyond a size."""
-    from app.core.folded import Passkey
+    from app.core.scoring.folded import Passkey
 
     crowd = {f"{n:05d}": Passkey(added="2026-01-01", public_key="A" * 1000) for n in range(1_100)}
     data = encode_file(File(passkeys=crowd))

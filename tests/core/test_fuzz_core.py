@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import canon, checkpoint, cosignature, merkle, note, policy, tiles, tlogproof
-from app.core.checkpoint import Checkpoint
+from app.core import canon
 from app.core.errors import CredenceError
-from app.core.note import COSIGNATURE_ED25519, Signer, Verifier
+from app.core.log import checkpoint, cosignature, merkle, note, policy, tiles, tlogproof
+from app.core.log.checkpoint import Checkpoint
+from app.core.log.note import COSIGNATURE_ED25519, Signer, Verifier
 
 LOG = Signer.generate_from_seed("credence.example/ledger", b"l" * 32)
 WITNESS = Signer.generate_from_seed("w", b"w" * 32, COSIGNATURE_ED25519)

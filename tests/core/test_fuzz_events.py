@@ -8,11 +8,13 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import batch, canon, entries, events, notices
-from app.core.block import Block
+from app.core import canon
 from app.core.errors import CredenceError, LineProblem
-from app.core.receipt import Receipt
-from app.core.register import Register
+from app.core.log import entries, notices
+from app.core.log.block import Block
+from app.core.log.register import Register
+from app.core.reporting import batch, events
+from app.core.reporting.receipt import Receipt
 from tests.core import test_block, test_notices, test_receipt
 from tests.core.event_samples import ALL, HEADER, line
 from tests.core.test_batch import BODY, LINES

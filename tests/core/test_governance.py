@@ -3,8 +3,8 @@
 import datetime as dt
 from itertools import product
 
-from app.core import notices
-from app.core.governance import challenger_in_force, in_force
+from app.core.log import notices
+from app.core.log.governance import challenger_in_force, in_force
 
 TIME = dt.datetime(2026, 11, 22, 15, 24, tzinfo=dt.UTC)
 DAYS = [dt.date(2026, 3, n) for n in (1, 2, 3)]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import FormatError
-from app.core.identifiers import SCHEMES, check_character, check_identifier
+from app.core.reporting.identifiers import SCHEMES, check_character, check_identifier
 
 # the example that GB 11643-1999 prints
 RESIDENTS = ["cn:11010519491231002X"]

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from app.core import log_edge, merkle, tiles
+from app.core.log import log_edge, merkle, tiles
 
 SIZES = (1, 2, 3, 255, 256, 257, 511, 512, 513, 700)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import merkle
 from app.core.errors import FormatError, ProofError
-from app.core.merkle import Frontier, LeafReader
+from app.core.log import merkle
+from app.core.log.merkle import Frontier, LeafReader
 
 CT_LEAVES = [bytes.fromhex(h) for h in ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]]  # fmt: skip
 CT_ROOTS = [

@@ -10,9 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import cosignature, note
 from app.core.errors import FormatError, SignatureError
-from app.core.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, ED25519, NoteSignature, Signer, Verifier
+from app.core.log import cosignature, note
+from app.core.log.note import (
+    COSIGNATURE_ED25519,
+    COSIGNATURE_MLDSA44,
+    ED25519,
+    NoteSignature,
+    Signer,
+    Verifier,
+)
 
 PETER_SECRET = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
 PETER_KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"

@@ -6,9 +6,9 @@ import json
 import pytest
 import rfc8785
 
-from app.core import note, notices
 from app.core.errors import FormatError
-from app.core.note import Signer
+from app.core.log import note, notices
+from app.core.log.note import Signer
 
 ORIGIN = "credence.example/ledger"
 TIME = dt.datetime(2026, 11, 22, 15, 24, tzinfo=dt.UTC)

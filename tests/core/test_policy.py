@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import checkpoint as cp
-from app.core import merkle
-from app.core.checkpoint import Checkpoint
 from app.core.errors import FormatError, ProofError, SignatureError
-from app.core.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, ED25519, Signer, Verifier
-from app.core.policy import Group, LogKey, Policy, Witness, verify_checkpoint
+from app.core.log import checkpoint as cp
+from app.core.log import merkle
+from app.core.log.checkpoint import Checkpoint
+from app.core.log.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, ED25519, Signer, Verifier
+from app.core.log.policy import Group, LogKey, Policy, Witness, verify_checkpoint
 
 ORIGIN = "credence.example/ledger"
 LOG = Signer.generate_from_seed(ORIGIN, b"l" * 32)
@@ -125,8 +125,8 @@ def test_mldsa44_log_and_witness():
     """Signed here with the cryptography package; a foreign signature is in test_checkpoint."""
     from cryptography.hazmat.primitives.asymmetric import mldsa
 
-    from app.core import cosignature
-    from app.core.note import NoteSignature
+    from app.core.log import cosignature
+    from app.core.log.note import NoteSignature
 
     text = Checkpoint(ORIGIN, 7, merkle.leaf_hash(b"x")).text()
     lines, keys = [], []

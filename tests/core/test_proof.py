@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import account, canon
+from app.core import canon
 from app.core.errors import CredenceError, FormatError, ProofError, SignatureError
-from app.core.proof import PROOF_BYTES_MAX, build_score_proof, parse_score_proof, verify_score_proof
-from app.core.proof_words import LANGUAGES
+from app.core.proving.proof import PROOF_BYTES_MAX, build_score_proof, parse_score_proof, verify_score_proof
+from app.core.proving.proof_words import LANGUAGES
+from app.core.state import account
 
 
 def load_make():

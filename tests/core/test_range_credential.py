@@ -16,14 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import canon, range_credential
-from app.core.claims.head import Asked
-from app.core.claims.range_proof import CREDENTIAL_KIND, parse_range, present, signed
-from app.core.claims.verify import verify_claim
+from app.core import canon
 from app.core.errors import CredenceError, FormatError, RuleError
-from app.core.holder import Assertion, Holder
-from app.core.policy import Policy
-from app.core.range_credential import AT_LEAST, AT_MOST, Chain, chains, seed_of, step
+from app.core.log.policy import Policy
+from app.core.proving import range_credential
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.range_proof import CREDENTIAL_KIND, parse_range, present, signed
+from app.core.proving.claims.verify import verify_claim
+from app.core.proving.holder import Assertion, Holder
+from app.core.proving.range_credential import AT_LEAST, AT_MOST, Chain, chains, seed_of, step
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.recall import Recall
+from app.core.state.recall import Recall
 
 WRAP, KEY, PROOF = b"w" * 32, bytes(range(32)), bytes(range(80))
 

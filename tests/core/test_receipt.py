@@ -5,8 +5,8 @@ import datetime as dt
 import pytest
 
 from app.core.errors import FormatError, SignatureError
-from app.core.note import Signer
-from app.core.receipt import Receipt
+from app.core.log.note import Signer
+from app.core.reporting.receipt import Receipt
 
 SERVICE = Signer("credence.example/service", bytes(range(32)))
 NOW = dt.datetime(2026, 11, 22, 15, 24, tzinfo=dt.UTC)

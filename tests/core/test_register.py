@@ -10,10 +10,10 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import merkle, notices
 from app.core.errors import RuleError
-from app.core.note import Signer, join
-from app.core.register import STILL_VALID, KeyRecord, Register
+from app.core.log import merkle, notices
+from app.core.log.note import Signer, join
+from app.core.log.register import STILL_VALID, KeyRecord, Register
 from tests.core.test_notices import BANK, GENESIS, NEXT, ORIGIN, TIME
 
 THIRD = Signer(BANK.name, b"D" * 32)

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.core import event_types as et
-from app.core.fold import fold_history
-from app.core.folded import encode_file
 from app.core.months import LAST_DAY
-from app.core.profiles import CN, PROFILES
-from app.core.retention import due, may_hold, same_for_ever
-from app.core.score import score_file
+from app.core.reporting import event_types as et
+from app.core.scoring.fold import fold_history
+from app.core.scoring.folded import encode_file
+from app.core.scoring.profiles import CN, PROFILES
+from app.core.scoring.score import score_file
+from app.core.state.retention import due, may_hold, same_for_ever
 from tests.core.fold_samples import (
     CARD,
     NOTICE,

@@ -8,15 +8,15 @@ go through `advance`, block by block, and have to agree on every day.
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import event_types as et
-from app.core.account_state import PlacedEvent, Rules, advance
 from app.core.errors import CredenceError
-from app.core.events import decode_corrected
-from app.core.fold import fold, fold_history
-from app.core.folded import File, encode_file
 from app.core.months import LAST_DAY
-from app.core.profiles import CN, PROFILES
-from app.core.score import score_file
+from app.core.reporting import event_types as et
+from app.core.reporting.events import decode_corrected
+from app.core.scoring.fold import fold, fold_history
+from app.core.scoring.folded import File, encode_file
+from app.core.scoring.profiles import CN, PROFILES
+from app.core.scoring.score import score_file
+from app.core.state.account_state import PlacedEvent, Rules, advance
 from tests.core.fold_samples import (
     CARDS,
     NOTICE,

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import event_types as et
-from app.core.account_state import PlacedEvent, Rules, advance
-from app.core.events import encode_event
-from app.core.fold import fold
-from app.core.folded import File, encode_file
 from app.core.months import add_months
-from app.core.profiles import CN, PROFILES
-from app.core.score import receipt_json, score_file, score_json
+from app.core.reporting import event_types as et
+from app.core.reporting.events import encode_event
+from app.core.scoring.fold import fold
+from app.core.scoring.folded import File, encode_file
+from app.core.scoring.profiles import CN, PROFILES
+from app.core.scoring.score import receipt_json, score_file, score_json
+from app.core.state.account_state import PlacedEvent, Rules, advance
 from tests.core.fold_samples import (
     CARD,
     CARDS,
@@ -181,8 +181,8 @@ def test_r32_the_same_file_gives_the_same_bytes_in_another_process():
     random.Random(3).shuffle(order)
     file = fold(File(), order)
     program = (
-        "import sys; from app.core.folded import decode_file; from app.core.score import *;"
-        "from app.core.scorecard import parse_card; from app.core.profiles import CN;"
+        "import sys; from app.core.scoring.folded import decode_file; from app.core.scoring.score import *;"
+        "from app.core.scoring.scorecard import parse_card; from app.core.scoring.profiles import CN;"
         "data, card, day = bytes.fromhex(sys.argv[1]), parse_card(bytes.fromhex(sys.argv[2])), sys.argv[3];"
         "file = decode_file(data); s = score_file(file, day, card, CN);"
         "print((score_json(s, file, day, card) + receipt_json(s)).hex())"
@@ -204,10 +204,10 @@ def test_r32_events_give_the_same_account_under_another_seed_locale_zone_and_ord
     events += [inquiry(TODAY), rent(TODAY), placed(et.CourtDebt, ago(9)), freeze(TODAY)]
     program = """
 import sys
-from app.core.account_state import PlacedEvent, Rules, advance
-from app.core.events import decode_stored
-from app.core.profiles import PROFILES
-from app.core.scorecard import parse_card
+from app.core.state.account_state import PlacedEvent, Rules, advance
+from app.core.reporting.events import decode_stored
+from app.core.scoring.profiles import PROFILES
+from app.core.scoring.scorecard import parse_card
 card, day, *lines = sys.argv[1:]
 placed = [PlacedEvent(i, bytes(32), decode_stored(bytes.fromhex(line))) for i, line in enumerate(lines)]
 rules = Rules(day, parse_card(bytes.fromhex(card)), PROFILES["cn"])

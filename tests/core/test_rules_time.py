@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import event_types as et
-from app.core.event_types import CLASS_BY_TYPE
-from app.core.profiles import PROFILES
-from app.core.score import score_file
+from app.core.reporting import event_types as et
+from app.core.reporting.event_types import CLASS_BY_TYPE
+from app.core.scoring.profiles import PROFILES
+from app.core.scoring.score import score_file
 from tests.core.event_samples import TYPES
 from tests.core.fold_samples import (
     CARDS,

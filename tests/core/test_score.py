@@ -3,11 +3,11 @@
 import pytest
 
 from app.core import canon
-from app.core import event_types as et
-from app.core.account import disclosure_of_json, parse_disclosure
 from app.core.months import add_months, first_day, month_of
-from app.core.profiles import PROFILES
-from app.core.score import flags_json, flags_of, frozen_for, receipt_json, score_file, score_json
+from app.core.reporting import event_types as et
+from app.core.scoring.profiles import PROFILES
+from app.core.scoring.score import flags_json, flags_of, frozen_for, receipt_json, score_file, score_json
+from app.core.state.account import disclosure_of_json, parse_disclosure
 from tests.core.fold_samples import (
     CARD,
     NOW,

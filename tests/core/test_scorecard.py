@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import canon, card_texts
+from app.core import canon
 from app.core.errors import FormatError
-from app.core.event_types import Answer
-from app.core.measures import MEASURES
-from app.core.profiles import CN, PROFILES, profile_of, rules_hash
-from app.core.scorecard import (
+from app.core.reporting.event_types import Answer
+from app.core.scoring import card_texts
+from app.core.scoring.measures import MEASURES
+from app.core.scoring.profiles import CN, PROFILES, profile_of, rules_hash
+from app.core.scoring.scorecard import (
     BASE,
     TOP,
     CardCriterion,

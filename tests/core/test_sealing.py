@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.secret import SecretBox
 
-from app.core import sealing
 from app.core.errors import CredenceError, FormatError, SignatureError
+from app.core.state import sealing
 
 KEY, NONCE = bytes(range(32)), bytes(range(24))
 CITIZEN, OTHER = b"\x01" * 32, b"\x02" * 32

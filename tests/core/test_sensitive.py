@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.event_types import FIELDS_BY_TYPE
-from app.core.sensitive import _TOPICS, sensitive_topic
+from app.core.reporting.event_types import FIELDS_BY_TYPE
+from app.core.reporting.sensitive import _TOPICS, sensitive_topic
 
 NAMES = {
     "religion": "religion Religion RELIGIONS isReligious religion_2 citizenFaith citizen-faith patientreligion 宗教 宗教信仰 客户宗教 zongjiao zongjiao_xinyang 教會",

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import merkle, tiles
 from app.core.errors import FormatError
-from app.core.merkle import LeafReader, NodeId
-from app.core.tiles import ENTRIES, TileId, TileReader
+from app.core.log import merkle, tiles
+from app.core.log.merkle import LeafReader, NodeId
+from app.core.log.tiles import ENTRIES, TileId, TileReader
 
 SIZE = 66_000  # more than one tile of level 1, hence one of level 2
 LEAVES = [merkle.leaf_hash(b"%d" % i) for i in range(SIZE)]

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import checkpoint as cp
-from app.core import merkle, tlogproof
-from app.core.checkpoint import Checkpoint
 from app.core.errors import FormatError, ProofError, SignatureError
-from app.core.merkle import LeafReader
-from app.core.note import COSIGNATURE_ED25519, Signer
-from app.core.policy import Policy
-from app.core.tlogproof import TlogProof
+from app.core.log import checkpoint as cp
+from app.core.log import merkle, tlogproof
+from app.core.log.checkpoint import Checkpoint
+from app.core.log.merkle import LeafReader
+from app.core.log.note import COSIGNATURE_ED25519, Signer
+from app.core.log.policy import Policy
+from app.core.log.tlogproof import TlogProof
 
 H1, H2 = hashlib.sha256(b"hash1").digest(), hashlib.sha256(b"hash2").digest()
 B1, B2 = (base64.b64encode(h).decode() for h in (H1, H2))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import trie
 from app.core.errors import CredenceError, FormatError, ProofError
+from app.core.state import trie
 
 
 def key_of(number: int) -> bytes:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import trie, trie_tiles
 from app.core.errors import CredenceError, FormatError, ProofError
-from app.core.trie_multiproof import Applied, Change, StoredTrie, apply, build, build_untouched
-from app.core.trie_store import Trie
+from app.core.state import trie, trie_tiles
+from app.core.state.trie_multiproof import Applied, Change, StoredTrie, apply, build, build_untouched
+from app.core.state.trie_store import Trie
 
 
 def value(label: object) -> bytes:

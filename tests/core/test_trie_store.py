@@ -1,4 +1,4 @@
-"""The incremental trie and its tiles against the definition in `app.core.trie`."""
+"""The incremental trie and its tiles against the definition in `app.core.state.trie`."""
 
 import random
 from hashlib import sha256
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import trie, trie_store, trie_tiles
 from app.core.errors import FormatError
-from app.core.trie_store import Trie
-from app.core.trie_tiles import PAGE_MAX
+from app.core.state import trie, trie_store, trie_tiles
+from app.core.state.trie_store import Trie
+from app.core.state.trie_tiles import PAGE_MAX
 
 ORIGIN = bytes(32)
 

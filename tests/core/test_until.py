@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import event_types as et
-from app.core.fold import fold
-from app.core.folded import File
-from app.core.measures.enough import too_young
-from app.core.measures.view import view
 from app.core.months import LAST_DAY, NEVER
-from app.core.profiles import PROFILES
-from app.core.score import flags_of, score_file
+from app.core.reporting import event_types as et
+from app.core.scoring.fold import fold
+from app.core.scoring.folded import File
+from app.core.scoring.measures.enough import too_young
+from app.core.scoring.measures.view import view
+from app.core.scoring.profiles import PROFILES
+from app.core.scoring.score import flags_of, score_file
 from tests.core.fold_samples import (
     CARDS,
     STATUSES,

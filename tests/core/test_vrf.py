@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.bindings import crypto_core_ed25519_add
 
-from app.core import vrf
 from app.core.errors import CredenceError, FormatError, ProofError
+from app.core.state import vrf
 
 # RFC 9381, appendix B.3, examples 16, 17 and 18: secret key, public key, alpha, H, pi, beta.
 VECTORS = [

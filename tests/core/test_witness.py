@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import merkle, witness
-from app.core.checkpoint import Checkpoint, sign_checkpoint
 from app.core.errors import CredenceError, FormatError, NotFoundError, ProofError, SignatureError
-from app.core.note import COSIGNATURE_MLDSA44, Signer
-from app.core.witness import AddCheckpoint, SizeConflictError
+from app.core.log import merkle, witness
+from app.core.log.checkpoint import Checkpoint, sign_checkpoint
+from app.core.log.note import COSIGNATURE_MLDSA44, Signer
+from app.core.log.witness import AddCheckpoint, SizeConflictError
 
 ORIGIN = "example.com/behind-the-sofa"
 LOG = Signer(ORIGIN, bytes(range(32)))

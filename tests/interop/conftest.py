@@ -20,10 +20,11 @@ from typing import NamedTuple
 import pytest
 import requests
 
-from app.core import tiles
-from app.core.holder import Holder
-from app.core.note import Signer
-from app.services import range_credentials, retention
+from app.core.log import tiles
+from app.core.log.note import Signer
+from app.core.proving.holder import Holder
+from app.services.ledger import retention
+from app.services.proving import range_credentials
 from tests.services.builders import Ledger
 from tests.web.serving import served
 

@@ -11,10 +11,10 @@ import shlex
 from base64 import b64encode
 from pathlib import Path
 
-from app.core import merkle, tiles
-from app.core.checkpoint import Checkpoint, parse_note, sign_checkpoint
-from app.core.note import Signer
-from app.core.witness import AddCheckpoint
+from app.core.log import merkle, tiles
+from app.core.log.checkpoint import Checkpoint, parse_note, sign_checkpoint
+from app.core.log.note import Signer
+from app.core.log.witness import AddCheckpoint
 from tests.interop.conftest import lying, refused
 from tests.interop.test_go_proofs import policy_of, score_proof
 

@@ -13,16 +13,18 @@ import re
 import pytest
 import requests
 
-from app.core import canon, merkle
-from app.core.checkpoint import Checkpoint, open_checkpoint, parse_note, sign_checkpoint
-from app.core.claims.contradiction import build_contradiction
-from app.core.claims.contradiction import contradiction as found_contradiction
-from app.core.claims.range_proof import present, signed
+from app.core import canon
 from app.core.errors import NotFoundError
-from app.core.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, Signer
-from app.core.policy import Group, LogKey, Policy, Witness
-from app.core.receipt import Receipt
-from app.services import claims, proofs, range_credentials, witnessing
+from app.core.log import merkle
+from app.core.log.checkpoint import Checkpoint, open_checkpoint, parse_note, sign_checkpoint
+from app.core.log.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, Signer
+from app.core.log.policy import Group, LogKey, Policy, Witness
+from app.core.proving.claims.contradiction import build_contradiction
+from app.core.proving.claims.contradiction import contradiction as found_contradiction
+from app.core.proving.claims.range_proof import present, signed
+from app.core.reporting.receipt import Receipt
+from app.services.ledger import witnessing
+from app.services.proving import claims, proofs, range_credentials
 from tests.interop.conftest import HOLDER, refused
 from tests.services.searching import searched
 

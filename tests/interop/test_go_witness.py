@@ -7,11 +7,11 @@ import shutil
 
 import pytest
 
-from app.core.claims.head import Asked
-from app.core.claims.verify import verify_claim
-from app.core.note import Signer
-from app.core.policy import Policy, verify_checkpoint
-from app.core.witness import origin_hash
+from app.core.log.note import Signer
+from app.core.log.policy import Policy, verify_checkpoint
+from app.core.log.witness import origin_hash
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.verify import verify_claim
 from tests.interop.conftest import refused
 from tests.witnesses import WitnessProcess
 

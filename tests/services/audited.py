@@ -13,16 +13,16 @@ import psycopg
 from sqlalchemy.engine import make_url
 
 from app.core import canon
-from app.core.note import COSIGNATURE_ED25519, Signer, split
+from app.core.log.note import COSIGNATURE_ED25519, Signer, split
 from app.db import cosignatures
 from app.db import ledger as rows
 from app.db.schema import metadata
-from app.services import witness_policy
-from app.services.audit import audit
-from app.services.audit.source import DatabaseSource
-from app.services.inquiries import ConsentError, inquire
-from app.services.links import create_link, open_link
-from app.services.register import register_key, revoke_key
+from app.services.banks.inquiries import ConsentError, inquire
+from app.services.citizens.links import create_link, open_link
+from app.services.ledger import witness_policy
+from app.services.ledger.audit import audit
+from app.services.ledger.audit.source import DatabaseSource
+from app.services.ledger.register import register_key, revoke_key
 from tests.services.builders import BANK, PAPER, Desk, Ledger, card
 
 CITIZENS = 40

@@ -19,23 +19,23 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from app.core import canon
-from app.core.batch import make_batch
-from app.core.note import Signer
-from app.core.scorecard import expert_card
+from app.core.log.note import Signer
+from app.core.reporting.batch import make_batch
+from app.core.scoring.scorecard import expert_card
 from app.db import admission
 from app.services.bureau import Bureau
-from app.services.cards import Publication, publish_card
-from app.services.founding import Charter, found
 from app.services.home import Home
-from app.services.intake import Admission, admit
-from app.services.register import register_key
-from app.services.sequencer import Sequencer
+from app.services.ledger.cards import Publication, publish_card
+from app.services.ledger.founding import Charter, found
+from app.services.ledger.intake import Admission, admit
+from app.services.ledger.register import register_key
+from app.services.ledger.sequencer import Sequencer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from app.services.gathering import Gathering
+    from app.services.banks.gathering import Gathering
 
 ORIGIN = "ledger.example/services"
 LENDER, BANK, ENROLMENT, UTILITY = "lender.example", "bank.example", "enrolment.example", "power.example/grid"
@@ -252,9 +252,9 @@ def card(name: str, unknown_age: int = 0) -> bytes:
 
 def current_files(connection, persons):
     """Citizen number -> folded file, with everything that has been admitted: what an inquiry would be judged by."""
-    from app.core import account_state, sealing
+    from app.core.state import account_state, sealing
     from app.db import state
-    from app.services import history
+    from app.services.ledger import history
 
     by_id = {person.id: person for person in persons}
     written = {}

@@ -8,10 +8,10 @@ half a millisecond; `combined` makes further ones out of the accounts, records a
 from calendar import monthrange
 from random import Random
 
-from app.core import event_types as et
-from app.core.fold import fold_owned
-from app.core.folded import File
 from app.core.months import month_of
+from app.core.reporting import event_types as et
+from app.core.scoring.fold import fold_owned
+from app.core.scoring.folded import File
 from tests.core.fold_samples import (
     CLASSES,
     STATUSES,

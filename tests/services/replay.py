@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from app.core import account, account_state, checkpoint, merkle, notices, sealing, tiles, trie
-from app.core.account_state import PlacedEvent, Rules
-from app.core.block import NO_PREVIOUS, Block
-from app.core.entries import batch_entry, event_entry, notice_entry
-from app.core.events import decode_stored
-from app.core.note import Verifier
-from app.core.profiles import PROFILES
-from app.core.scorecard import parse_card
+from app.core.log import checkpoint, merkle, notices, tiles
+from app.core.log.block import NO_PREVIOUS, Block
+from app.core.log.entries import batch_entry, event_entry, notice_entry
+from app.core.log.note import Verifier
+from app.core.reporting.events import decode_stored
+from app.core.scoring.profiles import PROFILES
+from app.core.scoring.scorecard import parse_card
+from app.core.state import account, account_state, sealing, trie
+from app.core.state.account_state import PlacedEvent, Rules
 from app.db.engine import make_engine
 
 if TYPE_CHECKING:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from app.core import events, folded
-from app.core.fold import fold_owned
-from app.services.research import Calendar, Research, clients
+from app.core.reporting import events
+from app.core.scoring import folded
+from app.core.scoring.fold import fold_owned
+from app.services.scoring.research import Calendar, Research, clients
 
 
 def research_files(month, rows):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.core import checkpoint, tiles
-from app.core.log_search import LogSearch
-from app.services import public_log
+from app.core.log import checkpoint, tiles
+from app.core.log.log_search import LogSearch
+from app.services.ledger import public_log
 
 
 def searched(bureau, batch_hash, commitments=()):

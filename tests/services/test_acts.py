@@ -3,8 +3,8 @@
 import pytest
 
 from app.core.errors import CredenceError, FormatError, NotFoundError, RuleError, SignatureError
-from app.services import acts, passkeys
-from app.services.links import create_link, open_link
+from app.services.citizens import acts, passkeys
+from app.services.citizens.links import create_link, open_link
 from tests.authenticator import PRESENT, Authenticator, enrol, unb64
 
 CITIZEN = "uci:1"

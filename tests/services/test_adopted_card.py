@@ -5,10 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from app.cli.importing import adopt_fitted_card
-from app.core.proof_form import parse_score_proof
-from app.core.scorecard import parse_card
-from app.services import cards, proofs
+from app.core.proving.proof_form import parse_score_proof
+from app.core.scoring.scorecard import parse_card
 from app.services.bureau import utc_now
+from app.services.ledger import cards
+from app.services.proving import proofs
 
 
 def test_the_shipped_card_is_published_with_its_report_and_scores_everybody_anew(ledger):

@@ -12,9 +12,10 @@ import threading
 import pytest
 
 from app.core.errors import ConflictError, FormatError, RuleError
-from app.services import alerts, mail, mailing, retention
-from app.services.inquiries import ConsentError, inquire
-from app.services.links import create_link, open_link
+from app.services.banks.inquiries import ConsentError, inquire
+from app.services.citizens import alerts, mail, mailing
+from app.services.citizens.links import create_link, open_link
+from app.services.ledger import retention
 from tests.services.builders import BANK, PAPER
 
 CITIZEN = "uci:1"
@@ -101,7 +102,7 @@ def test_repairs_and_what_is_done_on_paper_are_news(ledger, citizen):
 
 
 def test_r21_an_audit_is_news_to_everybody_in_its_range(ledger, citizen):
-    from app.core import notices
+    from app.core.log import notices
     from app.db import admission
 
     bureau = ledger.bureau

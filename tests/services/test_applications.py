@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import ConflictError, CredenceError, NotFoundError, RuleError
-from app.core.note import Signer
-from app.core.notices import possession_text
-from app.services import applications, approvals, register, seats
+from app.core.log.note import Signer
+from app.core.log.notices import possession_text
+from app.services.ledger import register
+from app.services.organisations import applications, approvals, seats
 from tests.services.builders import ORIGIN
 
 NEW = Signer.generate_from_seed("new-bank.example", bytes(range(32)))

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.core.errors import ConflictError, CredenceError, FormatError, NotFoundError, RuleError
-from app.core.note import Signer
-from app.core.notices import possession_text
-from app.services import approvals, cards, register, seats
-from app.services.effects import EFFECTS
+from app.core.log.note import Signer
+from app.core.log.notices import possession_text
+from app.services.citizens.effects import EFFECTS
+from app.services.ledger import cards, register
+from app.services.organisations import approvals, seats
 from tests.services.builders import BANK, ORIGIN, card
 
 NEW = Signer.generate_from_seed("new.example", bytes(range(32)))

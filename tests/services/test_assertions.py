@@ -8,20 +8,21 @@ import msgspec
 import orjson
 import pytest
 
-from app.core import events as event_formats
-from app.core.batch import parse_batch
-from app.core.claims.head import Asked
-from app.core.claims.verify import verify_claim
 from app.core.errors import CredenceError, RuleError
-from app.core.policy import LogKey, Policy
-from app.core.transition import AuditorState, check
+from app.core.log.policy import LogKey, Policy
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.verify import verify_claim
+from app.core.proving.transition import AuditorState, check
+from app.core.reporting import events as event_formats
+from app.core.reporting.batch import parse_batch
 from app.db import admission
-from app.services import claims, intake
-from app.services.address import Address
-from app.services.audit import audit
-from app.services.audit.source import DatabaseSource
-from app.services.inquiries import ConsentError, inquire
-from app.services.transitions import transition
+from app.services.banks.inquiries import ConsentError, inquire
+from app.services.citizens.address import Address
+from app.services.ledger import intake
+from app.services.ledger.audit import audit
+from app.services.ledger.audit.source import DatabaseSource
+from app.services.proving import claims
+from app.services.proving.transitions import transition
 from tests.authenticator import Authenticator
 from tests.services.builders import PAPER
 

@@ -7,12 +7,12 @@ import threading
 import pytest
 
 from app.cli.audit import OpenDatabase
-from app.core.note import Signer
-from app.services.audit import audit
-from app.services.audit.source import DatabaseSource
-from app.services.intake import admit
-from app.services.register import register_key
-from app.services.sequencer import Sequencer
+from app.core.log.note import Signer
+from app.services.ledger.audit import audit
+from app.services.ledger.audit.source import DatabaseSource
+from app.services.ledger.intake import admit
+from app.services.ledger.register import register_key
+from app.services.ledger.sequencer import Sequencer
 from tests.services import audited
 
 
@@ -155,8 +155,8 @@ def test_another_ledger_key_is_not_taken(ledger, source):
 
 
 def test_block_that_was_never_published_is_found(ledger, source, monkeypatch):
-    from app.services import publishing
-    from app.services.audit import log_audit
+    from app.services.ledger import publishing
+    from app.services.ledger.audit import log_audit
 
     ledger.report(2)
     monkeypatch.setattr(log_audit, "PUBLICATION_WAIT_S", 0.05)

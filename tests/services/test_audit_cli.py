@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from app.core import checkpoint
-from app.core.checkpoint import Checkpoint, sign_checkpoint
-from app.core.claims.contradiction import verify_contradiction
-from app.core.claims.head import Asked
-from app.core.policy import LogKey, Policy
-from app.services import public_log
-from app.services.audit.source import DatabaseSource
+from app.core.log import checkpoint
+from app.core.log.checkpoint import Checkpoint, sign_checkpoint
+from app.core.log.policy import LogKey, Policy
+from app.core.proving.claims.contradiction import verify_contradiction
+from app.core.proving.claims.head import Asked
+from app.services.ledger import public_log
+from app.services.ledger.audit.source import DatabaseSource
 from tests.services.audited import Tamper
 
 CREDENCE = Path(sys.executable).with_name("credence")

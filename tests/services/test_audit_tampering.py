@@ -15,10 +15,10 @@ import uuid
 import psycopg
 import pytest
 
-from app.core import events as event_formats
-from app.core.event_types import CLASS_BY_TYPE
+from app.core.reporting import events as event_formats
+from app.core.reporting.event_types import CLASS_BY_TYPE
 from app.db.schema import APPEND_ONLY, SEALED, log_edge
-from app.services.audit import log_audit
+from app.services.ledger.audit import log_audit
 from tests.conftest import url_of
 from tests.services.audited import Tamper, fill
 from tests.services.builders import Ledger

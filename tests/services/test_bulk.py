@@ -11,17 +11,17 @@ from itertools import islice
 
 import pytest
 
-from app.core import proof as proofs_format
-from app.core.batch import parse_batch
 from app.core.errors import ConflictError, RuleError, SignatureError
-from app.core.note import Signer
-from app.core.policy import LogKey, Policy
-from app.core.receipt import Receipt
-from app.services import bulk
-from app.services.bulk import inquire_all
-from app.services.inquiries import Answer, ConsentError, NotYetError, inquire
-from app.services.intake import admit
-from app.services.records import entries
+from app.core.log.note import Signer
+from app.core.log.policy import LogKey, Policy
+from app.core.proving import proof as proofs_format
+from app.core.reporting.batch import parse_batch
+from app.core.reporting.receipt import Receipt
+from app.services.banks import bulk
+from app.services.banks.bulk import inquire_all
+from app.services.banks.inquiries import Answer, ConsentError, NotYetError, inquire
+from app.services.citizens.records import entries
+from app.services.ledger.intake import admit
 from tests.services.audited import Tamper
 from tests.services.builders import BANK, PAPER, Desk
 

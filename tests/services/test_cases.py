@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import ConflictError, CredenceError, NotFoundError, RuleError
-from app.services import cases, inquiries, records, retention, seats
+from app.services.banks import inquiries
+from app.services.citizens import records
+from app.services.ledger import retention
+from app.services.organisations import cases, seats
 
 CITIZEN = "uci:1"
 
@@ -77,7 +80,7 @@ def test_r16_each_opening_by_staff_is_a_look_that_the_citizen_sees_in_the_next_b
 
 
 def test_r19_a_look_by_staff_changes_no_score(ledger, bureau, citizen, clerk):
-    from app.services import overview
+    from app.services.citizens import overview
 
     before = overview.overview(bureau, citizen)
     number = cases.ask(bureau, citizen, "entry", "x")
@@ -162,7 +165,7 @@ def test_nothing_that_was_written_is_stored_in_plain(bureau, citizen, clerk):
 def test_r11_what_was_written_outlives_the_change_of_the_key_and_is_unreadable_with_the_old_one(
     ledger, bureau, clerk, clock
 ):
-    from app.core import sealing
+    from app.core.state import sealing
 
     lender = ledger.lender
     ledger.admit(

@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import score
-from app.core.folded import reopen_file
-from app.core.profiles import CN
-from app.core.scorecard import expert_card, parse_card
+from app.core.scoring import score
+from app.core.scoring.folded import reopen_file
+from app.core.scoring.profiles import CN
+from app.core.scoring.scorecard import expert_card, parse_card
 from app.db import challenging
-from app.services import challenger, comparison, retention
-from app.services.challenger import Pair, Result
-from app.services.comparison import Frame, Subject
-from app.services.comparison_page import page
+from app.services.ledger import retention
+from app.services.scoring import challenger, comparison
+from app.services.scoring.challenger import Pair, Result
+from app.services.scoring.comparison import Frame, Subject
+from app.services.scoring.comparison_page import page
 from tests.services.builders import LENDER, card
 from tests.services.test_rules_r37 import findings, new_day, newest_states
 

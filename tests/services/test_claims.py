@@ -8,15 +8,16 @@ import orjson
 import pytest
 
 from app.core import canon
-from app.core.claims.contradiction import build_contradiction
-from app.core.claims.head import Asked
-from app.core.claims.verify import KINDS, kind_of, verify_claim
 from app.core.errors import ConflictError, CredenceError, NotFoundError
-from app.core.policy import LogKey, Policy
-from app.core.profiles import CN, US
-from app.core.scorecard import expert_card, parse_card
+from app.core.log.policy import LogKey, Policy
+from app.core.proving.claims.contradiction import build_contradiction
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.verify import KINDS, kind_of, verify_claim
+from app.core.scoring.profiles import CN, US
+from app.core.scoring.scorecard import expert_card, parse_card
 from app.db import ledger as rows
-from app.services import claims, retention
+from app.services.ledger import retention
+from app.services.proving import claims
 from tests.services.builders import card
 
 
@@ -221,7 +222,7 @@ def test_the_newest_head_holds_every_older_one(grown):
 
 
 def test_two_heads_that_contradict_each_other(grown):
-    from app.core.checkpoint import Checkpoint, sign_checkpoint
+    from app.core.log.checkpoint import Checkpoint, sign_checkpoint
 
     sizes, notes = heads(grown)
     signer = grown.home.signer("ledger")
@@ -233,8 +234,8 @@ def test_two_heads_that_contradict_each_other(grown):
 
 
 def test_two_heads_of_different_sizes_contradict_by_a_leaf(grown, tmp_path):
-    from app.core import merkle
-    from app.core.checkpoint import Checkpoint, sign_checkpoint
+    from app.core.log import merkle
+    from app.core.log.checkpoint import Checkpoint, sign_checkpoint
 
     leaves = [bytes([n]) * 32 for n in range(7)]
     forged = [*leaves[:4], b"x" * 32, *leaves[5:6]]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import CredenceError, FormatError, NotFoundError, RuleError
-from app.services import approvals, counter, inquiries, links, seats
+from app.services.banks import inquiries
+from app.services.citizens import links
+from app.services.organisations import approvals, counter, seats
 from tests.services.builders import BANK
 
 CITIZEN = "uci:1"
@@ -53,7 +55,7 @@ def test_r17_r18_consent_freeze_and_thaw_on_paper_count_at_once(ledger, bureau, 
 
 
 def test_r23_a_dispute_on_paper_flags_the_item(ledger, bureau, citizen, clerk):
-    from app.services import disputes, records
+    from app.services.citizens import disputes, records
 
     with bureau.transaction() as connection:
         number = bureau.people.find(connection, [CITIZEN])[CITIZEN].id

@@ -30,14 +30,14 @@ from app.cli.importing import Sender
 from app.cli.processes import ROOT, Running
 from app.client import transport as client
 from app.client.transport import Service
-from app.core.batch import parse_batch
-from app.core.receipt import Receipt
+from app.core.reporting.batch import parse_batch
+from app.core.reporting.receipt import Receipt
 from app.db import engine
-from app.services import research as data
-from app.services.audit import audit
 from app.services.bureau import Bureau, utc_now
 from app.services.home import Home
-from app.services.sequencer import Sequencer
+from app.services.ledger.audit import audit
+from app.services.ledger.sequencer import Sequencer
+from app.services.scoring import research as data
 from tests.services import replay
 
 CITIZENS_PER_BATCH = 20

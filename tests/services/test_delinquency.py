@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.fold import fold
-from app.core.folded import NAMES_MAX, STATUS_MONTHS, File
-from app.services.delinquency import Reported, in_file
+from app.core.scoring.fold import fold
+from app.core.scoring.folded import NAMES_MAX, STATUS_MONTHS, File
+from app.services.ledger.delinquency import Reported, in_file
 from tests.core.fold_samples import ago, closed, opened, status
 
 LENDER = "bank.example"

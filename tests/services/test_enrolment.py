@@ -15,8 +15,8 @@ from app.core.errors import (
     RuleError,
     SignatureError,
 )
-from app.services import acts, enrolment, links, passkeys, sessions, sign_in
-from app.services.records import entries
+from app.services.citizens import acts, enrolment, links, passkeys, sessions, sign_in
+from app.services.citizens.records import entries
 from tests.authenticator import ATTESTED, PRESENT, VERIFIED, Authenticator, b64, enrol, unb64
 from tests.conftest import url_of
 from tests.services.builders import Ledger

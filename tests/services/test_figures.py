@@ -9,15 +9,17 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from app.core import folded
 from app.core.errors import RuleError
 from app.core.months import month_of
-from app.core.scorecard import expert_card
-from app.services import furnishing, given, kept, links, monitoring, quality
+from app.core.scoring import folded
+from app.core.scoring.scorecard import expert_card
+from app.services.banks.inquiries import inquire
 from app.services.bureau import utc_now
-from app.services.inquiries import inquire
-from app.services.kept import Report
-from app.services.statistics import auc
+from app.services.citizens import links
+from app.services.organisations import furnishing, given, quality
+from app.services.scoring import kept, monitoring
+from app.services.scoring.kept import Report
+from app.services.scoring.statistics import auc
 from tests.services.builders import LENDER, PAPER, UTILITY, Clock, Ledger
 
 given_example = hypothesis.given(st.lists(st.tuples(st.integers(300, 310), st.booleans()), max_size=30))
@@ -221,7 +223,7 @@ def now_ledger(database_url, tmp_path):
 
 
 def ask(ledger, citizen):
-    from app.web.api import inquiry_body
+    from app.web.machines.api import inquiry_body
 
     asked = ledger.bank.batch([ledger.bank.inquiry(citizen)])
     return asked, json.loads(inquiry_body(ledger.bureau, inquire(ledger.bureau, asked)))["answer"]
@@ -232,7 +234,7 @@ def newest(ledger):
 
 
 def test_r44_answers_and_looks_given_are_those_of_the_ledger(now_ledger):
-    from app.web.api import inquiry_body
+    from app.web.machines.api import inquiry_body
 
     ledger = now_ledger
     asked, _ = ask(ledger, "uci:1")

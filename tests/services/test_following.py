@@ -10,17 +10,17 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli.follow import Follower
-from app.core import merkle, tiles
-from app.core.checkpoint import Checkpoint, sign_checkpoint
-from app.core.claims.contradiction import verify_contradiction
-from app.core.claims.head import Asked
 from app.core.errors import CredenceError, NotFoundError, ProofError
-from app.core.policy import LogKey, Policy
-from app.core.transition import AuditorState, form
+from app.core.log import merkle, tiles
+from app.core.log.checkpoint import Checkpoint, sign_checkpoint
+from app.core.log.policy import LogKey, Policy
+from app.core.proving.claims.contradiction import verify_contradiction
+from app.core.proving.claims.head import Asked
+from app.core.proving.transition import AuditorState, form
 from app.db import ledger as rows
-from app.services import public_log
-from app.services.audit.following import Memory, follow_block, keep_fork
-from app.services.transitions import transition
+from app.services.ledger import public_log
+from app.services.ledger.audit.following import Memory, follow_block, keep_fork
+from app.services.proving.transitions import transition
 
 
 @pytest.fixture

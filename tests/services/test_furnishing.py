@@ -7,8 +7,9 @@ import json
 import pytest
 
 from app.core.errors import NotFoundError, RuleError
-from app.services import disputes, furnishing
-from app.services.register import revoke_key
+from app.services.citizens import disputes
+from app.services.ledger.register import revoke_key
+from app.services.organisations import furnishing
 from tests.services.builders import LENDER, PAPER, UTILITY
 
 CITIZEN = "uci:1"

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.services.gathering import GROUP_MAX, Gathering
+from app.services.banks.gathering import GROUP_MAX, Gathering
 from tests.services.builders import gathered
 
 

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from app.core import account_state, sealing
 from app.core.errors import RuleError
+from app.core.state import account_state, sealing
 from app.db import state
-from app.services import history
-from app.services.intake import admit
+from app.services.ledger import history
+from app.services.ledger.intake import admit
 from tests.services import builders
 from tests.services.builders import BANK, PAPER
 from tests.services.replay import check

@@ -9,17 +9,17 @@ from hashlib import sha256
 
 import pytest
 
-from app.core import proof as proofs_format
-from app.core.batch import parse_batch
 from app.core.errors import FormatError, RuleError, SignatureError
-from app.core.note import Signer
-from app.core.policy import LogKey, Policy
-from app.core.receipt import Receipt
-from app.services import history
-from app.services.inquiries import ConsentError, NotYetError, inquire
-from app.services.intake import admit
-from app.services.links import create_link, open_link, session_citizen
-from app.services.records import entries
+from app.core.log.note import Signer
+from app.core.log.policy import LogKey, Policy
+from app.core.proving import proof as proofs_format
+from app.core.reporting.batch import parse_batch
+from app.core.reporting.receipt import Receipt
+from app.services.banks.inquiries import ConsentError, NotYetError, inquire
+from app.services.citizens.links import create_link, open_link, session_citizen
+from app.services.citizens.records import entries
+from app.services.ledger import history
+from app.services.ledger.intake import admit
 from tests.services import builders
 from tests.services.builders import BANK, PAPER, Desk
 

@@ -9,14 +9,14 @@ from functools import partial
 import pytest
 
 from app.core import canon
-from app.core import proof as proofs_format
-from app.core.batch import parse_batch
 from app.core.errors import RuleError, SignatureError
-from app.core.note import Signer
-from app.core.policy import LogKey, Policy
+from app.core.log.note import Signer
+from app.core.log.policy import LogKey, Policy
+from app.core.proving import proof as proofs_format
+from app.core.reporting.batch import parse_batch
 from app.db import session
-from app.services import inquiries
-from app.services.inquiries import Answer, ConsentError, inquire
+from app.services.banks import inquiries
+from app.services.banks.inquiries import Answer, ConsentError, inquire
 from tests.services.builders import PAPER, Desk, gathered
 
 CITIZENS = [f"uci:{number}" for number in range(1, 9)]

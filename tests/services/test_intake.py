@@ -13,15 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.core import canon, sealing
-from app.core.batch import parse_batch
+from app.core import canon
 from app.core.errors import ConflictError, CredenceError, NotFoundError, RuleError, SignatureError
-from app.core.note import open_note
-from app.core.proof_form import parse_score_proof
-from app.core.receipt import Receipt
+from app.core.log.note import open_note
+from app.core.proving.proof_form import parse_score_proof
+from app.core.reporting.batch import parse_batch
+from app.core.reporting.receipt import Receipt
+from app.core.state import sealing
 from app.db import state
-from app.services import proofs
-from app.services.intake import BLOCK_WITHIN_S, NAMES_PER_BATCH_MAX, admit, receipt_of
+from app.services.ledger.intake import BLOCK_WITHIN_S, NAMES_PER_BATCH_MAX, admit, receipt_of
+from app.services.proving import proofs
 from tests.services.builders import LENDER
 from tests.services.replay import check
 
@@ -151,7 +152,7 @@ def test_a_batch_that_loses_a_deadlock_is_tried_again(ledger, database, monkeypa
 
     from sqlalchemy import text
 
-    from app.services import intake
+    from app.services.ledger import intake
 
     admit(ledger.bureau, ledger.lender.batch([ledger.lender.payment(CITIZEN)]))
     lines = [ledger.lender.payment(CITIZEN) for _ in range(2)]
@@ -245,7 +246,7 @@ def test_an_erased_citizens_file_takes_nothing(ledger, monkeypatch):
 
 
 def test_the_largest_batch_goes_in_and_one_more_event_does_not(ledger):
-    from app.core.batch import EVENTS_MAX
+    from app.core.reporting.batch import EVENTS_MAX
 
     line = json.loads(ledger.lender.payment(CITIZEN))
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.errors import FormatError
-from app.services import labels
-from app.services.labels import Label, read_labels
+from app.services.scoring import labels
+from app.services.scoring.labels import Label, read_labels
 from tests.soak import examples
 
 WIDE = "account,bad,test,group:sex,raw:n"

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.core.errors import FormatError, NotFoundError
-from app.services.intake import admit
-from app.services.links import SESSION_S, create_link, end_session, open_link, session_citizen
-from app.services.overview import overview
-from app.services.records import LOOKS, entries
+from app.services.citizens.links import SESSION_S, create_link, end_session, open_link, session_citizen
+from app.services.citizens.overview import overview
+from app.services.citizens.records import LOOKS, entries
+from app.services.ledger.intake import admit
 
 CITIZEN = "uci:1"
 

@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 
 from app.core.errors import FormatError
-from app.core.profiles import CN
-from app.core.score import score_file
-from app.core.scorecard import BASE, TOP, CardMeasure, expert_card
-from app.services.statistics import auc
+from app.core.scoring.profiles import CN
+from app.core.scoring.score import score_file
+from app.core.scoring.scorecard import BASE, TOP, CardMeasure, expert_card
+from app.services.scoring.statistics import auc
 from tests.services.research_sample import research_files
 
 pytest.importorskip("optbinning", reason="the extra `fit` is not installed: pip install -e '.[fit]'")
 
-from app.services.labels import read_labels
-from app.services.modelling import research_labels
-from app.services.modelling.design import KEPT, PLAN
-from app.services.modelling.fitting import Told, bins_of, fit, scores_of
-from app.services.modelling.sample import Sample, make_sample
-from app.services.modelling.weights import NUMBERLESS_LAST, weights_of
+from app.services.scoring.labels import read_labels
+from app.services.scoring.modelling import research_labels
+from app.services.scoring.modelling.design import KEPT, PLAN
+from app.services.scoring.modelling.fitting import Told, bins_of, fit, scores_of
+from app.services.scoring.modelling.sample import Sample, make_sample
+from app.services.scoring.modelling.weights import NUMBERLESS_LAST, weights_of
 
 ROWS = 6_000
 TOLD = Told("A card", "some rows", "a default", 1)

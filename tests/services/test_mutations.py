@@ -19,20 +19,21 @@ from hashlib import sha256
 import pytest
 
 from app.core import canon
-from app.core.claims.contradiction import build_contradiction
-from app.core.claims.head import Asked
-from app.core.claims.range_proof import present, signed
-from app.core.claims.verify import KINDS, kind_of, verify_claim
 from app.core.errors import CredenceError
-from app.core.holder import Holder
-from app.core.note import Signer
-from app.core.policy import LogKey, Policy
-from app.core.profiles import CN
-from app.core.proof import verify_score_proof
-from app.core.receipt import Receipt
-from app.core.scorecard import expert_card
+from app.core.log.note import Signer
+from app.core.log.policy import LogKey, Policy
+from app.core.proving.claims.contradiction import build_contradiction
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.range_proof import present, signed
+from app.core.proving.claims.verify import KINDS, kind_of, verify_claim
+from app.core.proving.holder import Holder
+from app.core.proving.proof import verify_score_proof
+from app.core.reporting.receipt import Receipt
+from app.core.scoring.profiles import CN
+from app.core.scoring.scorecard import expert_card
 from app.db import ledger as rows
-from app.services import claims, proofs, range_credentials, retention
+from app.services.ledger import retention
+from app.services.proving import claims, proofs, range_credentials
 from tests.conftest import url_of
 from tests.services.builders import Ledger
 from tests.services.searching import searched
@@ -116,7 +117,7 @@ def _erasure(bureau, index):
 
 
 def _forked(ledger, head, size):
-    from app.core.checkpoint import Checkpoint, sign_checkpoint
+    from app.core.log.checkpoint import Checkpoint, sign_checkpoint
 
     other = sign_checkpoint(ledger.home.signer("ledger"), Checkpoint(ledger.bureau.origin, size, bytes(32)))
     return build_contradiction(head, other)

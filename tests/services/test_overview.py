@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services import overview
-from app.services.overview import POINTS_MAX, thinned
+from app.services.citizens import overview
+from app.services.citizens.overview import POINTS_MAX, thinned
 from app.web import chart
 from tests.services.builders import card
 

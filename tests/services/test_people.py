@@ -4,8 +4,8 @@ from contextlib import suppress
 
 import pytest
 
-from app.core import vrf
-from app.core.recall import Recall
+from app.core.state import vrf
+from app.core.state.recall import Recall
 from app.db import people
 
 CITIZENS = [f"uci:{n}" for n in range(1, 21)]

@@ -12,23 +12,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.account_state import Opaque, Rules, advance, encode, rebuild
-from app.core.batch import parse_batch
-from app.core.events import decode_stored
-from app.core.fold import fold, fold_owned
-from app.core.folded import File, encode_file
-from app.core.measures import MEASURES
 from app.core.months import LAST_DAY
-from app.core.profiles import CN, PROFILES
-from app.core.score import flags_of, score_file
-from app.core.scorecard import CardCriterion, CardMeasure, make_card, parse_card
-from app.services import cards
-from app.services.audit import audit
-from app.services.audit.source import DatabaseSource
+from app.core.reporting.batch import parse_batch
+from app.core.reporting.events import decode_stored
+from app.core.scoring.fold import fold, fold_owned
+from app.core.scoring.folded import File, encode_file
+from app.core.scoring.measures import MEASURES
+from app.core.scoring.profiles import CN, PROFILES
+from app.core.scoring.score import flags_of, score_file
+from app.core.scoring.scorecard import CardCriterion, CardMeasure, make_card, parse_card
+from app.core.state.account_state import Opaque, Rules, advance, encode, rebuild
 from app.services.home import Home
-from app.services.population import Columns, points, rescore, score_columns
-from app.services.population.rescoring import COLUMNS_MIN
-from app.services.research import LENDER, Research
+from app.services.ledger import cards
+from app.services.ledger.audit import audit
+from app.services.ledger.audit.source import DatabaseSource
+from app.services.scoring.population import Columns, points, rescore, score_columns
+from app.services.scoring.population.rescoring import COLUMNS_MIN
+from app.services.scoring.research import LENDER, Research
 from tests.core.fold_samples import (
     CARD,
     CARDS,

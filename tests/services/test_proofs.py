@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import account
 from app.core.errors import CredenceError, NotFoundError, ProofError
-from app.core.policy import LogKey, Policy
-from app.core.proof import verify_score_proof
-from app.services import links, proofs
+from app.core.log.policy import LogKey, Policy
+from app.core.proving.proof import verify_score_proof
+from app.core.state import account
+from app.services.citizens import links
+from app.services.proving import proofs
 from tests.services.builders import gathered
 
 

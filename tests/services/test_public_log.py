@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from app.core import checkpoint, merkle, tiles
-from app.core.entries import batch_entry, event_entry, notice_entry
 from app.core.errors import FormatError, NotFoundError
+from app.core.log import checkpoint, merkle, tiles
+from app.core.log.entries import batch_entry, event_entry, notice_entry
 from app.db import ledger as rows
-from app.services import public_log
+from app.services.ledger import public_log
 
 SIZES_OF_BATCHES = (1, 3, 200, 30, 256, 1, 290)
 
@@ -134,7 +134,7 @@ def test_before_the_first_block_there_is_nothing(ledger):
 
 def test_a_block_that_is_committed_and_not_published_is_not_shown(ledger, monkeypatch):
     """As after a crash between the two; what is stored already must not leak."""
-    from app.services import publishing
+    from app.services.ledger import publishing
 
     ledger.report(1)
     ledger.step()

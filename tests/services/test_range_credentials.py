@@ -7,20 +7,22 @@ import hashlib
 
 import pytest
 
-from app.core import canon, range_credential
-from app.core.claims.head import Asked
-from app.core.claims.range_proof import present, signed
-from app.core.claims.verify import verify_claim
+from app.core import canon
 from app.core.errors import FormatError, NotFoundError, ProofError, RuleError
-from app.core.event_types import LIFETIME_S_MAX
-from app.core.holder import Holder
-from app.core.note import Signer
-from app.core.policy import LogKey, Policy
-from app.services import range_credentials, retention
-from app.services.audit import audit
-from app.services.audit.source import DatabaseSource
-from app.services.inquiries import NotYetError
-from app.services.range_credentials import Wish, fetch, issue
+from app.core.log.note import Signer
+from app.core.log.policy import LogKey, Policy
+from app.core.proving import range_credential
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.range_proof import present, signed
+from app.core.proving.claims.verify import verify_claim
+from app.core.proving.holder import Holder
+from app.core.reporting.event_types import LIFETIME_S_MAX
+from app.services.banks.inquiries import NotYetError
+from app.services.ledger import retention
+from app.services.ledger.audit import audit
+from app.services.ledger.audit.source import DatabaseSource
+from app.services.proving import range_credentials
+from app.services.proving.range_credentials import Wish, fetch, issue
 
 HOLDER = Signer.generate_from_seed("citizen", hashlib.sha256(b"holder").digest())
 DAY_S = 86_400
@@ -93,7 +95,7 @@ def test_what_the_audience_gets_tells_neither_score_nor_seeds(reported):
 
 
 def test_the_answer_is_in_the_citizens_file_and_says_to_whom(reported):
-    from app.services.records import entries
+    from app.services.citizens.records import entries
 
     given(reported)
     with reported.bureau.transaction() as connection:

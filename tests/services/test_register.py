@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from app.core import notices
 from app.core.errors import ConflictError, CredenceError, NotFoundError, RuleError
-from app.core.note import Signer
-from app.core.register import STILL_VALID
+from app.core.log import notices
+from app.core.log.note import Signer
+from app.core.log.register import STILL_VALID
 from app.services.bureau import load_register
-from app.services.register import OPEN_ROLES, enter_notice, list_keys, register_key, revoke_key
+from app.services.ledger.register import OPEN_ROLES, enter_notice, list_keys, register_key, revoke_key
 from tests.services.replay import check
 
 NAME = "new.example/desk"

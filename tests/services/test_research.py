@@ -18,13 +18,14 @@ from importlib import resources
 
 import pytest
 
-from app.core import canon, event_types, events
-from app.core.batch import check_root, parse_batch
-from app.core.episodes import contradictions
-from app.core.events import Header, decode_events
-from app.services import research
+from app.core import canon
+from app.core.reporting import event_types, events
+from app.core.reporting.batch import check_root, parse_batch
+from app.core.reporting.events import Header, decode_events
+from app.core.scoring.episodes import contradictions
 from app.services.home import Home
-from app.services.research import CITIZENS, EVENTS, LENDER, Calendar, Research
+from app.services.scoring import research
+from app.services.scoring.research import CITIZENS, EVENTS, LENDER, Calendar, Research
 
 ORIGIN = "ledger.example/research"
 TODAY = dt.date(2026, 11, 22)
@@ -151,7 +152,7 @@ def test_the_label_is_in_no_event(made):
 
 def test_the_ledger_takes_it_and_knows_it_again(ledger):
     """The first two batches through real intake; a second start sends the same bytes and gets the same receipts."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     first = Research(ledger.home, ledger.bureau.origin, TODAY)
     first.register_keys(ledger.bureau)

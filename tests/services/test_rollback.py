@@ -14,16 +14,17 @@ from click.testing import CliRunner
 from sqlalchemy.engine import make_url
 
 from app.cli import main
-from app.core import checkpoint
 from app.core.errors import RefusedError, SignatureError
-from app.core.note import Signer
+from app.core.log import checkpoint
+from app.core.log.note import Signer
 from app.db import pgbin
 from app.db.engine import normalise_url
-from app.services import figures, proofs, public_log, publishing
 from app.services.bureau import Bureau
-from app.services.founding import Charter, found
 from app.services.home import Home
-from app.services.sequencer import Sequencer
+from app.services.ledger import figures, public_log, publishing
+from app.services.ledger.founding import Charter, found
+from app.services.ledger.sequencer import Sequencer
+from app.services.proving import proofs
 from tests.services import replay
 from tests.services.builders import ORIGIN
 

@@ -19,24 +19,28 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
-from app.core import account, account_state, canon, entries, merkle, notices, sealing
-from app.core.account_state import Opaque
+from app.core import canon
 from app.core.errors import CredenceError, NotFoundError, RefusedError
+from app.core.log import entries, merkle, notices
+from app.core.state import account, account_state, sealing
+from app.core.state.account_state import Opaque
 from app.db import admission, people, state
 from app.db import destruction as rows_destroyed
 from app.db import engine as engines
 from app.db import ledger as log_rows
 from app.db.schema import metadata
-from app.services import proofs, records, retention
-from app.services import sequencer as sequencing
-from app.services.audit import audit
-from app.services.audit.source import DatabaseSource
+from app.services.banks.inquiries import inquire
 from app.services.bureau import Bureau, utc_now
-from app.services.folding import FoldingPool
-from app.services.inquiries import inquire
-from app.services.intake import admit
-from app.services.links import create_link, open_link
-from app.services.overview import overview
+from app.services.citizens import records
+from app.services.citizens.links import create_link, open_link
+from app.services.citizens.overview import overview
+from app.services.ledger import retention
+from app.services.ledger import sequencer as sequencing
+from app.services.ledger.audit import audit
+from app.services.ledger.audit.source import DatabaseSource
+from app.services.ledger.folding import FoldingPool
+from app.services.ledger.intake import admit
+from app.services.proving import proofs
 from tests.services import replay
 from tests.services.audited import Tamper, owner_dsn
 from tests.services.builders import Clock, Ledger
@@ -487,7 +491,7 @@ from pathlib import Path
 from app.db import destruction, ledger
 from app.services.bureau import Bureau, utc_now
 from app.services.home import Home
-from app.services.sequencer import Sequencer
+from app.services.ledger.sequencer import Sequencer
 owner, name = {"seal_anew": (destruction, "seal_anew"), "insert_block": (ledger, "insert_block")}[sys.argv[3]]
 real = getattr(owner, name)
 def dying(*arguments):

@@ -8,13 +8,14 @@ from threading import Barrier
 
 import pytest
 
-from app.core import canon, notices
+from app.core import canon
 from app.core.errors import RuleError, SignatureError
-from app.core.event_types import CLASS_BY_TYPE, EVENT_TYPES, FIELDS_BY_TYPE
-from app.core.note import Signer
-from app.core.sensitive import sensitive_topic
-from app.services.intake import admit, receipt_of
-from app.services.register import enter_notice, register_key, revoke_key
+from app.core.log import notices
+from app.core.log.note import Signer
+from app.core.reporting.event_types import CLASS_BY_TYPE, EVENT_TYPES, FIELDS_BY_TYPE
+from app.core.reporting.sensitive import sensitive_topic
+from app.services.ledger.intake import admit, receipt_of
+from app.services.ledger.register import enter_notice, register_key, revoke_key
 from tests.services.builders import LENDER, Desk
 from tests.services.replay import check
 
@@ -141,7 +142,7 @@ def test_r4_a_revocation_that_was_admitted_first_refuses_the_batch(ledger):
 
 def test_r4_revoked_between_the_check_and_the_store(ledger, monkeypatch):
     """The batch was checked with a good key; the notice comes in before the batch's own place is drawn."""
-    from app.services import history
+    from app.services.ledger import history
 
     real = history.check
     other = ledger.reopen()
@@ -159,7 +160,7 @@ def test_r4_revoked_between_the_check_and_the_store(ledger, monkeypatch):
 
 
 def test_r4_a_role_that_ends_between_the_check_and_the_store(ledger, monkeypatch):
-    from app.services import history
+    from app.services.ledger import history
 
     signer = Signer.generate_from_seed("both.example", b"b" * 32)
     register_key(ledger.bureau, signer, "lender")

@@ -8,16 +8,19 @@ import json
 import orjson
 import pytest
 
-from app.core import canon, disputes
+from app.core import canon
 from app.core.errors import CredenceError, FormatError, RuleError, SignatureError
-from app.core.note import Signer
-from app.core.profiles import CN, EU, IN, US
-from app.core.request_note import DisputesNote
-from app.services import disputes as service
-from app.services import evidence, history, inquiries, retention
-from app.services.evidence import Draft
-from app.services.intake import admit
-from app.services.register import register_key
+from app.core.exchange.request_note import DisputesNote
+from app.core.log.note import Signer
+from app.core.scoring import disputes
+from app.core.scoring.profiles import CN, EU, IN, US
+from app.services.banks import inquiries
+from app.services.citizens import disputes as service
+from app.services.citizens import evidence
+from app.services.citizens.evidence import Draft
+from app.services.ledger import history, retention
+from app.services.ledger.intake import admit
+from app.services.ledger.register import register_key
 from app.services.scheduler import Scheduler
 from tests.services import replay
 from tests.services.audited import Tamper
@@ -196,7 +199,7 @@ def test_r27_a_bank_that_was_told_of_what_a_dispute_took_out_is_told_so(late):
 def certified(ledger, item, told_ago):
     """The furnisher's correction of the item to what it said, with notice to the citizen so many days ago."""
     with ledger.bureau.transaction() as connection:
-        from app.services import history
+        from app.services.ledger import history
 
         person = ledger.bureau.people.find(connection, [CITIZEN])[CITIZEN]
         event = dict(history.whole_history(connection, person))[item]

@@ -12,14 +12,16 @@ import random
 
 import pytest
 
-from app.core import account_state, canon, sealing
+from app.core import canon
 from app.core.errors import FormatError, SignatureError
-from app.core.note import Signer
-from app.core.request_note import CORRECTIONS_MAGIC, CorrectionsNote, request_text
+from app.core.exchange.request_note import CORRECTIONS_MAGIC, CorrectionsNote, request_text
+from app.core.log.note import Signer
+from app.core.state import account_state, sealing
 from app.db import state
-from app.services import history, recipients
-from app.services.inquiries import inquire
-from app.services.register import register_key, revoke_key
+from app.services.banks import recipients
+from app.services.banks.inquiries import inquire
+from app.services.ledger import history
+from app.services.ledger.register import register_key, revoke_key
 from tests.services.builders import BANK, PAPER, Desk
 from tests.services.replay import check
 from tests.soak import examples

@@ -12,17 +12,20 @@ from hashlib import sha256
 import orjson
 import pytest
 
-from app.core import account_state, folded, proof, score, sealing
 from app.core.errors import ConflictError, FormatError, ProofError, RefusedError, RuleError
-from app.core.policy import LogKey, Policy
-from app.core.profiles import CN
-from app.core.scorecard import expert_card, parse_card
+from app.core.log.policy import LogKey, Policy
+from app.core.proving import proof
+from app.core.scoring import folded, score
+from app.core.scoring.profiles import CN
+from app.core.scoring.scorecard import expert_card, parse_card
+from app.core.state import account_state, sealing
 from app.db import people as people_rows
 from app.db import state
-from app.services import cards, proofs
-from app.services import sequencer as module
-from app.services.audit import audit
-from app.services.audit.source import DatabaseSource
+from app.services.ledger import cards
+from app.services.ledger import sequencer as module
+from app.services.ledger.audit import audit
+from app.services.ledger.audit.source import DatabaseSource
+from app.services.proving import proofs
 from tests.services import replay
 from tests.services.builders import card
 
@@ -207,7 +210,7 @@ def test_r37_a_switch_scores_everybody_anew_in_one_block(ledger):
 
 
 def test_r37_a_switch_shared_by_the_pool_s_processes(ledger, monkeypatch):
-    from app.services import folding
+    from app.services.ledger import folding
 
     monkeypatch.setattr(module, "IN_PROCESS_EVENTS_MAX", 0)
     ledger.report(9)

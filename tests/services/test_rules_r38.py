@@ -7,14 +7,14 @@ import datetime as dt
 import orjson
 import pytest
 
-from app.core import card_texts
-from app.core import letter as papers
 from app.core.errors import FormatError, NotFoundError, SignatureError
-from app.core.note import Signer
-from app.core.request_note import LetterNote
-from app.services import letters
-from app.services.inquiries import inquire
-from app.services.register import register_key
+from app.core.exchange import letter as papers
+from app.core.exchange.request_note import LetterNote
+from app.core.log.note import Signer
+from app.core.scoring import card_texts
+from app.services.banks import letters
+from app.services.banks.inquiries import inquire
+from app.services.ledger.register import register_key
 from tests.papers import needs_pdf, read
 from tests.services.builders import BANK, ORIGIN
 from tests.services.test_proofs import person_of
@@ -77,7 +77,7 @@ def test_r38_the_letter_says_bank_bureau_score_range_days_reasons_and_rights(ask
 
 def inquiry_receipt(ledger, citizen):
     """The receipt that the citizen's account has at the newest block."""
-    from app.services import proofs
+    from app.services.proving import proofs
 
     with ledger.bureau.moment() as connection:
         person = person_of(ledger.bureau, citizen)
@@ -142,7 +142,7 @@ def test_only_the_bank_that_was_answered_gets_a_letter(asked):
 
 def test_what_was_destroyed_since_is_said_and_not_made_up(asked):
     """Five years later the late month goes, and with it what the account was; the answer itself is still there."""
-    from app.services import retention
+    from app.services.ledger import retention
 
     ledger, answers = asked
     kept, _ = letters.request(ledger.bureau, note(ledger, answers[CITIZEN]))

@@ -5,25 +5,29 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from app.core import erasure, notices, sealing
-from app.core import event_types as types
-from app.core.claims.head import Asked
-from app.core.claims.verify import verify_claim
 from app.core.errors import CredenceError
-from app.core.holder import Holder
-from app.core.policy import Policy
-from app.core.profiles import CN
-from app.core.proof import verify_score_proof
-from app.core.repairs import SETTLEMENTS
-from app.core.scorecard import expert_card
+from app.core.log import notices
+from app.core.log.policy import Policy
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.verify import verify_claim
+from app.core.proving.holder import Holder
+from app.core.proving.proof import verify_score_proof
+from app.core.reporting import event_types as types
+from app.core.scoring.profiles import CN
+from app.core.scoring.repairs import SETTLEMENTS
+from app.core.scoring.scorecard import expert_card
+from app.core.state import erasure, sealing
 from app.db import admission, state
-from app.services import claims, disputes, evidence, history, inquiries, proofs, range_credentials
-from app.services import erasure as service
-from app.services.evidence import Draft
-from app.services.inquiries import inquire
-from app.services.intake import admit
-from app.services.links import create_link, open_link
-from app.services.range_credentials import Wish
+from app.services.banks import inquiries
+from app.services.banks.inquiries import inquire
+from app.services.citizens import disputes, evidence
+from app.services.citizens import erasure as service
+from app.services.citizens.evidence import Draft
+from app.services.citizens.links import create_link, open_link
+from app.services.ledger import history
+from app.services.ledger.intake import admit
+from app.services.proving import claims, proofs, range_credentials
+from app.services.proving.range_credentials import Wish
 from app.services.scheduler import Scheduler
 from tests.services import replay
 from tests.services.audited import Tamper, owner_dsn
@@ -347,7 +351,7 @@ def test_r40_lies_erased_without_being_asked_and_asked_for_without_being_erased(
 
 def test_r40_a_citizen_of_whom_no_event_is_left_can_still_sign_in(ledger):
     """Retention can take the last event too; who it was is kept, sealed under the new key."""
-    from app.services import retention
+    from app.services.ledger import retention
 
     ledger.admit(ledger.lender.batch([ledger.lender.status("uci:9", late=True, ago=1900)]))
     ledger.step()
@@ -362,7 +366,7 @@ def test_r40_a_citizen_of_whom_no_event_is_left_can_still_sign_in(ledger):
 
 def test_r40_every_type_is_decided_on():
     """Whoever adds a type has to say whether it rests on consent."""
-    from app.core.events import CLASS_BY_TYPE
+    from app.core.reporting.events import CLASS_BY_TYPE
 
     against = (types.CourtDebt, types.Insolvency, types.Arrears, types.CollectionPlaced, *SETTLEMENTS)
     looks = (types.Inquiry, types.Answer, types.Look, types.RefusalGiven)

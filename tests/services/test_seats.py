@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import ConflictError, NotFoundError, RuleError
-from app.services import seats
+from app.services.organisations import seats
 
 
 @pytest.fixture

@@ -13,21 +13,22 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import text
 
-from app.core import merkle, notices, sealing
-from app.core.batch import parse_batch
-from app.core.block import NO_PREVIOUS, Block
-from app.core.entries import batch_entry, event_entry
 from app.core.errors import RefusedError
-from app.core.note import Signer
-from app.core.scorecard import expert_card
-from app.core.trie_store import Trie
+from app.core.log import merkle, notices
+from app.core.log.block import NO_PREVIOUS, Block
+from app.core.log.entries import batch_entry, event_entry
+from app.core.log.note import Signer
+from app.core.reporting.batch import parse_batch
+from app.core.scoring.scorecard import expert_card
+from app.core.state import sealing
+from app.core.state.trie_store import Trie
 from app.db import admission, session, state
 from app.db import ledger as log_rows
 from app.db.engine import make_engine
-from app.services import folding, intake, public_log, publishing
-from app.services import sequencer as module
 from app.services.home import Home
-from app.services.register import register_key, revoke_key
+from app.services.ledger import folding, intake, public_log, publishing
+from app.services.ledger import sequencer as module
+from app.services.ledger.register import register_key, revoke_key
 from tests.services import replay
 from tests.services.builders import LENDER, ORIGIN, UTILITY, Desk, card
 

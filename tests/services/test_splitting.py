@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import ConflictError, CredenceError, NotFoundError, RuleError
-from app.services import cases, furnishing, history, seats, splitting
+from app.services.ledger import history
+from app.services.organisations import cases, furnishing, seats, splitting
 from tests.services.builders import LENDER, UTILITY
 from tests.services.replay import check
 from tests.services.test_furnishing import event_line
@@ -99,11 +100,11 @@ def test_r27_both_files_become_what_they_had_been_if_right_from_the_start(ledger
 
 def test_r27_and_on_every_past_day(ledger, bureau, clerk, mixed):
     """score(t) for days gone by: of what the files say now, with what had taken effect by then."""
-    from app.core import fold
-    from app.core.profiles import PROFILES
-    from app.core.score import score_file
-    from app.core.scorecard import expert_card
-    from app.services.history import whole_history
+    from app.core.scoring import fold
+    from app.core.scoring.profiles import PROFILES
+    from app.core.scoring.score import score_file
+    from app.core.scoring.scorecard import expert_card
+    from app.services.ledger.history import whole_history
 
     case, wrong = mixed
     number = splitting.open_split(bureau, clerk, case, wrong, OTHER)

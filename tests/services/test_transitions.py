@@ -16,15 +16,18 @@ import msgspec
 import orjson
 import pytest
 
-from app.core import account_state, canon, merkle
+from app.core import canon
 from app.core.errors import CredenceError, NotFoundError
-from app.core.note import Signer
-from app.core.transition import AuditorState, check, form
+from app.core.log import merkle
+from app.core.log.note import Signer
+from app.core.proving.transition import AuditorState, check, form
+from app.core.state import account_state
 from app.db import ledger as log_rows
 from app.db import state as rows
-from app.services import folding, intake, retention, sequencer, transitions
-from app.services.register import register_key
-from app.services.transitions import transition
+from app.services.ledger import folding, intake, retention, sequencer
+from app.services.ledger.register import register_key
+from app.services.proving import transitions
+from app.services.proving.transitions import transition
 from tests.conftest import url_of
 from tests.services import audited
 from tests.services.builders import PAPER, Ledger, card

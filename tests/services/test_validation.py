@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from app.core.errors import FormatError
-from app.core.profiles import CN
-from app.core.scorecard import BASE, TOP, DefaultProbability, expert_card, make_card, parse_card
-from app.services import cards
+from app.core.scoring.profiles import CN
+from app.core.scoring.scorecard import BASE, TOP, DefaultProbability, expert_card, make_card, parse_card
+from app.services.ledger import cards
 from tests.services.research_sample import research_files
 
 pytest.importorskip("optbinning", reason="the extra `fit` is not installed: pip install -e '.[fit]'")
@@ -23,13 +23,13 @@ pytest.importorskip("optbinning", reason="the extra `fit` is not installed: pip 
 from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 
-from app.services.labels import read_labels
-from app.services.modelling import metrics, report, research_labels
-from app.services.modelling.fairness import cut_off, fairness, lowest
-from app.services.modelling.fitting import Told, fit, scores_of
-from app.services.modelling.sample import make_sample
-from app.services.modelling.validation import _stability, bars, validate
-from app.services.modelling.weak_spots import weak_spots
+from app.services.scoring.labels import read_labels
+from app.services.scoring.modelling import metrics, report, research_labels
+from app.services.scoring.modelling.fairness import cut_off, fairness, lowest
+from app.services.scoring.modelling.fitting import Told, fit, scores_of
+from app.services.scoring.modelling.sample import make_sample
+from app.services.scoring.modelling.validation import _stability, bars, validate
+from app.services.scoring.modelling.weak_spots import weak_spots
 
 TOLD = Told(
     "Credence card 1",

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from app.core import webhook
 from app.core.errors import FormatError, NotFoundError, RuleError, SignatureError
-from app.core.note import Signer
-from app.core.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
-from app.services import watching, webhooks
-from app.services.inquiries import ConsentError, inquire
-from app.services.records import entries
+from app.core.exchange import webhook
+from app.core.exchange.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+from app.core.log.note import Signer
+from app.services.banks import watching, webhooks
+from app.services.banks.inquiries import ConsentError, inquire
+from app.services.citizens.records import entries
 from tests.services.builders import BANK, ORIGIN, PAPER
 from tests.services.test_proofs import person_of
 

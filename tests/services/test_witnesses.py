@@ -17,21 +17,22 @@ from werkzeug.serving import make_server
 
 from app.cli import main
 from app.cli.witness_http import create
-from app.core import checkpoint, witness
 from app.core.errors import FormatError, NotFoundError, ProofError, RefusedError, SignatureError
-from app.core.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, Signer, split
-from app.core.policy import Policy, verify_checkpoint
-from app.core.proof import verify_score_proof
-from app.core.witness import origin_hash
+from app.core.log import checkpoint, witness
+from app.core.log.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, Signer, split
+from app.core.log.policy import Policy, verify_checkpoint
+from app.core.log.witness import origin_hash
+from app.core.proving.proof import verify_score_proof
 from app.db import cosignatures
 from app.db import ledger as rows
-from app.services import cosignature_intake, proofs, public_log, publishing, witness_policy
-from app.services.audit import audit
-from app.services.audit.source import DatabaseSource
 from app.services.bureau import Bureau, utc_now
-from app.services.cosigning import Cosigner
-from app.services.sequencer import Sequencer
-from app.services.witnessing import Witness
+from app.services.ledger import cosignature_intake, public_log, publishing, witness_policy
+from app.services.ledger.audit import audit
+from app.services.ledger.audit.source import DatabaseSource
+from app.services.ledger.cosigning import Cosigner
+from app.services.ledger.sequencer import Sequencer
+from app.services.ledger.witnessing import Witness
+from app.services.proving import proofs
 from tests.services.builders import Clock, Ledger
 from tests.witnesses import WitnessProcess, free_port
 

@@ -8,24 +8,26 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from app.core import account, canon, merkle, notices, trie
-from app.core.account_state import Opaque, opaque_hash
-from app.core.batch import parse_batch
-from app.core.checkpoint import Checkpoint, sign_checkpoint
-from app.core.claims.absent import build_absent
-from app.core.claims.contradiction import build_contradiction
-from app.core.claims.erasure import build_erasure
-from app.core.claims.event import EventPlace, build_event
-from app.core.claims.filed import filed_fields
-from app.core.claims.growth import build_consistency
-from app.core.claims.head import format_hashes, hashes_of
-from app.core.claims.history import Part, build_history
-from app.core.claims.overdue import build_overdue
-from app.core.claims.signer import SignerPlace
-from app.core.entries import event_entry, notice_entry
-from app.core.merkle import LeafReader
-from app.core.receipt import Receipt
-from app.core.register import Register
+from app.core import canon
+from app.core.log import merkle, notices
+from app.core.log.checkpoint import Checkpoint, sign_checkpoint
+from app.core.log.entries import event_entry, notice_entry
+from app.core.log.merkle import LeafReader
+from app.core.log.register import Register
+from app.core.proving.claims.absent import build_absent
+from app.core.proving.claims.contradiction import build_contradiction
+from app.core.proving.claims.erasure import build_erasure
+from app.core.proving.claims.event import EventPlace, build_event
+from app.core.proving.claims.filed import filed_fields
+from app.core.proving.claims.growth import build_consistency
+from app.core.proving.claims.head import format_hashes, hashes_of
+from app.core.proving.claims.history import Part, build_history
+from app.core.proving.claims.overdue import build_overdue
+from app.core.proving.claims.signer import SignerPlace
+from app.core.reporting.batch import parse_batch
+from app.core.reporting.receipt import Receipt
+from app.core.state import account, trie
+from app.core.state.account_state import Opaque, opaque_hash
 
 CITIZEN = "uci:17"
 BATCH_INDEX = 10  # after nine notices and block 0

@@ -16,22 +16,24 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.core import account, canon, merkle, notices, trie
-from app.core.account_state import Opaque, opaque_hash
-from app.core.batch import make_batch, parse_batch
-from app.core.block import NO_PREVIOUS, Block
-from app.core.checkpoint import Checkpoint, cosign, sign_checkpoint
-from app.core.entries import batch_entry, event_entry, notice_entry
+from app.core import canon
 from app.core.fields import format_b64url32
-from app.core.governance import challenger_in_force, in_force
-from app.core.merkle import LeafReader
-from app.core.note import COSIGNATURE_ED25519, ED25519, Signer
-from app.core.policy import Group, LogKey, Policy, Witness
-from app.core.proof import build_score_proof
-from app.core.receipt import Receipt
-from app.core.register import Register
-from app.core.tlogproof import TlogProof
-from app.core.vrf import VrfKey, citizen_alpha, citizen_key
+from app.core.log import merkle, notices
+from app.core.log.block import NO_PREVIOUS, Block
+from app.core.log.checkpoint import Checkpoint, cosign, sign_checkpoint
+from app.core.log.entries import batch_entry, event_entry, notice_entry
+from app.core.log.governance import challenger_in_force, in_force
+from app.core.log.merkle import LeafReader
+from app.core.log.note import COSIGNATURE_ED25519, ED25519, Signer
+from app.core.log.policy import Group, LogKey, Policy, Witness
+from app.core.log.register import Register
+from app.core.log.tlogproof import TlogProof
+from app.core.proving.proof import build_score_proof
+from app.core.reporting.batch import make_batch, parse_batch
+from app.core.reporting.receipt import Receipt
+from app.core.state import account, trie
+from app.core.state.account_state import Opaque, opaque_hash
+from app.core.state.vrf import VrfKey, citizen_alpha, citizen_key
 
 HERE = Path(__file__).parent
 ORIGIN = "credence.example/vectors"

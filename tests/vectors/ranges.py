@@ -14,16 +14,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from app.core import canon, merkle, range_credential
-from app.core.block import Block
-from app.core.claims.range_proof import Grant, build_credential, present, signed
-from app.core.claims.signer import SignerPlace
-from app.core.entries import batch_entry, event_entry
+from app.core import canon
 from app.core.fields import format_b64url32, format_instant
-from app.core.holder import Assertion, Holder, format_unpadded, unpadded
-from app.core.merkle import LeafReader
-from app.core.range_credential import Attested, Terms
-from app.core.register import Register
+from app.core.log import merkle
+from app.core.log.block import Block
+from app.core.log.entries import batch_entry, event_entry
+from app.core.log.merkle import LeafReader
+from app.core.log.register import Register
+from app.core.proving import range_credential
+from app.core.proving.claims.range_proof import Grant, build_credential, present, signed
+from app.core.proving.claims.signer import SignerPlace
+from app.core.proving.holder import Assertion, Holder, format_unpadded, unpadded
+from app.core.proving.range_credential import Attested, Terms
 
 AUDIENCE = "bank.example/cards"
 NONCE = "visit-7"

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from app.core import canon
-from app.core.assertions import Passkeys
 from app.core.errors import CredenceError
-from app.core.events import decode_stored
+from app.core.reporting.assertions import Passkeys
+from app.core.reporting.events import decode_stored
 from tests.authenticator import Authenticator
 
 PHONE, KEY, OTHER = Authenticator(b"phone"), Authenticator(b"key", "EdDSA"), Authenticator(b"other")

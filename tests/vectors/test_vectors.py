@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from app.core import batch, block, canon, merkle, notices, policy, receipt, register, tlogproof, trie, vrf
-from app.core.entries import parse_entry
+from app.core import canon
 from app.core.errors import CredenceError, FormatError
-from app.core.note import Verifier
-from app.core.profiles import CN
-from app.core.proof import verify_score_proof
-from app.core.transition import AuditorState, check
+from app.core.log import block, merkle, notices, policy, register, tlogproof
+from app.core.log.entries import parse_entry
+from app.core.log.note import Verifier
+from app.core.proving.proof import verify_score_proof
+from app.core.proving.transition import AuditorState, check
+from app.core.reporting import batch, receipt
+from app.core.scoring.profiles import CN
+from app.core.state import trie, vrf
 
 HERE = Path(__file__).parent
 

@@ -11,17 +11,19 @@ import hashlib
 
 import msgspec
 
-from app.core import account, account_state, canon, merkle, notices, trie, trie_multiproof
-from app.core.account_state import Opaque, PlacedEvent, Replaced, Rules
-from app.core.batch import sign_batch
-from app.core.checkpoint import Checkpoint, sign_checkpoint
-from app.core.entries import batch_entry, event_entry, notice_entry
-from app.core.events import decode_stored
-from app.core.profiles import CN, rules_hash
-from app.core.receipt import Receipt
-from app.core.register import Register
-from app.core.scorecard import expert_card
-from app.core.transition import AuditorState, check, form
+from app.core import canon
+from app.core.log import merkle, notices
+from app.core.log.checkpoint import Checkpoint, sign_checkpoint
+from app.core.log.entries import batch_entry, event_entry, notice_entry
+from app.core.log.register import Register
+from app.core.proving.transition import AuditorState, check, form
+from app.core.reporting.batch import sign_batch
+from app.core.reporting.events import decode_stored
+from app.core.reporting.receipt import Receipt
+from app.core.scoring.profiles import CN, rules_hash
+from app.core.scoring.scorecard import expert_card
+from app.core.state import account, account_state, trie, trie_multiproof
+from app.core.state.account_state import Opaque, PlacedEvent, Replaced, Rules
 
 DAY = dt.timedelta(days=1)
 

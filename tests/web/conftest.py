@@ -21,11 +21,11 @@ class World:
     """The ledger, its organisations' keys, and what a test needs to speak for them."""
 
     def __init__(self, home: Path, url: str) -> None:
-        from app.core.note import Signer
+        from app.core.log.note import Signer
         from app.services.bureau import Bureau
-        from app.services.founding import Charter, found
         from app.services.home import Home
-        from app.services.register import register_key
+        from app.services.ledger.founding import Charter, found
+        from app.services.ledger.register import register_key
 
         self.home, self.url = Home(home), url
         assert found(self.home, Charter("ledger.example/test", "uci", "cn", 480), url)
@@ -56,7 +56,7 @@ class World:
         return canon.encode(common | fields)
 
     def batch(self, furnisher: str, lines: list[bytes], batch_id: str | None = None) -> bytes:
-        from app.core.batch import make_batch
+        from app.core.reporting.batch import make_batch
 
         name = batch_id or f"b-{next(self._numbers)}"
         return make_batch(self.signers[furnisher], self.bureau.origin, name, lines)
@@ -69,14 +69,14 @@ class World:
 
     def step(self) -> None:
         """One block with everything admitted so far."""
-        from app.services.sequencer import Sequencer
+        from app.services.ledger.sequencer import Sequencer
 
         with Sequencer(self.bureau) as sequencer:
             sequencer.step(now=True)
 
     def fill(self) -> None:
         """Two years of a card with one late spell for one citizen, a month of power for another, consents, a freeze."""
-        from app.services.intake import admit
+        from app.services.ledger.intake import admit
 
         lines = [
             self.line(
@@ -175,7 +175,7 @@ def world(template_database, administer, server_url, tmp_path_factory):
 @pytest.fixture(scope="session")
 def debtor(world):
     """Somebody with a nearly full card and an open collection."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     card = {"account": "card-1", "currency": "TWD"}
     told = {"notified_on": world.day(40), "notified_by": "letter"}
@@ -221,6 +221,6 @@ def client(app):
 @pytest.fixture
 def link(world):
     """A fresh one-time link's token for the citizen with a long record."""
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     return create_link(world.bureau, CITIZEN)

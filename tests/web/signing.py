@@ -8,8 +8,8 @@ from pathlib import Path
 
 from app.core import canon
 from app.core.fields import format_b64url32, format_instant, uuid7
-from app.core.note import Signer
-from app.core.notices import possession_text
+from app.core.log.note import Signer
+from app.core.log.notices import possession_text
 
 HERE = Path(__file__).parent
 VECTORS = HERE.parent / "vectors"

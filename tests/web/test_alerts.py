@@ -19,7 +19,7 @@ MAIL = "/record/alerts/mail"
 @pytest.fixture
 def citizen(world, request):
     """Somebody of this test alone, with a bank's consent."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
     from tests.web.conftest import BANK, ENROLMENT
 
     name = f"uci:{70_000 + crc32(request.node.name.encode()) % 9_000}"
@@ -36,7 +36,7 @@ def citizen(world, request):
 @pytest.fixture
 def mine(client, world, citizen):
     """The client of that citizen, signed in and with everything read."""
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     sign_in(client, create_link(world.bureau, citizen))
     world.step()
@@ -45,7 +45,7 @@ def mine(client, world, citizen):
 
 
 def report_late(world, citizen):
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     late = {"account": "c", "status": "late_90", "first_delinquent_on": world.day(99)}
     told = {"notified_on": world.day(20), "notified_by": "letter"}
@@ -55,7 +55,7 @@ def report_late(world, citizen):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_r16_a_look_and_a_bad_entry_are_counted_until_they_are_read(mine, world, citizen, language):
-    from app.services.inquiries import inquire
+    from app.services.banks.inquiries import inquire
 
     mine.set_cookie("lang", language)
     inquire(world.bureau, world.inquiry(citizen))
@@ -80,7 +80,7 @@ def post(client, **fields):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_mail_goes_to_an_address_that_its_owner_confirmed(mine, world, citizen, language):
-    from app.services import mail, mailing
+    from app.services.citizens import mail, mailing
 
     mine.set_cookie("lang", language)
     folder = world.bureau.home.path / "mail"

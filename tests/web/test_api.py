@@ -6,9 +6,9 @@ import datetime as dt
 import json
 from base64 import b64decode, b64encode
 
-from app.core.request_note import CorrectionsNote, DisputesNote
+from app.core.exchange.request_note import CorrectionsNote, DisputesNote
 from app.db import corrections
-from app.services import history
+from app.services.ledger import history
 from tests.web.conftest import BANK, CITIZEN, ENROLMENT, LENDER, UTILITY
 
 
@@ -27,8 +27,8 @@ def test_a_batch_is_admitted_once_and_its_receipt_stays(client, world):
 
 
 def test_an_inquiry_is_answered_with_a_proof_that_holds(client, world):
-    from app.core.proof import verify_score_proof
-    from app.web.public_log import own_policy_of
+    from app.core.proving.proof import verify_score_proof
+    from app.web.machines.public_log import own_policy_of
 
     answer = client.post("/v1/inquiries", data=world.inquiry(CITIZEN))
     assert answer.status_code == 200, answer.data
@@ -148,8 +148,8 @@ def test_r36_the_citizens_page_says_it_too(client, world, link):
 
 
 def test_r24_a_furnisher_is_given_what_is_disputed_of_its_items(client, world, debtor):
-    from app.services import evidence
-    from app.services.intake import admit
+    from app.services.citizens import evidence
+    from app.services.ledger.intake import admit
 
     with world.bureau.transaction() as connection:
         person = world.bureau.people.find(connection, [debtor])[debtor]

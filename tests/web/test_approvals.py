@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from app.core.note import Signer
-from app.core.notices import possession_text
+from app.core.log.note import Signer
+from app.core.log.notices import possession_text
 from tests.web.test_errors import csrf_of
 from tests.web.test_seats import take_seat
 

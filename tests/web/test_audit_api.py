@@ -13,19 +13,19 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from app.core import notices
-from app.core.audit_note import AuditNote
-from app.core.claims.head import Asked
-from app.core.claims.verify import verify_claim
 from app.core.errors import CredenceError, FormatError, RefusedError, SignatureError
-from app.core.note import Signer
-from app.core.policy import LogKey, Policy
+from app.core.exchange.audit_note import AuditNote
+from app.core.log import notices
+from app.core.log.note import Signer
+from app.core.log.policy import LogKey, Policy
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.verify import verify_claim
 from app.db import admission
-from app.services import retention
-from app.services.audit import audit
-from app.services.audit.remote import RemoteSource, open_remote
-from app.services.audit.wire import CALLS
-from app.services.register import register_key, revoke_key
+from app.services.ledger import retention
+from app.services.ledger.audit import audit
+from app.services.ledger.audit.remote import RemoteSource, open_remote
+from app.services.ledger.audit.wire import CALLS
+from app.services.ledger.register import register_key, revoke_key
 from tests.conftest import url_of
 from tests.services.audited import Tamper, fill
 from tests.services.builders import Ledger

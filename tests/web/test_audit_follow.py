@@ -13,13 +13,15 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from app.core import account_state, canon, checkpoint
-from app.core.note import COSIGNATURE_ED25519, Signer, split
-from app.core.transition import AuditorState
-from app.services import folding, witness_policy
-from app.services.audit.remote import open_remote
+from app.core import canon
+from app.core.log import checkpoint
+from app.core.log.note import COSIGNATURE_ED25519, Signer, split
+from app.core.proving.transition import AuditorState
+from app.core.state import account_state
 from app.services.bureau import utc_now
-from app.services.register import register_key
+from app.services.ledger import folding, witness_policy
+from app.services.ledger.audit.remote import open_remote
+from app.services.ledger.register import register_key
 from tests.services.builders import Ledger
 from tests.web.test_servers import ROOT, SERVERS, free_port, wait_until_live
 
@@ -115,6 +117,6 @@ def test_block_by_block(ledger, address, tmp_path, monkeypatch):
     answer = requests.get(f"{path}/0", headers=good, timeout=10)
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     state = AuditorState.start(ledger.bureau.verifier)
-    from app.core.transition import check
+    from app.core.proving.transition import check
 
     assert check(state, answer.content.splitlines()).next_block == 1

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from app.core.note import Signer
-from app.core.notices import possession_text
-from app.core.request_note import CorrectionsNote
+from app.core.exchange.request_note import CorrectionsNote
+from app.core.log.note import Signer
+from app.core.log.notices import possession_text
 from tests.web.conftest import BANK, CITIZEN, FROZEN, THIN
 from tests.web.test_errors import csrf_of
 from tests.web.test_seats import take_seat
@@ -52,7 +52,7 @@ def test_a_refusal_says_why_and_what_to_do(  # noqa: PLR0917 - the table's colum
 ):
     from flask_babel import force_locale, gettext
 
-    from app.web.bank import REFUSED
+    from app.web.organisations.bank import REFUSED
 
     client.set_cookie("lang", language)
     page = post(client, "/bank", batch=world.inquiry(citizen, purpose=purpose).decode())
@@ -64,8 +64,8 @@ def test_a_refusal_says_why_and_what_to_do(  # noqa: PLR0917 - the table's colum
 
 
 def test_every_reason_for_a_refusal_has_its_words():
-    from app.core.access import REASONS
-    from app.web.bank import REFUSED
+    from app.core.scoring.access import REASONS
+    from app.web.organisations.bank import REFUSED
 
     assert set(REFUSED) == set(REASONS)
 
@@ -82,7 +82,7 @@ def test_nothing_is_asked_without_the_forms_token(client, world):
 
 
 def test_who_is_in_no_block_yet_waits(client, world):
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
     from tests.web.conftest import ENROLMENT
 
     somebody = "uci:8123"
@@ -119,7 +119,7 @@ def test_what_was_sent_is_for_the_banks_own_seat_and_names_nobody(client, world)
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_application_and_what_becomes_of_it(client, world, language):
-    from app.services import applications, seats
+    from app.services.organisations import applications, seats
 
     client.set_cookie("lang", language)
     key = Signer.generate_from_seed(f"applicant-{language}.example", bytes(range(32)))
@@ -139,7 +139,7 @@ def test_an_application_and_what_becomes_of_it(client, world, language):
         seats.add(world.bureau, "bureau", "officer", f"{label} {language}") for label in ("A", "B")
     )
     number = applications.propose(world.bureau, first, found.id)
-    from app.services import approvals
+    from app.services.organisations import approvals
 
     approvals.approve(world.bureau, second, number, approvals.proposal(world.bureau, number).digest)
     assert f">{done}</h2>" in client.get(address).text

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from app.core.note import Signer
+from app.core.log.note import Signer
 from tests.web.conftest import BANK, CITIZEN, FROZEN, THIN
 from tests.web.test_browser import CHROMIUM, WIDTHS, address, browser, judge, visit
 
@@ -83,7 +83,7 @@ def test_asking_about_one_and_saving_what_was_answered(watched, world, key_file,
     judge(page, "bank-answer", language, width)
     with page.expect_download() as saved:
         page.click("[data-save='score.proof']")
-    from app.core.proof import verify_score_proof
+    from app.core.proving.proof import verify_score_proof
 
     proof = saved.value.path().read_bytes()
     policy = page.request.get("/policy").body()
@@ -156,7 +156,7 @@ def test_asking_about_many(watched, world, key_file, tmp_path, language, width):
         proof, batch = archive.read("proofs/2.proof"), archive.read("inquiries.batch")
     assert [each["line"] for each in told] == [2, 3, 4]
     from app.client import inquiries_of
-    from app.core.proof import verify_score_proof
+    from app.core.proving.proof import verify_score_proof
 
     policy = page.request.get("/policy").body()
     verified = verify_score_proof(proof, policy, at=world.bureau.now(), identifier=CITIZEN)
@@ -192,7 +192,7 @@ def test_a_stream_that_breaks_off_is_asked_for_again_with_the_same_batch(watched
 
 @BOTH
 def test_corrections_and_what_was_sent(watched, world, key_file, language, width):
-    from app.services import seats
+    from app.services.organisations import seats
 
     seat = seats.find(world.bureau, BANK, "bank", "A. Chen") or seats.add(
         world.bureau, BANK, "bank", "A. Chen"
@@ -225,7 +225,7 @@ def test_applying_for_a_key(watched, world, tmp_path, language, width):
     page.click("#sign")
     page.wait_for_url("**/bank/apply/*")
     judge(page, "bank-applied", language, width)
-    from app.services import applications
+    from app.services.organisations import applications
 
     found = applications.of_reference(world.bureau, page.url.rsplit("/", 1)[1])
     assert (found.vkey, found.state) == (new.verifier.encode(), "open")

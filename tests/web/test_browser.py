@@ -95,7 +95,7 @@ def visit(browser, address, app):
 
 
 def open_record(page, world, citizen=CITIZEN):
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     page.goto(f"/open/{create_link(world.bureau, citizen)}")
     page.click("main button[type=submit]")
@@ -103,7 +103,7 @@ def open_record(page, world, citizen=CITIZEN):
 
 
 def proof_file(world, tmp_path):
-    from app.services.proofs import score_proof
+    from app.services.proving.proofs import score_proof
 
     path = tmp_path / "score.proof"
     path.write_bytes(score_proof(world.bureau, 1))

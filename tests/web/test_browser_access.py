@@ -24,7 +24,7 @@ def address(app, world):
     """The application at a name, for which passkeys can be: no browser makes one for a number."""
     from werkzeug.serving import make_server
 
-    from app.services.address import Address
+    from app.services.citizens.address import Address
 
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -42,7 +42,7 @@ def address(app, world):
 @pytest.fixture(scope="module")
 def citizens(world):
     """Two citizens with a card and nothing else."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     card = {"account": "card-1", "currency": "TWD", "class": "card"}
     days = {"day": world.day(400), "opened_on": world.day(400)}
@@ -80,7 +80,7 @@ def look_at(page, name, language):
 
 
 def sign(page, name, language):
-    """On the page that `web.signing.ask` leads to."""
+    """On the page that `web.citizens.signing.ask` leads to."""
     page.wait_for_url("**/record/sign/*")
     look_at(page, name, language)
     page.click("form[data-passkey] button")
@@ -88,7 +88,7 @@ def sign(page, name, language):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_journey_of_a_citizen_with_a_passkey(visit, world, citizens, address, language):  # noqa: F811
-    from app.services.enrolment import issue_code
+    from app.services.citizens.enrolment import issue_code
 
     citizen = citizens[language]
     page = visit(language)

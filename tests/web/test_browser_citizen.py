@@ -26,7 +26,7 @@ CITIZENS = {"en": "uci:7201", "zh": "uci:7202"}
 @pytest.fixture(scope="module")
 def citizens(world):
     """Two citizens with nine good months, a consent, and a passkey to come."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     card = {"account": "card-1", "currency": "TWD"}
     lines, consents = [], []
@@ -53,7 +53,7 @@ def look_at(page, name, language):
 
 
 def late(world, citizen):
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     told = {"first_delinquent_on": world.day(50), "notified_on": world.day(20), "notified_by": "letter"}
     line = world.line(LENDER, "status", citizen, account="card-1", status="late_30", **told)
@@ -62,7 +62,7 @@ def late(world, citizen):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_journey_of_a_citizen_who_looks_shares_and_leaves(visit, world, citizens, language, tmp_path):  # noqa: F811
-    from app.services.inquiries import inquire
+    from app.services.banks.inquiries import inquire
 
     citizen, page = citizens[language], visit(language)
     Phone(page)

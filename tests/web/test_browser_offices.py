@@ -9,8 +9,8 @@ import os
 
 import pytest
 
-from app.core.note import Signer
-from app.core.notices import possession_text
+from app.core.log.note import Signer
+from app.core.log.notices import possession_text
 from tests.web.conftest import LENDER
 from tests.web.test_browser import CHROMIUM, WIDTHS, address, browser, judge, open_record, visit  # noqa: F401 - fixtures
 
@@ -23,7 +23,7 @@ PEOPLE = {"en": ("uci:8101", "uci:8102"), "zh": ("uci:8201", "uci:8202")}
 @pytest.fixture(scope="module")
 def mixed(world):
     """For each language a citizen in whose file somebody else's late month stands."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     told = {"notified_on": world.day(20), "notified_by": "letter", "first_delinquent_on": world.day(60)}
     lines = []
@@ -50,7 +50,7 @@ def look_at(page, name, language):
 
 def sit(page, world, role, organisation="bureau", label="A. Chen"):
     """Take a seat through its link."""
-    from app.services import seats
+    from app.services.organisations import seats
 
     seat = seats.find(world.bureau, organisation, role, label) or seats.add(
         world.bureau, organisation, role, label

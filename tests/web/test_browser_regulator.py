@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def take_seat(page, world, role, organisation):  # noqa: F811
-    from app.services import seats
+    from app.services.organisations import seats
 
     seat = seats.find(world.bureau, organisation, role, "A. Chen") or seats.add(
         world.bureau, organisation, role, "A. Chen"
@@ -62,7 +62,7 @@ def test_r38_a_bank_signs_for_a_letter_and_the_citizen_reads_it(visit, world, cl
 
 @needs_pdf()
 def test_r38_the_letter_is_taken_along_as_a_pdf(visit, world, client):  # noqa: F811
-    from app.core.request_note import LetterNote
+    from app.core.exchange.request_note import LetterNote
 
     answer = client.post("/v1/inquiries", data=world.inquiry(CITIZEN)).get_json()["answer"]
     note = LetterNote(world.bureau.origin, BANK, answer["id"], world.bureau.now()).sign(world.signers[BANK])
@@ -78,7 +78,7 @@ def test_r38_the_letter_is_taken_along_as_a_pdf(visit, world, client):  # noqa: 
 
 @pytest.mark.parametrize(("language", "width"), [("en", "phone"), ("zh", "desktop")])
 def test_r21_a_regulator_audits_looks_and_reads(visit, world, counted, language, width):  # noqa: F811
-    from app.services import supervision
+    from app.services.organisations import supervision
 
     page = visit(language, width)
     page.goto("/transparency")

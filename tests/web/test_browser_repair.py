@@ -21,7 +21,7 @@ LATE_AGO = 35
 @pytest.fixture(scope="module")
 def citizens(world):
     """Two citizens with a card of ten months, late once."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     for citizen in CITIZENS.values():
         card = {"account": "card-1", "currency": "TWD", "class": "card"}
@@ -55,7 +55,7 @@ def score_of(page):
 
 def enrolled(visit, world, citizen, language):  # noqa: F811
     """A page of somebody who is signed in and has a passkey."""
-    from app.services.enrolment import issue_code
+    from app.services.citizens.enrolment import issue_code
 
     page = visit(language)
     Phone(page)
@@ -121,7 +121,7 @@ def test_the_journey_of_a_wrong_entry(visit, world, citizens, address, language,
 
 def answer(world, citizen, item):
     """The furnisher's: the citizen was right."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     fields = {"account": "card-1", "day": world.day(LATE_AGO), "status": "on_time"}
     about = {
@@ -138,8 +138,8 @@ def answer(world, citizen, item):
 
 
 def erase(page, world, citizen, language, tmp_path):
-    from app.services import erasure
-    from app.services.intake import admit
+    from app.services.citizens import erasure
+    from app.services.ledger.intake import admit
 
     page.goto("/record")
     with page.expect_download() as download:

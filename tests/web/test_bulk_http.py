@@ -7,7 +7,7 @@ import json
 import pytest
 
 from app.core import canon
-from app.core.proof import verify_score_proof
+from app.core.proving.proof import verify_score_proof
 from tests.web.conftest import BANK, CITIZEN, FROZEN, THIN
 
 PATH = "/v1/inquiries/bulk"
@@ -54,7 +54,7 @@ def test_a_file_is_refused_before_anything_is_answered(client, world):
 
 @pytest.mark.parametrize("ending", ["read", "dropped"])
 def test_so_many_files_at_a_time_and_no_more(client, world, ending):
-    from app.web import api
+    from app.web.machines import api
 
     bodies = [file_of(world, CITIZEN, each) for each in (THIN, FROZEN, "uci:99")]
     streams = [client.post(PATH, data=body, buffered=False) for body in bodies[: api.BULKS_AT_ONCE]]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.core import canon
-from app.core.claims.head import Asked
-from app.core.claims.verify import verify_claim
-from app.core.policy import Policy
-from app.web.public_log import own_policy_of
+from app.core.log.policy import Policy
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.verify import verify_claim
+from app.web.machines.public_log import own_policy_of
 from tests.web.conftest import CITIZEN
 from tests.web.test_pages import sign_in
 from tests.web.test_public_log import newest

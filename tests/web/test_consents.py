@@ -16,7 +16,7 @@ OWN, OTHERS = "uci:7001", "uci:7002"
 @pytest.fixture(scope="module")
 def phone(world):
     """Two citizens with a card; the first has this passkey."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     card = {"account": "card-1", "currency": "TWD", "class": "card"}
     lines = [
@@ -33,7 +33,7 @@ def phone(world):
 
 @pytest.fixture
 def citizen(client, world, phone):
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     sign_in(client, create_link(world.bureau, OWN))
     return client
@@ -158,7 +158,7 @@ def test_a_consent_is_never_made_wider_by_limiting_it(citizen, world, phone):
 
 
 def test_consents_are_ones_own(app, citizen, world, phone):
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     give(citizen, phone, last=world.day(-30))
     (path,) = re.findall(r'href="(/record/consents/[^"]+)/limit"', citizen.get("/record/consents").text)
@@ -188,7 +188,7 @@ def test_without_a_session_there_is_nothing(app):
 
 def test_a_consent_on_paper_is_the_same_consent(citizen, world, phone):
     """Who has no device: staff enters it, and it can be withdrawn by whoever has a passkey later."""
-    from app.services.acts import on_paper
+    from app.services.citizens.acts import on_paper
 
     terms = {"grantee": BANK, "purposes": ["collection"], "until": world.day(-9)}
     on_paper(world.bureau, OWN, "consent_given", terms, "form-3")

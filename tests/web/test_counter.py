@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from app.core.note import Signer
-from app.core.notices import possession_text
+from app.core.log.note import Signer
+from app.core.log.notices import possession_text
 from tests.web.conftest import BANK, CITIZEN, THIN
 from tests.web.test_approvals import post
 from tests.web.test_seats import take_seat
@@ -81,7 +81,7 @@ def _csrf(client, path):
 
 
 def test_an_application_is_proposed_or_refused(officer, world):
-    from app.services import applications
+    from app.services.organisations import applications
 
     numbers = []
     for name in ("newbank.example", "oldbank.example"):

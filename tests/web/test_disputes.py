@@ -8,10 +8,11 @@ import re
 
 import pytest
 
-from app.core import erasure
-from app.services import disputes, history
-from app.services import erasure as erasing
-from app.services.intake import admit
+from app.core.state import erasure
+from app.services.citizens import disputes
+from app.services.citizens import erasure as erasing
+from app.services.ledger import history
+from app.services.ledger.intake import admit
 from tests.authenticator import Authenticator, enrol, sign
 from tests.web.conftest import LENDER
 from tests.web.test_errors import csrf_of
@@ -41,7 +42,7 @@ def citizen(world):
 
 @pytest.fixture
 def signed_in(client, world, citizen):
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     sign_in(client, create_link(world.bureau, WHO))
     world.step()

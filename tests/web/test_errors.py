@@ -107,8 +107,8 @@ def test_only_the_first_ten_lines_are_named(client, world):
 
 
 def test_an_unknown_key_and_a_wrong_signature_are_403(client, world):
-    from app.core.batch import make_batch
-    from app.core.note import Signer
+    from app.core.log.note import Signer
+    from app.core.reporting.batch import make_batch
 
     line = world.line("stranger", "payment", CITIZEN, account="c", currency="TWD", amount_minor=5)
     stranger = make_batch(Signer.generate_from_seed("stranger", b"s" * 32), world.bureau.origin, "x", [line])
@@ -144,7 +144,7 @@ def test_no_consent_is_403_and_frozen_is_423_each_with_a_receipt(client, world):
 
 
 def test_a_file_that_is_in_no_block_yet_is_409_with_retry_after(client, world):
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
     from tests.web.conftest import ENROLMENT
 
     fields = {

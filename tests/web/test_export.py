@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.errors import CredenceError
-from app.core.export import LIMITS, build_export, open_export, verify_export
+from app.core.proving.export import LIMITS, build_export, open_export, verify_export
 from tests import papers
 from tests.web.conftest import CITIZEN, THIN
 from tests.web.test_pages import LANGUAGES, sign_in
@@ -24,7 +24,7 @@ from tests.web.test_pages import LANGUAGES, sign_in
 @pytest.fixture(scope="module")
 def exported(app, world):
     """A citizen's export, as the page gives it."""
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     client = app.test_client()
     sign_in(client, create_link(world.bureau, CITIZEN))
@@ -78,7 +78,7 @@ def test_r39_an_export_verifies_offline_in_another_process(exported, tmp_path):
 
 
 def test_r39_everything_is_in_it(exported, world):
-    from app.services import records
+    from app.services.citizens import records
 
     parts = files(exported)
     events = json.loads(parts["events.json"])
@@ -118,7 +118,7 @@ def test_an_export_that_was_changed_does_not_verify(exported, world):
 
 
 def test_two_citizens_do_not_make_one_export(exported, app, world):
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     client = app.test_client()
     sign_in(client, create_link(world.bureau, THIN))

@@ -8,15 +8,16 @@ from base64 import b64encode
 import pytest
 import requests
 
-from app.core import canon, notices
-from app.core.batch import parse_batch
-from app.core.note import Signer
-from app.core.policy import LogKey, Policy
-from app.core.receipt import Receipt
-from app.core.request_note import FiledNote
+from app.core import canon
+from app.core.exchange.request_note import FiledNote
+from app.core.log import notices
+from app.core.log.note import Signer
+from app.core.log.policy import LogKey, Policy
+from app.core.reporting.batch import parse_batch
+from app.core.reporting.receipt import Receipt
 from app.db import admission
-from app.services import retention
 from app.services.bureau import utc_now
+from app.services.ledger import retention
 from tests.cli.conftest import run
 from tests.services.builders import LENDER, UTILITY, Ledger
 from tests.web.serving import served

@@ -66,7 +66,7 @@ def both(served, *request, **environ):
 
 def session_cookie(application, world):
     """A session, beside another cookie."""
-    from app.services.links import create_link, open_link
+    from app.services.citizens.links import create_link, open_link
 
     token = open_link(world.bureau, create_link(world.bureau, CITIZEN))
     value = application.session_interface.get_signing_serializer(application).dumps({"citizen": token})
@@ -185,7 +185,7 @@ def test_a_refusal_is_told_by_flask(served, world, citizen, status):
 @pytest.mark.parametrize(("method", "path"), [("GET", PROOF), ("POST", INQUIRIES)])
 def test_what_failed_in_front_is_told_and_not_tried_again(served, method, path):
     """The request itself would be refused for other reasons, had it been looked at."""
-    from app.services.inquiries import NotYetError
+    from app.services.banks.inquiries import NotYetError
 
     told = {"credence.failed": NotYetError("in front"), "HTTP_ACCEPT": "application/json"}
     status, headers, body = call(served[0].wsgi_app.inner, method, path, **told)

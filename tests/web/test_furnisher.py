@@ -28,7 +28,7 @@ def lender(client, world):
 @pytest.fixture(scope="module")
 def entries(world):
     """Log indices of three late months of somebody, each of which one test may mend."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     told = {"notified_on": world.day(35), "notified_by": "letter"}
     lines = [
@@ -93,7 +93,7 @@ def test_a_refused_batch_is_said_line_by_line_and_remembered(lender, world, lang
 
 
 def test_r26_r27_a_dispute_is_answered_with_a_correction_that_the_furnisher_signs(lender, world, entries):
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     target = entries[0]
     filed = world.line("enrolment.example", "dispute_opened", PERSON, target=target, ground="wrong_status",
@@ -168,7 +168,7 @@ def test_nobody_sees_what_another_furnisher_reported(client, world, entries):
 
 
 def test_r43_a_furnisher_sees_its_own_figures(lender, world, entries):
-    from app.services import quality
+    from app.services.organisations import quality
 
     quality.count(world.bureau)
     (own,) = quality.figures(world.bureau, LENDER)
@@ -185,7 +185,7 @@ def test_who_has_no_key_is_told_how_to_get_one(client, world):
 
 
 def test_the_programs_door_remembers_refusals_too(client, world):
-    from app.services import furnishing
+    from app.services.organisations import furnishing
 
     bad = world.batch(LENDER, [world.line(LENDER, "gossip", PERSON)], "by-program")
     assert client.post("/v1/batches", data=bad).status_code == 422
@@ -195,7 +195,7 @@ def test_the_programs_door_remembers_refusals_too(client, world):
 
 
 def test_a_mixed_file_is_split_by_a_clerk_and_its_furnisher(app, lender, world, entries):
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     clerk = app.test_client()
     take_seat(clerk, world, "clerk", label="Splitting clerk")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.core import canon
-from app.core.batch import BatchNote, parse_batch, verify_root
+from app.core.reporting.batch import BatchNote, parse_batch, verify_root
 from tests.web.conftest import BANK, CITIZEN, ENROLMENT, LENDER, UTILITY
 
 SETTINGS = settings(

@@ -140,7 +140,7 @@ def test_metrics_of_several_processes_are_added_up(world, tmp_path):
     import sys
 
     code = (
-        "import sys; from pathlib import Path; from app.web.metrics import Metrics; m = Metrics(Path(sys.argv[1]));"
+        "import sys; from pathlib import Path; from app.web.machines.metrics import Metrics; m = Metrics(Path(sys.argv[1]));"
         "m.observe('GET', '/', 200, seconds=0.1, received=0, sent=7); print(m.render(None).decode())"
     )
     run = [sys.executable, "-c", code, str(tmp_path)]

@@ -17,9 +17,9 @@ import pytest
 import requests
 from sqlalchemy import text
 
-from app.core import batch as batches
 from app.core import canon
-from app.core.note import Signer
+from app.core.log.note import Signer
+from app.core.reporting import batch as batches
 from tests.services.builders import LENDER, PAPER, Clock, Desk, Ledger
 from tests.web.serving import served
 
@@ -276,7 +276,7 @@ def test_refused_whole_and_nothing_is_stored(ledger, server, owner, name):
 
 
 def test_a_revoked_key_is_refused_and_its_old_batches_keep_their_receipts(ledger, server, owner):
-    from app.services.register import register_key, revoke_key
+    from app.services.ledger.register import register_key, revoke_key
 
     signer = Signer.generate_from_seed("leaving.example", b"l" * 32)
     register_key(ledger.bureau, signer, "lender")

@@ -16,7 +16,7 @@ import sys
 import pytest
 import requests
 
-from app.core import erasure as erasure_rules
+from app.core.state import erasure as erasure_rules
 from tests.web.conftest import BANK, LENDER, World
 from tests.web.test_browser import CHROMIUM, WIDTHS, browser, judge, visit
 from tests.web.test_browser_access import Phone, address
@@ -47,7 +47,7 @@ def world(template_database, administer, server_url, tmp_path_factory):
 
 def admit_a_file(world, citizen):
     """Two years of a card that was paid on time, but for one month that was reported wrong."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     card = {"account": "card-1", "currency": "TWD"}
     opened = {"day": world.day(700), "opened_on": world.day(700), "limit_minor": 2_000_000}
@@ -102,7 +102,7 @@ class Citizen:
 
 
 def events_of(world, citizen):
-    from app.services import history
+    from app.services.ledger import history
 
     with world.bureau.transaction() as connection:
         person = world.bureau.people.find(connection, [citizen])[citizen]
@@ -143,7 +143,7 @@ def turn(world):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_whole_journey(visit, world, address, tmp_path, language):
-    from app.services.enrolment import issue_code
+    from app.services.citizens.enrolment import issue_code
 
     who, width = WHO[language]
     citizen = Citizen(visit(language, width), language, width)

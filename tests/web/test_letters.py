@@ -17,7 +17,7 @@ from tests.web.test_seats import take_seat
 
 
 def signed(world, answer_id, name=BANK):
-    from app.core.request_note import LetterNote
+    from app.core.exchange.request_note import LetterNote
 
     return LetterNote(world.bureau.origin, name, answer_id, world.bureau.now()).sign(world.signers[name])
 
@@ -72,7 +72,7 @@ def test_r38_a_seat_of_the_bank_asks_with_a_signed_note_and_the_citizen_reads_th
 
 
 def test_a_letter_is_nobody_elses(app, client, world, answer):
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     assert client.post("/v1/letters", data=signed(world, answer["id"])).status_code in {200, 201}
     other, stranger = app.test_client(), app.test_client()
@@ -87,7 +87,7 @@ def test_a_letter_is_nobody_elses(app, client, world, answer):
 
 def test_the_command_prints_the_letter_and_the_note(app, world, answer, tmp_path):
     from app.cli import main
-    from app.core.request_note import LetterNote
+    from app.core.exchange.request_note import LetterNote
 
     key = tmp_path / "bank.key"
     key.write_text(world.signers[BANK].encode())
@@ -112,10 +112,10 @@ def test_the_command_prints_the_letter_and_the_note(app, world, answer, tmp_path
 def test_a_bank_watches_over_the_api_and_the_citizen_sees_who_does(app, client, world, answer, monkeypatch):
     from base64 import b64encode
 
-    from app.core.note import Verifier, open_note
-    from app.core.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
-    from app.services.intake import admit
-    from app.services.links import create_link
+    from app.core.exchange.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+    from app.core.log.note import Verifier, open_note
+    from app.services.citizens.links import create_link
+    from app.services.ledger.intake import admit
 
     monkeypatch.setenv("CREDENCE_WEBHOOK_NETWORKS", "127.0.0.0/8")
     origin, signer = world.bureau.origin, world.signers[BANK]

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from app.core.note import Signer
+from app.core.log.note import Signer
 from tests.web import verifier
 from tests.web.conftest import CITIZEN, LENDER, THIN
 from tests.web.test_errors import csrf_of
@@ -57,7 +57,7 @@ def test_a_link_works_once(client, link, language):
 
 
 def test_the_overview_shows_the_score_and_how_the_points_add_up(record, world):
-    from app.services import overview
+    from app.services.citizens import overview
 
     page = record.get("/record").text
     assert CITIZEN not in page  # masked
@@ -74,7 +74,7 @@ def test_the_overview_shows_the_score_and_how_the_points_add_up(record, world):
 
 
 def test_every_event_is_shown_and_says_where_it_is_in_the_ledger(record, world):
-    from app.services import records
+    from app.services.citizens import records
 
     world.step()
     read = records.entries(world.bureau, 1)
@@ -96,7 +96,7 @@ def test_every_event_is_shown_and_says_where_it_is_in_the_ledger(record, world):
 
 
 def test_r16_looks_are_shown_with_who_why_and_what_was_shown(record, world):
-    from app.services.inquiries import inquire
+    from app.services.banks.inquiries import inquire
 
     inquire(world.bureau, world.inquiry(CITIZEN))
     world.step()
@@ -115,9 +115,9 @@ def test_r16_looks_are_shown_with_who_why_and_what_was_shown(record, world):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_repairs_stand_with_what_they_are_about(client, world, language):
-    from app.services import records
-    from app.services.intake import admit
-    from app.services.links import create_link
+    from app.services.citizens import records
+    from app.services.citizens.links import create_link
+    from app.services.ledger.intake import admit
     from tests.web.conftest import ENROLMENT
 
     citizen = f"uci:{880 + LANGUAGES.index(language)}"
@@ -202,7 +202,7 @@ def test_signing_out_ends_the_session_on_the_server(record):
 
 
 def test_a_thin_file_has_no_number_and_says_what_is_missing(client, world):
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     sign_in(client, create_link(world.bureau, THIN))
     page = client.get("/record").text
@@ -213,8 +213,8 @@ def test_a_thin_file_has_no_number_and_says_what_is_missing(client, world):
 
 
 def test_a_citizen_in_no_block_yet_is_told_to_wait(client, world):
-    from app.services.intake import admit
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
+    from app.services.ledger.intake import admit
     from tests.web.conftest import UTILITY
 
     admit(
@@ -308,9 +308,9 @@ def test_chinese_pages_have_no_english_left(client, path):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_was_removed_after_retention_is_named_by_its_entry_alone(client, world, language):
-    from app.services import retention
-    from app.services.intake import admit
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
+    from app.services.ledger import retention
+    from app.services.ledger.intake import admit
 
     citizen, then = f"uci:{990 + LANGUAGES.index(language)}", world.day(6 * 366)
     told = {"first_delinquent_on": then, "notified_on": then, "notified_by": "letter"}

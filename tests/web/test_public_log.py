@@ -40,7 +40,7 @@ def root_of(hashes):
 
 
 def test_checkpoint_headers_and_signature(client, world):
-    from app.core.note import open_note
+    from app.core.log.note import open_note
 
     answer = client.get("/checkpoint")
     assert answer.content_type == "text/plain; charset=utf-8"
@@ -109,7 +109,7 @@ def test_a_tile_of_the_future_is_not_there_and_nobody_keeps_that(client):
 
 
 def test_the_policy_is_one_that_verifiers_read(client, world):
-    from app.core.policy import Policy
+    from app.core.log.policy import Policy
 
     answer = client.get("/policy")
     assert answer.content_type == "text/plain; charset=utf-8"

@@ -22,8 +22,8 @@ REGULATOR = "regulator.example"
 @pytest.fixture(scope="module")
 def world(template_database, administer, server_url, tmp_path_factory):
     """A ledger of this module's own: an audit is seen by everybody in it."""
-    from app.core.note import Signer
-    from app.services.register import register_key
+    from app.core.log.note import Signer
+    from app.services.ledger.register import register_key
     from tests.conftest import url_of
 
     name = f"credence_regulator_{os.getpid()}"
@@ -57,7 +57,7 @@ def post(browser, path, **fields):
 
 
 def looks_of(app, world):
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     citizen = app.test_client()
     sign_in(citizen, create_link(world.bureau, CITIZEN))
@@ -82,8 +82,8 @@ def test_r21_a_look_needs_a_case_and_the_citizen_sees_it(app, world, regulator):
 
 
 def test_r21_an_audit_is_announced_run_and_shown_to_everyone_in_range(app, world, regulator):
-    from app.core.audit_note import AuditNote
-    from app.services import supervision
+    from app.core.exchange.audit_note import AuditNote
+    from app.services.organisations import supervision
 
     def note(name, case):
         return (
@@ -109,7 +109,8 @@ def test_r21_an_audit_is_announced_run_and_shown_to_everyone_in_range(app, world
 
 def test_an_audit_finds_what_was_changed(world, regulator):
     from app.db.engine import make_engine
-    from app.services import kept, supervision
+    from app.services.organisations import supervision
+    from app.services.scoring import kept
 
     body = {"regulator": REGULATOR, "case": "x", "from": 0, "to": 9, "state": supervision.WAITING}
     kept.put(world.bureau, supervision.AUDIT, "1999-01-01T00:00:00Z x", body)
@@ -135,7 +136,8 @@ def test_an_audit_finds_what_was_changed(world, regulator):
 
 @pytest.fixture(scope="module")
 def counted(world):
-    from app.services import given, monitoring, quality
+    from app.services.organisations import given, quality
+    from app.services.scoring import monitoring
 
     quality.count(world.bureau)
     monitoring.make(world.bureau)
@@ -188,8 +190,8 @@ def regulator_links(browser):
 
 
 def test_every_kind_of_notice_has_a_sentence(app):
-    from app.core import notices
-    from app.web import notice_words
+    from app.core.log import notices
+    from app.web.organisations import notice_words
     from tests.core.test_notices import ONE_OF_EACH
 
     for code in ("en", "zh"):

@@ -4,8 +4,8 @@ from hashlib import sha256
 
 import pytest
 
-from app.core.scorecard import expert_card
-from app.services.cards import Publication, publish_card
+from app.core.scoring.scorecard import expert_card
+from app.services.ledger.cards import Publication, publish_card
 from tests.services.builders import card
 
 EXPERT = expert_card()
@@ -64,7 +64,7 @@ def test_what_is_not_there(client, published, path, code):
 
 
 def test_every_score_names_a_card_that_is_served(client, world):
-    from app.services import proofs
+    from app.services.proving import proofs
 
     with world.bureau.transaction() as connection:
         snapshot = proofs.snapshot(world.bureau, connection)
@@ -84,7 +84,8 @@ def test_the_description_has_them(client):
 
 def test_the_challenger_is_shown_in_no_page_and_no_proof(client, world, published):
     """R37: it is scored without being shown."""
-    from app.services import challenger, proofs
+    from app.services.proving import proofs
+    from app.services.scoring import challenger
     from tests.web.conftest import CITIZEN
 
     _, beside = challenger.cards_in_force(world.bureau)

@@ -9,7 +9,7 @@ from tests.web.test_errors import csrf_of
 
 def take_seat(client, world, role, organisation="bureau", label="A. Chen"):
     """Sign this client in, in a role; the seat."""
-    from app.services import seats
+    from app.services.organisations import seats
 
     seat = seats.find(world.bureau, organisation, role, label) or seats.add(
         world.bureau, organisation, role, label
@@ -20,7 +20,7 @@ def take_seat(client, world, role, organisation="bureau", label="A. Chen"):
 
 
 def test_looking_at_a_link_does_not_use_it_up(client, world):
-    from app.services import seats
+    from app.services.organisations import seats
 
     seat = seats.add(world.bureau, "bank.example", "bank", "Looks twice")
     path = f"/seat/open/{seats.create_link(world.bureau, seat.id)}"

@@ -25,7 +25,7 @@ def phone(world):
 
 @pytest.fixture
 def score(world):
-    from app.services import overview
+    from app.services.citizens import overview
 
     return overview.score(world.bureau, 1)
 
@@ -70,11 +70,11 @@ def shared(client, world, phone, **fields):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_bank_sees_the_range_and_never_the_score(mine, world, phone, score, language):
-    from app.core.claims.head import Asked
-    from app.core.claims.verify import verify_claim
     from app.core.errors import ProofError
-    from app.core.policy import Policy
-    from app.web.public_log import own_policy_of
+    from app.core.log.policy import Policy
+    from app.core.proving.claims.head import Asked
+    from app.core.proving.claims.verify import verify_claim
+    from app.web.machines.public_log import own_policy_of
 
     mine.set_cookie("lang", language)
     assert score != 650
@@ -142,7 +142,7 @@ def test_what_cannot_be_shown_is_said_beside_its_field(mine, world, phone, score
 
 
 def test_shares_belong_to_their_citizen(mine, world, phone, app):
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
     from tests.web.conftest import THIN
 
     path, _ = shared(mine, world, phone)

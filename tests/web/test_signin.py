@@ -20,7 +20,7 @@ OWN = "uci:7301"
 @pytest.fixture(scope="module", autouse=True)
 def known(world):
     """A citizen of these tests alone, in a block."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     bill = world.line(UTILITY, "utility", OWN, account="m", status="on_time")
     admit(world.bureau, world.batch(UTILITY, [bill]))
@@ -36,7 +36,7 @@ def hidden(page, name):
 
 
 def code_for(world, citizen=OWN):
-    from app.services.enrolment import issue_code
+    from app.services.citizens.enrolment import issue_code
 
     return issue_code(world.bureau, citizen, "form-17")
 
@@ -91,8 +91,8 @@ def test_a_second_passkey_is_signed_by_the_first_and_the_first_removed_by_the_se
     credentials = sorted([phone.credential, laptop.credential])
     enter(other, laptop)
     page = other.get("/record/security").text
-    from app.services import sessions
-    from app.web.record import TOKEN
+    from app.services.citizens import sessions
+    from app.web.citizens.record import TOKEN
 
     with other.session_transaction() as held:
         there = sessions.passkeys_of(app.extensions["credence"], held[TOKEN])
@@ -134,7 +134,7 @@ def test_sessions_are_ended_from_the_page(app, client, phone):
 
 def test_a_new_session_forgets_the_cookie_that_was_there(app, client, world, phone):
     """Session fixation: what somebody put into the browser before is nobody's session afterwards."""
-    from app.web.record import TOKEN
+    from app.web.citizens.record import TOKEN
 
     victim = app.test_client()
     use_code(victim, code_for(world, THIN))
@@ -204,7 +204,7 @@ def provider():
 @pytest.fixture
 def at_provider(app, client, provider):
     """The client comes back from the provider: at_provider(number, **lies) -> the page that it gets."""
-    from app.services.identity import Provider
+    from app.services.citizens.identity import Provider
 
     app.extensions["credence_identity"] = Provider(**provider.configuration())
 
@@ -290,8 +290,8 @@ def test_a_provider_that_is_away_is_told(client, at_provider, provider):
 )  # fmt: skip
 def test_a_provider_is_set_up_by_a_file(tmp_path, monkeypatch, text):
     from app.core.errors import RefusedError
+    from app.services.citizens.identity import Provider
     from app.services.home import Home
-    from app.services.identity import Provider
 
     home = Home(tmp_path)
     assert Provider.load(home) is None

@@ -19,7 +19,7 @@ OWN = "uci:7401"
 @pytest.fixture(scope="module", autouse=True)
 def known(world):
     """A citizen of these tests alone, in a block."""
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     bill = world.line(UTILITY, "utility", OWN, account="m", status="on_time")
     admit(world.bureau, world.batch(UTILITY, [bill]))
@@ -34,8 +34,8 @@ def phone(world, known):
 @pytest.fixture
 def asked(app, client, world):
     """asked(kind, **fields): what `signing.ask` answers to a citizen who is signed in."""
-    from app.services.links import create_link
-    from app.web import signing
+    from app.services.citizens.links import create_link
+    from app.web.citizens import signing
 
     sign_in(client, create_link(world.bureau, OWN))
 
@@ -97,7 +97,7 @@ def test_any_answer_is_refused_in_words(client, asked, phone, given):
 
 
 def test_a_draft_is_for_the_session_that_made_it(app, client, asked, phone, world):
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     path = asked().headers["Location"]
     for citizen in (THIN, OWN):
@@ -114,8 +114,8 @@ def test_nothing_is_signed_without_a_csrf_token(client, asked, phone):
 
 
 def test_who_has_no_passkey_is_told_how_to_get_one(app, client, world):
-    from app.services.links import create_link
-    from app.web import signing
+    from app.services.citizens.links import create_link
+    from app.web.citizens import signing
 
     sign_in(client, create_link(world.bureau, THIN))
     with client.session_transaction() as held:

@@ -28,8 +28,8 @@ def test_the_vectors_are_judged_alike():
 @pytest.fixture(scope="module")
 def case(world):
     """Of a citizen who signed a freeze and a thaw: case(proof) as the vectors have it."""
-    from app.core.policy import LogKey, Policy
-    from app.services.intake import admit
+    from app.core.log.policy import LogKey, Policy
+    from app.services.ledger.intake import admit
 
     admit(
         world.bureau,
@@ -46,7 +46,7 @@ def case(world):
 
 
 def test_a_signed_history_and_a_signed_event_say_the_same_as_the_server(world, case, node):  # noqa: F811
-    from app.services import claims
+    from app.services.proving import claims
 
     with world.bureau.transaction() as connection:
         number = world.bureau.people.find(connection, [CITIZEN])[CITIZEN].id

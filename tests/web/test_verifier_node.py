@@ -11,11 +11,11 @@ import random
 
 import pytest
 
-from app.core.claims.head import Asked
-from app.core.claims.verify import KINDS, verify_claim
 from app.core.errors import CredenceError
-from app.core.policy import Policy
-from app.core.proof import verify_score_proof
+from app.core.log.policy import Policy
+from app.core.proving.claims.head import Asked
+from app.core.proving.claims.verify import KINDS, verify_claim
+from app.core.proving.proof import verify_score_proof
 from tests.services.test_mutations import SECONDS_MAX, _bytes_changed, _json_changed, also_true
 from tests.soak import examples
 from tests.web import verifier

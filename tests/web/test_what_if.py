@@ -23,7 +23,7 @@ ACTIONS = {
 
 
 def standing_of(world, citizen):
-    from app.services import simulation
+    from app.services.citizens import simulation
 
     with world.bureau.transaction() as connection:
         person = world.bureau.people.find(connection, [citizen])[citizen]
@@ -31,7 +31,7 @@ def standing_of(world, citizen):
 
 
 def enter(client, world, citizen, language="en"):
-    from app.services.links import create_link
+    from app.services.citizens.links import create_link
 
     client.set_cookie("lang", language)
     sign_in(client, create_link(world.bureau, citizen))
@@ -51,8 +51,8 @@ def counts(world):
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("action", list(ACTIONS))
 def test_r31_every_action_shows_what_the_scorer_says(client, world, debtor, action, language):
-    from app.core.scenario import Step
-    from app.core.what_if import changes, try_out
+    from app.core.scoring.scenario import Step
+    from app.core.scoring.what_if import changes, try_out
 
     enter(client, world, debtor, language)
     standing = standing_of(world, debtor)
@@ -179,7 +179,7 @@ def test_nothing_personal_is_in_an_address(client, world, debtor):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_r35_a_thin_file_learns_what_is_missing_and_when_a_number_would_come(client, world, language):
-    from app.core.advice import first_score
+    from app.core.scoring.advice import first_score
     from app.web.language import format_day
 
     enter(client, world, THIN, language)
@@ -199,7 +199,7 @@ def test_r35_a_thin_file_learns_what_is_missing_and_when_a_number_would_come(cli
 
 
 def test_a_citizen_in_no_block_yet_is_told_to_wait(client, world):
-    from app.services.intake import admit
+    from app.services.ledger.intake import admit
 
     admit(
         world.bureau,
@@ -213,8 +213,8 @@ def test_a_citizen_in_no_block_yet_is_told_to_wait(client, world):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_r31_the_record_says_what_would_help(client, world, debtor, language):
     """Each sentence's gain is what the page of trying gives for the same step."""
-    from app.core.advice import advice_for
-    from app.core.what_if import try_out
+    from app.core.scoring.advice import advice_for
+    from app.core.scoring.what_if import try_out
 
     enter(client, world, debtor, language)
     page = client.get("/record").text

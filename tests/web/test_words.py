@@ -11,7 +11,7 @@ WEB = Path(__file__).parents[2] / "app" / "web"
 
 
 def test_every_event_type_has_a_name():
-    from app.core.event_types import EVENT_TYPES
+    from app.core.reporting.event_types import EVENT_TYPES
     from app.web.words import TYPES
 
     assert set(TYPES) == set(EVENT_TYPES)
@@ -19,8 +19,8 @@ def test_every_event_type_has_a_name():
 
 def test_every_field_is_shown_somewhere():
     """With a label, or under its own name behind the seal; the common ones stand in the title."""
-    from app.core.event_base import COMMON_FIELDS
-    from app.core.event_types import FIELDS_BY_TYPE
+    from app.core.reporting.event_base import COMMON_FIELDS
+    from app.core.reporting.event_types import FIELDS_BY_TYPE
     from app.web import words
 
     for kind, names in FIELDS_BY_TYPE.items():
@@ -105,7 +105,7 @@ def test_money_is_written_with_its_own_decimals(app, amount, currency, en, zh):
 
 
 def test_bundles_are_found_as_the_log_serves_them():
-    from app.core.tiles import ENTRIES, parse_tile_path
+    from app.core.log.tiles import ENTRIES, parse_tile_path
     from app.web.words import entries_path
 
     for size in (1, 255, 256, 257, 70_000, 300_000_000):

@@ -29,7 +29,7 @@ def why_no_node():
 
 def names():
     """The words of the measures, by language, as the check page gives them to the verifier."""
-    from app.core.card_words import EN, ZH
+    from app.core.scoring.card_words import EN, ZH
 
     both = zip(LANGUAGES, (EN, ZH), strict=True)
     return {language: {name: words.name for name, words in table.items()} for language, table in both}

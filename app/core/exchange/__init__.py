@@ -1,0 +1,1 @@
+"""What organisations and the bureau say to one another: signed requests, webhooks, letters, news."""

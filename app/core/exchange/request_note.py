@@ -1,0 +1,157 @@
+"""Signed requests: a note of five lines by which an organisation asks the service for something in its own name.
+
+    credence/corrections@v1          what is asked for
+    credence.example/ledger          origin
+    bank.example                     the organisation's name, which is the key's
+    17                               the subject: of an audit its case, of corrections and disputes the last number known,
+                                     of a letter the id of the answer that it is about,
+                                     of where events were filed a batch id and the first position wanted
+    2026-11-22T15:24:00Z             when it was signed
+
+Source: formats.md sections 13, 14, 18 and 19; C2SP signed-note.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from app.core.errors import FormatError
+from app.core.fields import decimal, format_instant, parse_instant
+from app.core.log.note import split
+from app.core.reporting.batch import EVENTS_MAX, check_name, check_ref, text_lines
+from app.core.reporting.event_base import UUID7
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from app.core.log.note import Signer
+
+REQUEST_BYTES_MAX: Final = 4_096
+CORRECTIONS_MAGIC: Final = "credence/corrections@v1"
+LETTER_MAGIC: Final = "credence/letter@v1"
+DISPUTES_MAGIC: Final = "credence/disputes@v1"
+FILED_MAGIC: Final = "credence/filed@v1"
+NUMBER_MAX: Final = 2**53 - 1
+
+
+def request_text(magic: str, origin: str, name: str, subject: str, time: dt.datetime) -> bytes:
+    """The note text, five lines; FormatError when a name is none."""
+    check_name(origin, "the origin of a request")
+    check_name(name, "the name of who requests")
+    return "".join(line + "\n" for line in (magic, origin, name, subject, format_instant(time))).encode()
+
+
+def parse_request(note: bytes, magic: str, what: str) -> tuple[str, str, str, dt.datetime]:
+    """(origin, name, subject, time) of a note with one signature line, by that name; the signature is not checked."""
+    if len(note) > REQUEST_BYTES_MAX:
+        raise FormatError(f"{what} is over {REQUEST_BYTES_MAX} bytes")
+    text, signatures = split(note)
+    found, origin, name, subject, time = text_lines(text, 5, what)
+    if found != magic:
+        raise FormatError(f"{what} does not start with {magic}")
+    if len(signatures) != 1 or signatures[0].name != name:
+        raise FormatError(f"{what} has exactly one signature line, by the name on its third line")
+    return check_name(origin, f"the origin of {what}"), check_name(name, what), subject, parse_instant(time)
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionsNote:
+    """What a bank signs to be told of corrections with numbers above `after` (R27)."""
+
+    origin: str
+    bank: str
+    after: int
+    time: dt.datetime
+
+    def sign(self, signer: Signer) -> bytes:
+        """The request as a signed note; the key's name is the bank's."""
+        assert signer.name == self.bank, (signer.name, self.bank)
+        return signer.sign(
+            request_text(CORRECTIONS_MAGIC, self.origin, self.bank, str(self.after), self.time)
+        )
+
+    @classmethod
+    def parse(cls, note: bytes) -> CorrectionsNote:
+        """The fields of a note; FormatError for any other bytes. Its signature is not checked."""
+        origin, bank, after, time = parse_request(note, CORRECTIONS_MAGIC, "the note of a bank")
+        return cls(origin, bank, decimal(after, maximum=NUMBER_MAX), time)
+
+
+@dataclass(frozen=True, slots=True)
+class LetterNote:
+    """What a bank signs to say that it decided against a citizen after this answer, which calls for a letter (R38)."""
+
+    origin: str
+    bank: str
+    answer: str
+    time: dt.datetime
+
+    def sign(self, signer: Signer) -> bytes:
+        """The request as a signed note; the key's name is the bank's."""
+        assert signer.name == self.bank, (signer.name, self.bank)
+        return signer.sign(
+            request_text(LETTER_MAGIC, self.origin, self.bank, check_answer(self.answer), self.time)
+        )
+
+    @classmethod
+    def parse(cls, note: bytes) -> LetterNote:
+        """The fields of a note; FormatError for any other bytes. Its signature is not checked."""
+        origin, bank, answer, time = parse_request(note, LETTER_MAGIC, "the note for a letter")
+        return cls(origin, bank, check_answer(answer), time)
+
+
+def check_answer(text: str) -> str:
+    if re.match(UUID7, text) is None:
+        raise FormatError("a letter is about an answer: its `id`, a UUID of version 7 in lower case")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class DisputesNote:
+    """What a furnisher signs to be given the open disputes about its items with numbers above `after` (R24)."""
+
+    origin: str
+    furnisher: str
+    after: int
+    time: dt.datetime
+
+    def sign(self, signer: Signer) -> bytes:
+        """The request as a signed note; the key's name is the furnisher's."""
+        assert signer.name == self.furnisher, (signer.name, self.furnisher)
+        return signer.sign(
+            request_text(DISPUTES_MAGIC, self.origin, self.furnisher, str(self.after), self.time)
+        )
+
+    @classmethod
+    def parse(cls, note: bytes) -> DisputesNote:
+        """The fields of a note; FormatError for any other bytes. Its signature is not checked."""
+        origin, furnisher, after, time = parse_request(note, DISPUTES_MAGIC, "the note of a furnisher")
+        return cls(origin, furnisher, decimal(after, maximum=NUMBER_MAX), time)
+
+
+@dataclass(frozen=True, slots=True)
+class FiledNote:
+    """What a furnisher signs to be shown where the events of a batch of its own were filed, from position `first` on."""
+
+    origin: str
+    furnisher: str
+    batch_id: str
+    first: int
+    time: dt.datetime
+
+    def sign(self, signer: Signer) -> bytes:
+        """The request as a signed note; the key's name is the furnisher's."""
+        assert signer.name == self.furnisher, (signer.name, self.furnisher)
+        subject = f"{self.batch_id} {self.first}"
+        return signer.sign(request_text(FILED_MAGIC, self.origin, self.furnisher, subject, self.time))
+
+    @classmethod
+    def parse(cls, note: bytes) -> FiledNote:
+        """The fields of a note; FormatError for any other bytes. Its signature is not checked."""
+        origin, furnisher, subject, time = parse_request(note, FILED_MAGIC, "the note of a furnisher")
+        batch_id, _, first = subject.partition(" ")
+        return cls(
+            origin, furnisher, check_ref(batch_id, "a batch id"), decimal(first, maximum=EVENTS_MAX), time
+        )

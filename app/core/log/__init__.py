@@ -1,0 +1,1 @@
+"""The transparency log: entries, blocks, tiles, checkpoints, cosignatures, notices and what follows from them."""

@@ -1,0 +1,1 @@
+"""What leaves the building and stands up elsewhere: proofs, claims, credentials, transitions, exports."""

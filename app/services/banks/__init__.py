@@ -1,0 +1,1 @@
+"""What banks ask and are told."""

@@ -1,0 +1,311 @@
+"""Portfolio watch: a bank hears when a score that it may review crosses one of its lines, and nothing else.
+
+    1. put      a signed note names an answer for account_review that this bank was given, lines, and an address
+    2. look     whenever a block has written a watched account: did the score cross a line since the last look?
+    3. tell     then consent and file are judged as of this second; a `look` of the bank's goes into the ledger (R16), and
+                with it, in one transaction, a message into the outbox. A consent that has ended ends the watch (R17)
+    4. send     the outbox is worked off: signed, again after a while when the receiver fails; an ended consent drops it
+
+A message has the citizen key, the lines and the direction: no identifier, no score. While an entry is disputed or a repair
+waits for its block, the next block is waited for (R23). `look` and `send` are jobs of the scheduler.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+
+from app.core.errors import NotFoundError, RuleError, SignatureError
+from app.core.exchange import webhook
+from app.core.exchange.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+from app.core.scoring import access
+from app.core.state import account_state, sealing
+from app.db import admission, state
+from app.db import watches as rows
+from app.services import requests
+from app.services.banks import answers, webhooks
+from app.services.banks.inquiries import ConsentError
+from app.services.banks.replies import own_batch, own_event
+from app.services.citizens.links import identifier_of, person_by_id
+from app.services.ledger import intake, judging
+
+if TYPE_CHECKING:
+    from app.db.session import Connection
+    from app.db.watches import MessageRow, WatchRow
+    from app.services.bureau import Bureau
+    from app.services.citizens.people import Person
+
+ROLE = "bank"
+PURPOSE = "account_review"
+WATCHES_AT_ONCE = 1_000
+ENDED_SHOWN = dt.timedelta(days=30)
+MESSAGES_AT_ONCE = 50
+SEND_S = 30
+GONE = 410
+"""The status by which a receiver says that it wants no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How a score moved across lines: `kind` of the message, and what it says beside watch, citizen and block."""
+
+    kind: str
+    said: dict[str, Any]
+
+
+# ---- what a bank asks for
+# --------------------------------------------------------------------------------------------------
+
+
+def put(bureau: Bureau, note: bytes) -> tuple[WatchRow, bool]:
+    """(the watch, whether it is a new one). Raises FormatError, SignatureError, NotFoundError, RuleError; ConsentError when
+    the bank may not review this account, which is an event too (R15).
+    """
+    asked = WatchNote.parse(note)
+    requests.check_origin(bureau, asked.origin)
+    with bureau.transaction() as connection:  # before names are looked up for anybody
+        requests.check_signature(bureau, connection, ROLE, asked.bank, asked.time, note)
+    try:
+        webhooks.resolve(asked.url, webhooks.allowed_networks())
+    except OSError:
+        raise RuleError(f"the host of {asked.url} is not known", code="unknown-host") from None
+    with bureau.transaction() as connection:
+        bureau.people.hold(connection)
+        requests.check_signature(bureau, connection, ROLE, asked.bank, asked.time, note)
+        person, answer = answers.answer(bureau, connection, UUID(asked.answer), asked.bank)
+        if answer.purpose != PURPOSE:
+            raise RuleError(
+                f"a watch continues an answer for {PURPOSE}, and this is one for {answer.purpose}",
+                code="purpose",
+            )
+        identifier = identifier_of(connection, person)
+        admission.lock_access(connection, [identifier])
+        reason = _refusal(bureau, connection, identifier, asked.bank)
+        if reason is None:
+            now = bureau.now()
+            return rows.put(connection, asked.bank, person.id, asked.lines, asked.url, answer.block, now)
+        said = {"inquiry": answer.inquiry, "purpose": PURPOSE, "reason": reason, "recipient": asked.bank}
+        line = own_event(bureau, "refusal", identifier, said)
+        batch_id = f"refusal-watch-{secrets.token_hex(16)}"
+        refused = own_batch(bureau, bureau.register(connection), batch_id, line)
+        (receipt,) = intake.store(bureau, connection, [refused])
+    raise ConsentError(access.REASONS[reason], reason=reason, receipt=receipt)
+
+
+def listed(bureau: Bureau, note: bytes) -> list[WatchRow]:
+    """A bank's next watches, and those that ended lately. Raises FormatError, SignatureError."""
+    asked = NumberNote.parse(note, WATCHES_MAGIC)
+    with bureau.transaction() as connection:
+        _check(bureau, connection, asked, note)
+        since = bureau.now() - ENDED_SHOWN
+        return rows.of_bank(connection, asked.bank, asked.number, since, WATCHES_AT_ONCE)
+
+
+def end(bureau: Bureau, note: bytes) -> int:
+    """The number of the watch that ends. Raises FormatError, SignatureError, NotFoundError."""
+    asked = NumberNote.parse(note, WATCH_END_MAGIC)
+    with bureau.transaction() as connection:
+        _check(bureau, connection, asked, note)
+        watch = rows.by_number(connection, asked.number, keep=True)
+        if watch is None or watch.bank != asked.bank:
+            raise NotFoundError("this bank has no such watch", code="no-watch")
+        rows.end(connection, watch.number, "asked", bureau.now())
+    return watch.number
+
+
+def _check(bureau: Bureau, connection: Connection, asked: NumberNote, note: bytes) -> None:
+    requests.check_origin(bureau, asked.origin)
+    requests.check_signature(bureau, connection, ROLE, asked.bank, asked.time, note)
+
+
+def of_citizen(bureau: Bureau, citizen_id: int) -> list[WatchRow]:
+    """Who watches a citizen."""
+    with bureau.transaction() as connection:
+        return rows.of_citizen(connection, citizen_id)
+
+
+def _refusal(bureau: Bureau, connection: Connection, identifier: str, bank: str) -> access.Reason | None:
+    """Why this bank may not review this account now. Under `lock_access` of the citizen."""
+    file = judging.look_at(bureau, connection, [identifier]).current[identifier].file
+    return access.reason_to_refuse(file, access.Look(bank, PURPOSE), bureau.today())
+
+
+# ---- looking
+# --------------------------------------------------------------------------------------------------
+
+
+def look(bureau: Bureau) -> int:
+    """Look at what new blocks have written; how many watches had something to tell."""
+    told = after = 0
+    while True:
+        with bureau.transaction() as connection:
+            newest, waiting = rows.unseen(connection, after, WATCHES_AT_ONCE)
+            quiet = rows.unchanged(connection, waiting, newest)
+        told += sum(_look(bureau, number) for number in waiting if number not in quiet)
+        if len(waiting) < WATCHES_AT_ONCE:
+            return told
+        after = waiting[-1]
+
+
+def _look(bureau: Bureau, number: int) -> bool:
+    """Whether one watch had something to tell. Where a repair waits, it looks again after the next block."""
+    with bureau.transaction() as connection:
+        bureau.people.hold(connection)
+        known = rows.by_number(connection, number)
+        assert known is not None, "watches are not deleted"
+        person = person_by_id(bureau, connection, known.citizen)
+        try:
+            identifier = identifier_of(connection, person)
+        except NotFoundError:
+            rows.end(connection, number, "erased", bureau.now())
+            return False
+        admission.lock_access(connection, [identifier])
+        watch = rows.by_number(connection, number, keep=True)
+        scene = judging.look_at(bureau, connection, [identifier])
+        if watch is None or watch.ended_at is not None or not scene.is_ready(identifier):
+            return False
+        rows.saw(connection, number, scene.newest)
+        now = scene.versions[person.id][1]
+        move = moved(_score_before(connection, person, watch.seen, now), _score(now), watch.lines)
+        if move is None:
+            return False
+        file = scene.current[identifier].file
+        refusal = access.reason_to_refuse(file, access.Look(watch.bank, PURPOSE), bureau.today())
+        if refusal is not None:
+            rows.end(connection, number, refusal, bureau.now())
+            return False
+        _tell(bureau, connection, watch, (person, identifier), move, scene.newest)
+    return True
+
+
+def moved(before: int | None, now: int | None, lines: tuple[int, ...]) -> Move | None:
+    """What there is to tell; None is a file without a score."""
+    if before == now:
+        return None
+    if now is None:
+        return Move("score.lost", {})
+    if before is None:
+        return Move("score.found", {})
+    low, high = sorted((before, now))
+    crossed = [line for line in lines if low < line <= high]
+    return (
+        Move("score.crossed", {"direction": "up" if now > before else "down", "lines": crossed})
+        if crossed
+        else None
+    )
+
+
+def _score(opened: account_state.AccountState) -> int | None:
+    score: int | None = orjson.loads(bytes(opened.score)).get("score")
+    return score
+
+
+def _score_before(
+    connection: Connection, person: Person, seen: int, now: account_state.AccountState
+) -> int | None:
+    """The score at the block that was looked at last. Where its text was destroyed since, the account that took its place
+    tells what it was; where that is gone too, the score is taken as it is, and nothing has moved.
+    """
+    version = state.account_at(connection, person.id, seen)
+    if version is not None and version[1] is not None:
+        return _score(account_state.decode(sealing.unseal(person.data_key, version[1])))
+    if now.replaced is not None:
+        replaced: int | None = orjson.loads(bytes(now.replaced.score)).get("score")
+        return replaced
+    return _score(now)
+
+
+def _tell(  # noqa: PLR0917 - who, whom, what, as of which block
+    bureau: Bureau,
+    connection: Connection,
+    watch: WatchRow,
+    citizen: tuple[Person, str],
+    move: Move,
+    block: int,
+) -> None:
+    """The look in the ledger and the message in the outbox, in this transaction."""
+    person, identifier = citizen
+    message_id = f"msg_{watch.number}_{block}"
+    said = {"recipient": watch.bank, "purpose": PURPOSE, "shown": ["score"]}
+    line = own_event(bureau, "look", identifier, said)
+    bureau.will_give(connection, "look", orjson.loads(line)["id"])
+    batch_id = f"look-watch-{watch.number}-{block}"
+    intake.store(bureau, connection, [own_batch(bureau, bureau.register(connection), batch_id, line)])
+    data = {"block": block, "citizen": person.key.hex(), "watch": watch.number, **move.said}
+    payload = webhook.body(move.kind, data, bureau.now())
+    sealed = sealing.seal(person.data_key, os.urandom(sealing.NONCE_SIZE), payload)
+    rows.add_message(connection, message_id, watch, sealed, bureau.now())
+
+
+# ---- sending
+# --------------------------------------------------------------------------------------------------
+
+
+def send(bureau: Bureau) -> int:
+    """Try every message whose time has come, once; how many have arrived. A receiver that is away is not tried again for
+    its other messages: they wait as long as the first. After SEND_S the rest is left to the next run: other jobs wait too.
+    """
+    arrived, away, began = 0, set[str](), time.monotonic()
+    networks, signer = webhooks.allowed_networks(), webhooks.signer_of(bureau)
+    while True:
+        with bureau.transaction() as connection:
+            waiting = rows.due(connection, bureau.now(), MESSAGES_AT_ONCE)
+        for message in waiting:
+            if time.monotonic() - began > SEND_S:
+                return arrived
+            payload = _payload(bureau, message)
+            if payload is None:
+                continue
+            stamped = webhook.headers(signer, message.id, int(bureau.now().timestamp()), payload)
+            status = None
+            if message.url not in away:
+                status = webhooks.send(networks, message.url, stamped, payload)
+            if status is None:
+                away.add(message.url)
+            arrived += _settle(bureau, message, status)
+        if len(waiting) < MESSAGES_AT_ONCE:
+            return arrived
+
+
+def _payload(bureau: Bureau, message: MessageRow) -> bytes | None:
+    """What is sent, when it may be sent still (R17); else the message ends here."""
+    with bureau.transaction() as connection:
+        bureau.people.hold(connection)
+        try:
+            person = person_by_id(bureau, connection, message.citizen)
+            identifier = identifier_of(connection, person)
+            payload = sealing.unseal(person.data_key, message.sealed)
+        except (NotFoundError, SignatureError):  # erased, or sealed under a key that was destroyed
+            rows.settle(connection, message.id, "destroyed")
+            return None
+        admission.lock_access(connection, [identifier])
+        refusal = _refusal(bureau, connection, identifier, message.bank)
+        if refusal is not None:
+            rows.settle(connection, message.id, refusal)
+            rows.end(connection, message.watch, refusal, bureau.now())
+            return None
+    return payload
+
+
+def _settle(bureau: Bureau, message: MessageRow, status: int | None) -> bool:
+    """Whether the message has arrived; else when it is tried again, or that it is not."""
+    with bureau.transaction() as connection:
+        if status is not None and 200 <= status < 300:
+            rows.settle(connection, message.id, "arrived")
+            return True
+        if status == GONE:
+            rows.settle(connection, message.id, "gone")
+            rows.end(connection, message.watch, "gone", bureau.now())
+        elif message.attempts >= len(webhooks.RETRY_AFTER_S):
+            rows.settle(connection, message.id, "failed")
+        else:
+            wait = dt.timedelta(seconds=webhooks.RETRY_AFTER_S[message.attempts])
+            rows.later(connection, message.id, bureau.now() + wait)
+    return False

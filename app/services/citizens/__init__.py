@@ -1,0 +1,1 @@
+"""What citizens see, sign, dispute, share, take along and have erased."""

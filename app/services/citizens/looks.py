@@ -1,0 +1,37 @@
+"""Staff look at a file, and the citizen sees it (R16): the look is an event of the bureau's own before anything is shown.
+
+{"case":"case-12","purpose":"account_review","recipient":"bureau","shown":["file","flags",...],"type":"look",...}
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import orjson
+
+from app.services.banks.replies import own_batch, own_event
+from app.services.citizens.links import identifier_of
+from app.services.ledger import intake
+from app.services.proving.proofs import SHOWN_TO_CITIZENS
+
+if TYPE_CHECKING:
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+    from app.services.citizens.people import Person
+
+PURPOSE = "account_review"
+
+
+def record_look(bureau: Bureau, connection: Connection, person: Person, case: str) -> None:
+    """Somebody at the bureau opens the whole file, for a case. `people.hold` comes before."""
+    more = {
+        "case": case,
+        "purpose": PURPOSE,
+        "recipient": bureau.signer.name,
+        "shown": sorted(SHOWN_TO_CITIZENS),
+    }
+    line = own_event(bureau, "look", identifier_of(connection, person), more)
+    bureau.will_give(connection, "look", orjson.loads(line)["id"])
+    checked = own_batch(bureau, bureau.register(connection), f"look-{secrets.token_hex(16)}", line)
+    intake.store(bureau, connection, [checked])

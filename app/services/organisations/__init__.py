@@ -1,0 +1,1 @@
+"""People at organisations: seats, decisions of two, cases, furnishers, supervision and its figures."""

@@ -1,0 +1,1 @@
+"""Proofs made from the newest block."""

@@ -1,0 +1,270 @@
+"""Score proofs from the newest published block.
+
+What a proof needs of the block (its entry, its place in the log) is worked out once a block and kept; what it needs of
+the citizen is one row of their account, and a few tiles and a page of leaves of the state trie.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from app.core.errors import CredenceError, NotFoundError, RefusedError
+from app.core.log import merkle, tiles
+from app.core.log.block import Block
+from app.core.log.tlogproof import TlogProof
+from app.core.proving.proof_form import build_score_proof
+from app.core.state import account, account_state, sealing, trie, trie_tiles
+from app.db import cosignatures, ledger, people, state
+from app.services.ledger.public_log import read_tile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from app.core.state.account_state import AccountState
+    from app.db.ledger import StoredBlock
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+    from app.services.citizens.people import Person
+
+SHOWN_TO_BANKS = ("score", "receipt")
+SHOWN_TO_CITIZENS = account.NAMES
+FILE_SHOWN_BYTES_MAX = 40_960
+"""A larger folded file stays hidden in a proof, which has at most 65,536 bytes."""
+_TILES_MAX, _PATHS_MAX = 20_000, 100_000
+COSIGNATURES_AGE_MAX_S = 1.0
+"""Witnesses may still cosign a block from which proofs are made: its checkpoint is read anew after so long."""
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """A published block as proofs see it, with the parts of its state trie that were read so far. `read_at` is when its
+    checkpoint was read, on the monotonic clock.
+    """
+
+    block: StoredBlock
+    tlog: bytes
+    accounts: int
+    read_at: float
+    tiles: dict[trie_tiles.TileId, bytes] = field(default_factory=dict)
+    paths: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+
+
+def snapshot(bureau: Bureau, connection: Connection, number: int | None = None) -> Snapshot:
+    """The block that readers are shown, whose number may be known already. Raises NotFoundError before the first."""
+    if number is None:
+        number = cosignatures.newest_shown(connection)
+    kept: Snapshot | None = bureau.snapshot
+    if kept is None or kept.block.number != number:
+        kept = bureau.snapshot = snapshot_of(connection, number)
+    elif time.monotonic() - kept.read_at > COSIGNATURES_AGE_MAX_S:
+        kept.tlog, kept.read_at = _tlog(connection, kept.block), time.monotonic()
+    return kept
+
+
+def snapshot_at(bureau: Bureau, connection: Connection, number: int) -> Snapshot:
+    """A published block: the newest one as it is kept, an older one worked out anew."""
+    newest = snapshot(bureau, connection)
+    return newest if newest.block.number == number else snapshot_of(connection, number)
+
+
+def snapshot_of(connection: Connection, number: int) -> Snapshot:
+    """Any published block."""
+    block = ledger.block_by_number(connection, number)
+    if block is None:
+        raise NotFoundError("no block was published yet", code="no-checkpoint")
+    return Snapshot(block, _tlog(connection, block), Block.parse(block.entry).accounts, time.monotonic())
+
+
+def _tlog(connection: Connection, block: StoredBlock) -> bytes:
+    """The block's entry in the log, under the checkpoint as it is published by now."""
+    checkpoint = ledger.publication(connection, block.number)
+    if checkpoint is None:
+        raise NotFoundError("no block was published yet", code="no-checkpoint")
+    size = block.tree_size
+    reader = tiles.TileReader(size, lambda wanted: read_tile(connection, wanted, size))
+    hashes = merkle.inclusion_proof(size - 1, size, reader)
+    return TlogProof(size - 1, tuple(hashes), checkpoint.encode()).encode()
+
+
+def score_proof(bureau: Bureau, citizen_id: int, shown: tuple[str, ...] = SHOWN_TO_CITIZENS) -> bytes:
+    """A citizen's own `.proof` file. Raises NotFoundError while they are in no block."""
+    with bureau.reading() as connection:
+        found = people.citizen_with_account(connection, citizen_id)
+        if found is None:
+            raise NotFoundError("no such citizen")
+        return _newest(bureau, connection, found, shown)
+
+
+def score_proof_of_session(bureau: Bureau, token: str) -> bytes | None:
+    """The same for whoever holds this session's token; None when it is nobody's.
+
+    Who asks at the same time is served together (services.banks.gathering): one question to the database for all of them, and
+    one thread at work while the others rest.
+    """
+    proof: bytes = bureau.sessions.ask(sha256(token.encode()).digest(), partial(_of_sessions, bureau))
+    return proof or None
+
+
+def _of_sessions(bureau: Bureau, token_hashes: Sequence[bytes]) -> list[bytes | Exception]:
+    """Proofs of those who hold these sessions, in step; empty where nobody does."""
+    with bureau.reading() as connection:
+        found = people.sessions_with_accounts(connection, token_hashes, bureau.now())
+        if not found:
+            return [b""] * len(token_hashes)
+        try:
+            at = snapshot(bureau, connection, next(iter(found.values()))[1])
+        except NotFoundError as error:
+            return [error if each in found else b"" for each in token_hashes]
+        paths = trie_paths(connection, [citizen.key for citizen, _, _ in found.values()], at)
+    made: dict[bytes, bytes | Exception] = {}
+    for token_hash, (citizen, _, version) in found.items():
+        try:
+            person = bureau.people.unwrap(citizen)
+            made[token_hash] = assemble(person, at, _open(person, version, at), SHOWN_TO_CITIZENS, paths)
+        except CredenceError as error:
+            made[token_hash] = error
+    return [made.get(each, b"") for each in token_hashes]
+
+
+def _newest(
+    bureau: Bureau, connection: Connection, found: people.CitizenWithAccount, shown: tuple[str, ...]
+) -> bytes:
+    citizen, number, version = found
+    person, at = bureau.people.unwrap(citizen), snapshot(bureau, connection, number)
+    return build(connection, person, at, _open(person, version, at), shown)
+
+
+def account_at(connection: Connection, person: Person, at: Snapshot) -> tuple[int, AccountState]:
+    """(block that wrote it, state) of a citizen's account at a block. Raises NotFoundError when there is none, or when its
+    plaintext was destroyed since (code `destroyed`): its hash is in that block for ever, and nobody can open it.
+    """
+    return _open(person, state.account_at(connection, person.id, at.block.number), at)
+
+
+def _open(person: Person, version: tuple[int, bytes | None] | None, at: Snapshot) -> tuple[int, AccountState]:
+    if version is None:
+        raise NotFoundError("this citizen's file is in no published block yet", code="not-yet")
+    if version[1] is None:
+        message = (
+            f"the plaintext of this citizen's file as of block {at.block.number} was destroyed when the retention of"
+            " something in it was over (R11); proofs that were given out before still verify, and a newer block has the file"
+        )
+        raise NotFoundError(message, code="destroyed")
+    return version[0], account_state.decode(sealing.unseal(person.data_key, version[1]))
+
+
+def newest_versions(
+    connection: Connection, persons: Iterable[Person]
+) -> tuple[int, dict[int, tuple[int, AccountState]]]:
+    """The number of the newest published block (-1 for none), and these citizens' accounts there, as far as there are any,
+    by the citizen's number. There is none either while a block that destroyed something is committed and not yet published:
+    a moment.
+    """
+    by_id = {person.id: person for person in persons}
+    number, found = people.accounts_of(connection, list(by_id))
+    return number, {
+        citizen: (block, account_state.decode(sealing.unseal(by_id[citizen].data_key, sealed)))
+        for citizen, (block, sealed) in found.items()
+    }
+
+
+def build(
+    connection: Connection,
+    person: Person,
+    at: Snapshot,
+    opened: tuple[int, AccountState],
+    shown: tuple[str, ...],
+) -> bytes:
+    """The proof, showing the named disclosures and hiding the others."""
+    return assemble(person, at, opened, shown, trie_paths(connection, [person.key], at))
+
+
+def assemble(
+    person: Person,
+    at: Snapshot,
+    opened: tuple[int, AccountState],
+    shown: tuple[str, ...],
+    paths: Mapping[bytes, tuple[bytes, ...]],
+) -> bytes:
+    """`build` with a path that is at hand."""
+    if person.key not in paths:
+        raise RefusedError("the stored state trie does not lead to this account: run `credence audit`")
+    written_by, opened_state = opened
+    if len(bytes(opened_state.file)) > FILE_SHOWN_BYTES_MAX:
+        shown = tuple(name for name in shown if name != "file")
+    disclosures: list[tuple[bytes, str, bytes]] = []
+    hidden: dict[str, bytes] = {}
+    salts = account.salts(person.salt_key, written_by)
+    for salt, name, value in zip(salts, account.NAMES, opened_state.values(), strict=True):
+        if name in shown:
+            disclosures.append((salt, name, value))
+        else:
+            hidden[name] = account.digest(account.disclosure_of_json(salt, name, value))
+    return build_score_proof(
+        key=person.key,
+        vrf_proof=person.vrf_proof,
+        disclosures=disclosures,
+        hidden=hidden,
+        siblings=paths[person.key],
+        block_json=at.block.entry,
+        tlog=at.tlog,
+    )
+
+
+def trie_paths(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> dict[bytes, tuple[bytes, ...]]:
+    """The siblings on the way to each key in a block's state trie, from tiles and the pages of leaves below them; keys
+    without a leaf are left out. What a page says of all of its keys is kept.
+    """
+    paths = {key: path for key in keys if (path := at.paths.get(key)) is not None}
+    missing = [key for key in keys if key not in paths]
+    if missing:
+        found = _read_paths(connection, missing, at)
+        if len(at.paths) > _PATHS_MAX:
+            at.paths.clear()  # other threads look into it too: what is needed here is in `found`
+        at.paths.update(found)
+        paths |= {key: found[key] for key in missing if key in found}
+    return paths
+
+
+def _read_paths(
+    connection: Connection, keys: Sequence[bytes], at: Snapshot
+) -> dict[bytes, tuple[bytes, ...]]:
+    """The siblings on the way to everybody who stands on a page with one of these keys."""
+    tiles = _tiles_for(connection, keys, at)
+    ways = [trie_tiles.descend(tiles, key) for key in keys]
+    pages = {(way.depth, way.first_key): way for way in ways if not way.is_empty}
+    ranges = [(way.first_key, way.last_key) for way in pages.values()]
+    found: dict[bytes, tuple[bytes, ...]] = {}
+    for way, rows in zip(pages.values(), state.page_leaves(connection, ranges, at.block.number), strict=True):
+        leaves = [(key, trie.leaf_hash(key, value)) for key, value in rows]
+        for key, below in trie.prove_all(leaves, way.depth).items():
+            found[key] = way.siblings + below
+    return found
+
+
+def _tiles_for(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> dict[trie_tiles.TileId, bytes]:
+    """The tiles on the ways to these keys, where one is stored."""
+    depth = depth_max(at.accounts)
+    wanted = {tile for key in keys for tile in trie_tiles.tile_ids(key, depth)}
+    known = {tile: data for tile in wanted if (data := at.tiles.get(tile)) is not None}
+    missing = [tile for tile in wanted if tile not in known]
+    if missing:
+        stored = state.trie_tiles(connection, missing, at.block.number)
+        known |= {tile: stored[tile][1] if tile in stored else b"" for tile in missing}
+        if len(at.tiles) > _TILES_MAX:
+            at.tiles.clear()
+        at.tiles.update(known)
+    return {tile: data for tile, data in known.items() if data}
+
+
+def depth_max(accounts: int) -> int:
+    """The depth to look for tiles to: VRF outputs are spread evenly, so a few levels more than the mean is enough."""
+    depth = trie_tiles.LEVELS
+    while accounts > trie_tiles.PAGE_MAX // 4:
+        accounts >>= trie_tiles.LEVELS
+        depth += trie_tiles.LEVELS
+    return depth

@@ -1,0 +1,1 @@
+"""Cards over a whole population: fitting, comparing, watching them."""

@@ -1,0 +1,394 @@
+"""How the card in force does, quarter by quarter (R42), from what a running bureau knows.
+
+    distribution   citizens in bands of 50 points, and without a score
+    stability      its population stability index against the quarter before, and against the card's first; alarm at 0.25
+    outcome        scores of `horizon_months` ago against what the ledger says happened since: area under the ROC curve, and
+                   band by band how many defaulted and how many the card expected
+    fairness       who has at least the score that the best 80 % have, group by group: each group's share over the best one's
+
+*Defaulted* is who was reported 90 days late or worse, or got a court debt, an insolvency or a collection, within the horizon
+(the card's, else 12 months). Who was reported on neither way since is left out and counted, and so is whose account of then
+was destroyed meanwhile.
+
+**What it cannot say.** The ledger has no protected attributes (R2), and must not. In a `cn` ledger the resident number itself
+tells sex and age; they are read off while counting, for this figure alone, and kept nowhere. For everything else,
+and for other schemes, a table from outside is needed (`services.scoring.labels`, columns `group:`): `credence regulator
+fairness`.
+
+The report of a running quarter is made again every week, and the last of it stays. The public is not told of cells of fewer
+than 10; groups of fewer than 200 are not judged.
+
+Source: 29 CFR 1607.4 D (four fifths); docs/scorecard.md; rule R42.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from app.core.log.block import Block
+from app.core.months import month_of
+from app.core.reporting import events as event_formats
+from app.core.scoring import folded
+from app.core.scoring.scorecard import parse_card
+from app.core.state import account_state, sealing
+from app.db import monitoring as rows
+from app.db import state
+from app.services.ledger import cards
+from app.services.scoring import kept
+from app.services.scoring.statistics import BAND_POINTS, STABILITY_ALARM, stability_index
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from app.core.scoring.folded import File
+    from app.core.scoring.scorecard import Card
+    from app.db.session import Connection
+    from app.services.bureau import Bureau
+    from app.services.scoring.kept import Report
+
+    Groups = Mapping[str, str]
+
+KIND: Final = "monitoring"
+FAIRNESS: Final = "fairness"
+AGAIN: Final = dt.timedelta(days=7)
+HORIZON_MONTHS: Final = 12
+DEFAULT_FROM: Final = "4"  # status code: 90 days past due
+APPROVED_PERCENT: Final = 80
+GROUP_MIN: Final = 200
+FOUR_FIFTHS: Final = 0.8
+BASE: Final = 300
+BANDS: Final = 11
+_CITIZENS_AT_ONCE: Final = 1_000
+_BAD_RECORDS: Final = frozenset({"collection", "court_debt", "insolvency"})
+
+
+class _Seen:
+    """What was counted of everybody, and nothing of anybody."""
+
+    def __init__(self) -> None:
+        self.bands = [0] * BANDS
+        self.unscored = 0
+        self.groups: Counter[tuple[str, str, int]] = Counter()  # attribute, group, score
+        self.outcomes: Counter[tuple[int, bool]] = Counter()  # score of then, defaulted
+        self.unknown = self.destroyed = 0
+
+
+def make(bureau: Bureau) -> int:
+    """The reports that are due; how many were made."""
+    today = bureau.today()
+    quarter = kept.quarter_of(today)
+    with bureau.transaction() as connection:
+        _, document = cards.card_in_force(
+            connection, cards.published_cards(connection), dt.date.fromisoformat(today)
+        )
+    card = parse_card(document)
+    before = [each for each in kept.reports(bureau, KIND) if each.scorecard == card.hash.hex()]
+    running = next((each for each in before if each.period == quarter), None)
+    if running is not None and bureau.now() - running.made_at < AGAIN:
+        return 0
+    body = report(bureau, card, [each for each in before if each.period < quarter])
+    if body is None:
+        return 0
+    kept.put(bureau, KIND, quarter, body, card.hash.hex())
+    return 1
+
+
+def report(bureau: Bureau, card: Card, earlier: Sequence[Report]) -> dict[str, Any] | None:
+    """The figures as of the newest block; None before there is one. `earlier`: the card's reports, the newest first."""
+    with bureau.transaction() as connection:
+        blocks = [(number, Block.parse(entry)) for number, entry in rows.block_times(connection)]
+    if not blocks:
+        return None
+    odds = card.contents.default_probability
+    horizon = odds.horizon_months if odds else HORIZON_MONTHS
+    newest, block = blocks[-1]
+    then = _months_before(block.as_of, horizon)
+    past = [number for number, each in blocks if each.as_of <= then]
+    seen = _look(bureau, past[-1] if past else -1, newest, month_of(then.isoformat()), horizon)
+    scored = sum(seen.bands)
+    return {
+        "as_of": block.as_of.isoformat(),
+        "block": newest,
+        "citizens": scored + seen.unscored,
+        "unscored": seen.unscored,
+        "bands": seen.bands,
+        "stability": {
+            "before": _stability(earlier[:1], seen.bands),
+            "first": _stability(earlier[-1:], seen.bands),
+            "alarm_at": STABILITY_ALARM,
+        },
+        "outcome": _outcome(seen, card, horizon) if past else None,
+        "horizon_months": horizon,
+        "fairness": _fairness(seen.groups),
+    }
+
+
+def fairness_of(bureau: Bureau, groups_by_account: Mapping[str, Groups]) -> dict[str, Any]:
+    """The same of today's scores by a table from outside, account -> groups; kept for this quarter and given back."""
+    seen: Counter[tuple[str, str, int]] = Counter()
+    for file, score in _scored(bureau):
+        found = next((groups_by_account[each] for each in file.accounts if each in groups_by_account), {})
+        seen.update((attribute, group, score) for attribute, group in found.items())
+    body = {"as_of": bureau.today(), "attributes": _fairness(seen)}
+    kept.put(bureau, FAIRNESS, kept.quarter_of(bureau.today()), body)
+    return body
+
+
+def groups_of(identifier: str, day: str) -> dict[str, str]:
+    """What a resident number tells of protected attributes: sex (the 17th digit, odd: male) and age in bands."""
+    if not identifier.startswith("cn:"):
+        return {}
+    number = identifier.removeprefix("cn:")
+    years = int(day[:4]) - int(number[6:10]) - (day[5:] < f"{number[10:12]}-{number[12:14]}")
+    low = 18 if years < 25 else 25 if years < 35 else 35 if years < 45 else 45 if years < 60 else 60
+    high = {18: "-24", 25: "-34", 35: "-44", 45: "-59", 60: "+"}[low]
+    return {"sex": "male" if int(number[16]) % 2 else "female", "age": f"{low}{high}"}
+
+
+# ---- counting
+# --------------------------------------------------------------------------------------------------
+
+
+def _look(bureau: Bureau, block: int, newest: int, then_month: int, horizon: int) -> _Seen:
+    seen, by_number = _Seen(), bureau.scheme == "cn"
+    day = bureau.today()
+    for connection, pairs in _pages(bureau, block, newest):
+        keys = {pair.citizen: _key(bureau, pair) for pair in pairs}
+        who = _identifiers(connection, keys) if by_number else {}
+        for pair in pairs:
+            key = keys[pair.citizen]
+            now = _open(pair.now, key)
+            if now is None or key is None:
+                continue
+            score = _score(now)
+            if score is None:
+                seen.unscored += 1
+            else:
+                seen.bands[_band(score)] += 1
+                for attribute, group in groups_of(who.get(pair.citizen, ""), day).items():
+                    seen.groups[attribute, group, score] += 1
+            if block >= 0:
+                _compare(
+                    seen, _open(pair.then, key), folded.reopen_file(bytes(now.file)), (then_month, horizon)
+                )
+    return seen
+
+
+def _compare(
+    seen: _Seen, then: account_state.AccountState | None, file: File, window: tuple[int, int]
+) -> None:
+    """What became of who had a score at the beginning of the window."""
+    if then is None:
+        seen.destroyed += 1
+        return
+    score = _score(then)
+    bad = defaulted(file, *window)
+    if score is not None:
+        if bad is None:
+            seen.unknown += 1
+        else:
+            seen.outcomes[score, bad] += 1
+
+
+def defaulted(file: File, month: int, horizon: int) -> bool | None:
+    """Within the months behind `month`; None when nothing was reported in them."""
+    last = month + horizon
+    known = False
+    for account in file.accounts.values():
+        if account.status is not None:
+            first, codes = account.status
+            within = codes[max(0, month + 1 - first) : max(0, last + 1 - first)]
+            if any(code >= DEFAULT_FROM for code in within if code != "-"):
+                return True
+            known |= bool(within.strip("-"))
+    for record in file.records.values():
+        if (
+            record.kind in _BAD_RECORDS
+            and record.placed is not None
+            and month < month_of(record.placed) <= last
+        ):
+            return True
+    return False if known else None
+
+
+def _pages(bureau: Bureau, block: int, newest: int) -> Iterator[tuple[Connection, list[rows.AccountPair]]]:
+    after = 0
+    while True:
+        with bureau.moment() as connection:
+            pairs = rows.account_pairs(connection, after, block, newest, _CITIZENS_AT_ONCE)
+            if not pairs:
+                return
+            yield connection, pairs
+        after = pairs[-1].citizen
+
+
+def _scored(bureau: Bureau) -> Iterator[tuple[File, int]]:
+    with bureau.transaction() as connection:
+        blocks = rows.block_times(connection)
+    for _, pairs in _pages(bureau, -1, blocks[-1][0]) if blocks else ():
+        for pair in pairs:
+            now = _open(pair.now, _key(bureau, pair))
+            score = None if now is None else _score(now)
+            if now is not None and score is not None:
+                yield folded.reopen_file(bytes(now.file)), score
+
+
+def _key(bureau: Bureau, pair: rows.AccountPair) -> bytes | None:
+    if pair.wrapped is None:
+        return None
+    return sealing.unwrap(bureau.people.wrap_key, pair.key, pair.wrapped).data_key
+
+
+def _open(sealed: bytes | None, key: bytes | None) -> account_state.AccountState | None:
+    if sealed is None or key is None:
+        return None
+    return account_state.decode(sealing.unseal(key, sealed))
+
+
+def _identifiers(connection: Connection, keys: Mapping[int, bytes | None]) -> dict[int, str]:
+    """Who these citizens are, from the first event of each that can be read."""
+    found: dict[int, str] = {}
+    for row, _, _ in state.events_of_citizens(connection, list(keys)):
+        key = keys[row.citizen]
+        if row.citizen not in found and row.sealed is not None and key is not None:
+            found[row.citizen] = event_formats.decode_stored(sealing.unseal(key, row.sealed)).citizen
+    return found
+
+
+def _score(opened: account_state.AccountState) -> int | None:
+    score: int | None = orjson.loads(bytes(opened.score)).get("score")
+    return score
+
+
+def _band(score: int) -> int:
+    return min((score - BASE) // BAND_POINTS, BANDS - 1)
+
+
+def _months_before(day: dt.date, months: int) -> dt.date:
+    month = day.year * 12 + day.month - 1 - months
+    return dt.date(month // 12, month % 12 + 1, min(day.day, 28))
+
+
+# ---- figures
+# --------------------------------------------------------------------------------------------------
+
+
+def _stability(earlier: Sequence[Report], bands: Sequence[int]) -> dict[str, Any] | None:
+    """Against a report's distribution; None without one, or where either side has nobody."""
+    if not earlier or not sum(earlier[0].body["bands"]) or not sum(bands):
+        return None
+    index = round(stability_index(earlier[0].body["bands"], bands), 4)
+    return {"period": earlier[0].period, "index": index, "alarm": index >= STABILITY_ALARM}
+
+
+def _outcome(seen: _Seen, card: Card, horizon: int) -> dict[str, Any]:
+    bad = sum(count for (_, defaulted_), count in seen.outcomes.items() if defaulted_)
+    every = sum(seen.outcomes.values())
+    return {
+        "rows": every,
+        "defaulted": bad,
+        "unknown": seen.unknown,
+        "destroyed": seen.destroyed,
+        "auc": round(area(seen.outcomes), 4) if 0 < bad < every else None,
+        "bands": [_calibrated(seen.outcomes, card, band) for band in range(BANDS)],
+        "horizon_months": horizon,
+    }
+
+
+def area(outcomes: Mapping[tuple[int, bool], int]) -> float:
+    """How likely a defaulter had the lower score, ties counted half: the area under the ROC curve, from counts."""
+    good = sum(count for (_, bad), count in outcomes.items() if not bad)
+    ranked, above = 0.0, good
+    for score in sorted({score for score, _ in outcomes}):
+        here = outcomes.get((score, False), 0)
+        above -= here
+        ranked += outcomes.get((score, True), 0) * (above + here / 2)
+    return ranked / (good * sum(count for (_, bad), count in outcomes.items() if bad))
+
+
+def _calibrated(outcomes: Mapping[tuple[int, bool], int], card: Card, band: int) -> dict[str, Any]:
+    """Of one band: rows, how many defaulted, and how many the card expected to."""
+    own = {pair: count for pair, count in outcomes.items() if _band(pair[0]) == band}
+    total = sum(own.values())
+    odds = card.contents.default_probability
+    expected = sum(count * odds.of(score) for (score, _), count in own.items()) if odds and total else None
+    return {
+        "from": BASE + BAND_POINTS * band,
+        "rows": total,
+        "defaulted": sum(count for (_, bad), count in own.items() if bad),
+        "expected": None if expected is None else round(expected, 1),
+    }
+
+
+def _fairness(seen: Mapping[tuple[str, str, int], int]) -> list[dict[str, Any]]:
+    """Attribute by attribute: groups with their rows, the share approved, and its ratio to the best judged group's."""
+    found = []
+    for attribute in sorted({each for each, _, _ in seen}):
+        own = [(group, score, count) for (each, group, score), count in seen.items() if each == attribute]
+        least = _least_approved((score, count) for _, score, count in own)
+        sizes = Counter[str]()
+        approved = Counter[str]()
+        for group, score, count in own:
+            sizes[group] += count
+            approved[group] += count * (score >= least)
+        shares = {group: approved[group] / sizes[group] for group in sizes}
+        best = max((share for group, share in shares.items() if sizes[group] >= GROUP_MIN), default=0.0)
+        groups = [_group(group, sizes[group], shares[group], best) for group in sorted(sizes)]
+        found.append({"attribute": attribute, "least_approved": least, "groups": groups})
+    return found
+
+
+def _group(group: str, size: int, share: float, best: float) -> dict[str, Any]:
+    judged = size >= GROUP_MIN and best > 0
+    return {
+        "group": group,
+        "rows": size,
+        "approved": round(share, 4),
+        "ratio": round(share / best, 4) if judged else None,
+        "alarm": judged and share < FOUR_FIFTHS * best,
+    }
+
+
+def _least_approved(scored: Iterable[tuple[int, int]]) -> int:
+    """The lowest score that is among the best 80 %."""
+    ordered = sorted(scored)
+    left = sum(count for _, count in ordered) * (100 - APPROVED_PERCENT) // 100
+    for score, count in ordered:
+        if left < count:
+            return score
+        left -= count
+    return BASE
+
+
+def public(body: Mapping[str, Any], cell: Callable[[int], int | None] = kept.cell) -> dict[str, Any]:
+    """A report as everybody may read it: small cells and what follows from them are left out."""
+    told = dict(body)
+    told["bands"] = [cell(count) for count in body["bands"]]
+    told["unscored"] = cell(body["unscored"])
+    if body["outcome"] is not None:
+        bands = [
+            each
+            if cell(each["rows"]) is not None
+            else {"from": each["from"], "rows": None, "defaulted": None, "expected": None}
+            for each in body["outcome"]["bands"]
+        ]
+        told["outcome"] = body["outcome"] | {
+            "bands": [each | {"defaulted": cell(each["defaulted"] or 0)} for each in bands],
+            "unknown": cell(body["outcome"]["unknown"]),
+            "destroyed": cell(body["outcome"]["destroyed"]),
+            "defaulted": cell(body["outcome"]["defaulted"]),
+        }
+    told["fairness"] = public_groups(body["fairness"])
+    return told
+
+
+def public_groups(attributes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Groups that are large enough to be told of."""
+    return [
+        dict(each) | {"groups": [group for group in each["groups"] if group["rows"] >= kept.CELL_MIN]}
+        for each in attributes
+    ]

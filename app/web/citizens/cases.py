@@ -1,0 +1,73 @@
+"""A citizen asks for a person (R36), and sees how it stands.
+
+GET  /record/cases    one's cases with their answers, and the form for a new one
+POST /record/cases    asks
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+
+from app.core.errors import CredenceError
+from app.services.organisations import cases
+from app.web.citizens.record import session_citizen
+from app.web.language import N_
+from app.web.state import bureau
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as AnyResponse
+
+blueprint = Blueprint("cases", __name__, url_prefix="/record/cases")
+
+ABOUT = {
+    "decision": N_("A bank's decision, or my score"),
+    "entry": N_("Something that was reported about me"),
+    "mixed": N_("Entries of somebody else are in my record"),
+    "look": N_("Somebody looked who should not have"),
+    "other": N_("Something else"),
+}
+STATES = {
+    "waiting": N_("waits for somebody to take it"),
+    "taken": N_("somebody is working on it"),
+    "answered": N_("answered"),
+}
+
+
+@blueprint.after_request
+def _keep_private(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def written(name: str) -> str:
+    """A text from a form, its line ends made plain."""
+    return request.form.get(name, "").replace("\r\n", "\n").strip()
+
+
+@blueprint.get("")
+def show() -> str:
+    return _page(session_citizen())
+
+
+def _page(citizen_id: int, error: CredenceError | None = None) -> str:
+    return render_template(
+        "cases.html",
+        cases=cases.of_citizen(bureau(), citizen_id),
+        about=ABOUT,
+        states=STATES,
+        error=error,
+        given=request.form,
+        chars_max=cases.TEXT_CHARS_MAX,
+    )
+
+
+@blueprint.post("")
+def ask() -> AnyResponse | tuple[str, int]:
+    citizen_id = session_citizen()
+    try:
+        cases.ask(bureau(), citizen_id, request.form.get("about", ""), written("text"))
+    except CredenceError as error:
+        return _page(citizen_id, error), 422
+    return redirect(url_for("cases.show"), 303)

@@ -1,0 +1,165 @@
+"""The public log over HTTP, to the letter of C2SP tlog-tiles.
+
+    GET /checkpoint                     text/plain; charset=utf-8, cached for a second
+    GET /tile/<L>/<N>[.p/<W>]           application/octet-stream, cached for ever
+    GET /tile/entries/<N>[.p/<W>]       the same; gzip when the client takes it
+    GET /v1/consistency/<size>          the newest head holds the one of that size (a `.proof` file of kind consistency)
+    POST /v1/cosignatures               a cosigned checkpoint in, from witnesses that are not asked
+    GET /v1/erasures/<log index>        the notice of destruction there (a `.proof` file of kind erasure)
+    GET /policy                         this ledger's key, and the witnesses that it has declared (C2SP tlog-policy)
+
+Anybody may read it from anywhere: CORS `*`, no cookies, no key, and nothing personal is in it. What is not
+there is a 404 that nobody caches, because a tile that does not exist yet may exist a second later.
+"""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from app.core.errors import FormatError, NotFoundError
+from app.services.ledger import cosignature_intake, public_log, witness_policy
+from app.services.proving import claims
+from app.web.limits import COSIGNATURES_A_MINUTE, limiter
+from app.web.machines.api import UNAVAILABLE, read_body
+from app.web.machines.described import endpoint
+from app.web.state import bureau
+
+if TYPE_CHECKING:
+    from app.services.bureau import Bureau
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+OCTETS = "application/octet-stream"
+PLAIN = "text/plain; charset=utf-8"
+
+blueprint = Blueprint("log", __name__, description="The public log, as C2SP tlog-tiles says.")
+
+
+def _open_to_all(response: Response) -> Response:
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+blueprint.after_request(_open_to_all)
+
+
+def own_policy_of(ledger: Bureau) -> bytes:
+    """The policy of witnesses that this ledger has declared; without one, its key and no witness. Whoever is careful has
+    theirs from elsewhere.
+    """
+    with ledger.reading() as connection:
+        declared = witness_policy.declared(connection)
+    return declared or f"log {ledger.genesis.vkey}\nquorum none\n".encode()
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/policy",
+    summary="The policy",
+    good={200: (PLAIN, "This ledger's own policy.")},
+    problems={},
+)
+def policy() -> Response:
+    response = Response(own_policy_of(bureau()), content_type=PLAIN)
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/checkpoint",
+    summary="The checkpoint",
+    good={200: (PLAIN, "The newest signed checkpoint.")},
+    problems={404: "No block was published yet."},
+)
+def checkpoint() -> Response:
+    response = Response(public_log.checkpoint(bureau()), content_type=PLAIN)
+    response.headers["Cache-Control"] = "public, max-age=1"
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/tile/<path:rest>",
+    summary="A tile or an entry bundle",
+    good={200: (OCTETS, "Hashes, or entries; never changes.")},
+    problems={404: "No such tile, or not yet."},
+)
+def tile(rest: str) -> Response:
+    path = f"tile/{rest}"
+    try:
+        body = public_log.tile(bureau(), path)
+    except FormatError as error:
+        raise NotFoundError("This is not the path of a tile.", code="no-such-tile") from error
+    response = Response(content_type=OCTETS)
+    if rest.startswith("entries/"):
+        response.headers["Vary"] = "Accept-Encoding"
+        if request.accept_encodings["gzip"] > 0:
+            body = gzip.compress(body, compresslevel=6, mtime=0)
+            response.headers["Content-Encoding"] = "gzip"
+    response.set_data(body)
+    response.headers["Cache-Control"] = IMMUTABLE
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/v1/consistency/<int:old_size>",
+    summary="A proof that the log only grew",
+    good={
+        200: (
+            "application/json",
+            "A proof file of kind consistency, from a published head to the newest one.",
+        )
+    },
+    problems={404: "No published head has this size."},
+)
+def consistency(old_size: int) -> Response:
+    response = Response(claims.consistency_from(bureau(), old_size), content_type="application/json")
+    response.headers["Cache-Control"] = "public, max-age=1"
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/v1/erasures/<int:log_index>",
+    summary="A proof that a destruction was announced",
+    good={200: ("application/json", "A proof file of kind erasure: the notice at this log index.")},
+    problems={404: "No notice of destruction stands there in a published block."},
+)
+def erasure(log_index: int) -> Response:
+    response = Response(claims.erasure_at(bureau(), log_index), content_type="application/json")
+    response.headers["Cache-Control"] = "public, max-age=1"
+    return response
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/cosignatures",
+    summary="Send a cosignature",
+    takes="text/plain",
+    good={200: (PLAIN, "Kept: the published checkpoint with all its cosignatures.")},
+    problems={
+        400: "The bytes are not a checkpoint.",
+        403: "Not signed by this ledger, or by no witness of its policy, or at another time.",
+        404: "No published head is like this, or the ledger had declared no witnesses for it.",
+        413: "More than 64 KiB.",
+        415: "The body is compressed.",
+        429: "Too many requests; see Retry-After.",
+        503: UNAVAILABLE,
+    },
+)
+@limiter.limit(COSIGNATURES_A_MINUTE)
+def take_cosignature() -> Response:
+    note = read_body(cosignature_intake.NOTE_BYTES_MAX)
+    return Response(cosignature_intake.receive(bureau(), note), content_type=PLAIN)

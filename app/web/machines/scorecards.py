@@ -1,0 +1,85 @@
+"""The published scorecards over HTTP, for everybody (R37): what scores are made with, and how well it was found to work.
+
+    GET /v1/scorecards                  every publication: hash, role, first day, log index, whether it is in force
+    GET /v1/scorecards/<hash>           the document, byte for byte
+    GET /v1/scorecards/<hash>/report    the newest validation report that was published with it
+
+Whoever has a score's `scorecard` reads here what it stands for, and finds the same hash in the log's notices.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+from flask import Response
+from flask_smorest import Blueprint
+from werkzeug.routing import BaseConverter
+
+from app.services.ledger import cards
+from app.web.machines import schemas
+from app.web.machines.described import endpoint
+from app.web.machines.public_log import IMMUTABLE
+from app.web.state import bureau
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+JSON = "application/json"
+
+blueprint = Blueprint(
+    "scorecards", __name__, url_prefix="/v1/scorecards", description="What scores are made with."
+)
+
+
+class HashConverter(BaseConverter):
+    """A hash (formats.md, section 1)."""
+
+    regex = r"[0-9a-f]{64}"
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "",
+    summary="The published scorecards",
+    good={200: (schemas.PublishedCards, "Every publication, in the order of the log.")},
+    problems={},
+)
+def get_scorecards() -> Response:
+    body = orjson.dumps(schemas.PublishedCards().dump({"scorecards": cards.list_cards(bureau())}))
+    response = Response(body, content_type=JSON)
+    response.headers["Cache-Control"] = "public, max-age=1"
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/<hash:scorecard>",
+    summary="A scorecard",
+    good={200: (schemas.Document, "The document (formats.md section 9).")},
+    problems={404: "No such card was published in this ledger."},
+)
+def get_scorecard(scorecard: str) -> Response:
+    response = Response(cards.published_document(bureau(), scorecard), content_type=JSON)
+    response.headers["Cache-Control"] = IMMUTABLE
+    return response
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/<hash:scorecard>/report",
+    summary="The validation report of a scorecard",
+    good={200: (schemas.Document, "The newest report that was published with it.")},
+    problems={404: "No such card, or none of its publications has a report."},
+)
+def get_report(scorecard: str) -> Response:
+    response = Response(cards.published_report(bureau(), scorecard), content_type=JSON)
+    response.headers["Cache-Control"] = "public, max-age=60"
+    return response
+
+
+def register(app: Flask) -> None:
+    app.url_map.converters["hash"] = HashConverter

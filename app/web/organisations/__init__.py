@@ -1,0 +1,1 @@
+"""The pages of banks, furnishers, staff and regulators."""
