@@ -388,3 +388,25 @@ def test_r40_every_type_is_decided_on():
     for name, cls in CLASS_BY_TYPE.items():
         groups = [g for g in (against, looks, own, consent, followers) if issubclass(cls, g)]
         assert len(groups) == 1, name
+
+
+def test_r40_an_erasure_that_cannot_be_carried_out_does_not_hold_up_the_others(filled):
+    """Somebody's keys cannot be opened; the other citizen, who asked later, is erased in time."""
+    ask(filled)
+    ask(filled, OTHER)
+    filled.clock.move(days=erasure.COOLING_OFF_DAYS + 1)
+    tamper = Tamper(filled)
+    try:
+        keys = [
+            row
+            for row in tamper.rows("citizen_keys")
+            if row["citizen"] == person_of(filled.bureau, CITIZEN).id
+        ]
+        spoilt = [row | {"wrapped": bytes(len(row["wrapped"]))} for row in keys]
+        with tamper.replaced("citizen_keys", keys, spoilt), pytest.raises(CredenceError):
+            service.carry_out(filled.bureau)
+    finally:
+        tamper.close()
+    other = person_of(filled.bureau, OTHER).id
+    assert service.of_citizen(filled.bureau, other).carried_out_on is not None
+    assert service.of_citizen(filled.bureau, person_of(filled.bureau, CITIZEN).id).carried_out_on is None

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from app.core.errors import NotFoundError
+from app.core.errors import CredenceError, NotFoundError
 from app.core.log import notices
 from app.core.reporting import event_types as types
 from app.core.scoring import fold, folded
@@ -89,16 +89,24 @@ def ask_on_paper(bureau: Bureau, connection: Connection, citizen_key: bytes, ref
 
 
 def carry_out(bureau: Bureau) -> int:
-    """Take the next step of every erasure that is due; how many steps that were."""
-    steps = after = 0
+    """Take the next step of every erasure that is due; how many steps that were. One that cannot be carried out does not
+    hold up the others: its error is raised behind them.
+    """
+    steps, after, failed = 0, 0, None
     while True:
         with bureau.transaction() as connection:
             rows = erasing.waiting(connection, bureau.local_day(bureau.now()), AT_ONCE, after)
         if not rows:
-            return steps
+            break
         for number, citizen in rows:
             after = number
-            steps += _step(bureau, citizen)
+            try:
+                steps += _step(bureau, citizen)
+            except CredenceError as error:
+                failed = error
+    if failed is not None:
+        raise failed
+    return steps
 
 
 def _step(bureau: Bureau, citizen: int) -> bool:
