@@ -460,10 +460,11 @@ application_steps = _table(
     Column("proposal", BigInteger),
 )
 
-APPEND_ONLY = (
+LEDGER = (
     batches, notices, furnishers, events, citizens, placements, tiles, blocks, publications, cosignatures, documents,
-    accounts, trie_tiles, proposals, decisions, staff_acts,
+    accounts, trie_tiles,
 )  # fmt: skip
+APPEND_ONLY = (*LEDGER, proposals, decisions, staff_acts)
 SEALED = (event_bodies, account_bodies, citizen_keys)
 WORKING = (
     letters, drafts, challenges, watches, webhooks, furnisher_counts, reports,
