@@ -9,7 +9,7 @@ SETUPTOOLS := $(shell sed -n 's/.*"\(setuptools==[^"]*\)".*/\1/p' pyproject.toml
 SOAK := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test soak lint format translations bench lock dev-tools clean
+.PHONY: help run demo test soak lint format translations tour bench lock dev-tools clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ format: $(VENV)/ready-dev ## lay out the code
 
 translations: $(VENV)/ready-dev ## compile the texts of pages in other languages
 	@for area in app/web/translations/*; do $(BIN)/pybabel -q compile -d $$area; done
+
+tour: $(VENV)/ready-dev dev-tools ## take the pictures of docs/tour.md anew
+	@$(BIN)/python -m tests.tour
 
 bench: $(VENV)/ready-dev ## measure, as ratios of floors taken in the same run
 	@$(BIN)/python -m benchmarks

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.core import canon
 from app.core.errors import FormatError
+from app.core.fields import format_b64url32
 from app.core.log import merkle
 from app.core.reporting import event_types
 from app.core.scoring import folded
@@ -70,7 +71,7 @@ def test_each_value_is_canonical_and_goes_into_the_leaf():
     digests = []
     for name, value in zip(account.NAMES, values, strict=True):
         salt = account.salt(SALT_KEY, name, 17)
-        digests.append(account.digest(canon.encode([account.format_b64url32(salt), name, json.loads(value)])))
+        digests.append(account.digest(canon.encode([format_b64url32(salt), name, json.loads(value)])))
     assert written.state.account_value(SALT_KEY, 17) == account.account_value(digests)
     assert written.state.account_value(SALT_KEY, 18) != written.state.account_value(SALT_KEY, 17), (
         "salted anew"
