@@ -379,7 +379,8 @@ def test_an_entry_is_verified_without_leaving_the_page(visit, world, language):
     entry.locator("summary").click()
     entry.locator("[data-verify]").click()
     entry.locator(".credence-verdict--good").wait_for()
-    assert "enrolment.example" in entry.locator(".credence-verdict").inner_text()
+    furnisher = entry.locator(".credence-event__title").inner_text().rsplit("· ", 1)[1].split()[0]
+    assert furnisher in entry.locator(".credence-verdict").inner_text()
     judge(page, "events-verified", language, "desktop")
     entry.locator("[data-verify]").evaluate("(button) => { button.dataset.day = '2001-01-01'; }")
     entry.locator("[data-verify]").click()

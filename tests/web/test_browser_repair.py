@@ -13,7 +13,7 @@ from tests.web.test_browser_access import Phone, address, sign  # noqa: F401 - a
 pytestmark = pytest.mark.skipif(
     not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed: tests/tools.sh does it"
 )
-CITIZENS = {"en": "uci:7201", "zh": "uci:7202"}
+CITIZENS = {"en": "uci:7301", "zh": "uci:7302"}
 GO_ON = "main form.credence-measure button.govuk-button:last-of-type"
 LATE_AGO = 35
 

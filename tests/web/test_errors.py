@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from tests.web.conftest import BANK, CITIZEN, FROZEN, LENDER, THIN, UTILITY
+from tests.web.conftest import BANK, CITIZEN, FROZEN, LENDER, UTILITY
 
 REQUIRED = {"type", "title", "status", "detail", "code", "request_id"}
 
@@ -134,7 +134,7 @@ def test_the_same_batch_id_for_other_content_is_409(client, world):
 
 
 def test_no_consent_is_403_and_frozen_is_423_each_with_a_receipt(client, world):
-    for citizen, status, reason in ((THIN, 403, "no_consent"), (FROZEN, 423, "frozen")):
+    for citizen, status, reason in (("uci:55555", 403, "no_consent"), (FROZEN, 423, "frozen")):
         members = check_problem(
             client.post("/v1/inquiries", data=world.inquiry(citizen)), status, kind="no-consent"
         )
