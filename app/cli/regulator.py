@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -39,13 +39,16 @@ def figures() -> None:
     \b
         credence regulator figures > figures.json
     """
+    from app.services.one_by_one import PartlyDoneError  # noqa: PLC0415
     from app.services.organisations import given, quality, transparency  # noqa: PLC0415 - loads the database
     from app.services.scoring import monitoring  # noqa: PLC0415 - loads the database
 
     with _bureau() as bureau:
-        quality.count(bureau)
-        given.compare(bureau)
-        monitoring.make(bureau)
+        for work in (quality.count, given.compare, monitoring.make):
+            with suppress(
+                PartlyDoneError
+            ):  # what cannot be opened is in the figures as such; the scheduler's log has more
+                work(bureau)
         click.echo(orjson.dumps(transparency.public(bureau), option=orjson.OPT_INDENT_2).decode())
 
 

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.services.bureau import Bureau
 from app.services.home import Home
 from app.services.ledger import retention as service
+from app.services.one_by_one import PartlyDoneError
 
 
 @click.command()
@@ -43,6 +44,8 @@ def retention(*, dry_run: bool, thorough: bool, scrub: bool) -> None:
         _say(done)
         if scrub:
             _scrub(bureau)
+        if done.failed:
+            raise PartlyDoneError(done.events, done.failed)
     finally:
         bureau.close()
 

@@ -28,6 +28,7 @@ def scheduler(*, once: bool) -> None:
 
     Retention, deadlines of disputes, erasures: each job again after its interval. When each ran last is kept in the
     database, so what came due while nothing ran is done after the next start. A second one on the same database is refused.
+    With --once the exit code is 1 when a job failed, also if only for somebody.
 
     The database's user has to be a member of the role credence_retention (docs/operations.md, "Scheduler").
 
@@ -63,5 +64,10 @@ def _schedule(home: Home, stop: Callable[[], bool], *, once: bool) -> None:
                 return
             for name, done in working.turn(stop).items():
                 click.echo(f"{name}: {done:,} done")
+            if working.failed:
+                message = (
+                    f"not all of it could be done ({', '.join(working.failed)}): log/scheduler.jsonl says why"
+                )
+                raise RefusedError(message, code="job-failed")
     finally:
         bureau.close()

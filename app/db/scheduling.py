@@ -15,13 +15,16 @@ SCHEDULER_LOCK = 4871170006
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """`failures` in a row, a run that is under way or was killed counted as one; `done` by all runs together."""
+    """`failures` in a row, a run that is under way or was killed counted as one; `done` by all runs together; `failed_for`:
+    for how many the last run that came to its end failed.
+    """
 
     job: str
     started_at: datetime
     succeeded_at: datetime | None
     failures: int
     done: int
+    failed_for: int
 
 
 def try_lock(connection: Connection) -> bool:
@@ -37,7 +40,9 @@ def unlock(connection: Connection) -> None:
 
 def last_runs(connection: Connection) -> dict[str, LastRun]:
     """What is known of each job that ever ran, by name."""
-    query = "SELECT job, started_at, succeeded_at, failures, done FROM scheduled_jobs ORDER BY job"
+    query = (
+        "SELECT job, started_at, succeeded_at, failures, done, failed_for FROM scheduled_jobs ORDER BY job"
+    )
     return {row[0]: LastRun(*row) for row in connection.execute(query).fetchall()}
 
 
@@ -52,5 +57,11 @@ def begin(connection: Connection, job: str, now: datetime) -> None:
 
 def succeed(connection: Connection, job: str, now: datetime, done: int) -> None:
     """The run that began last has done so much."""
-    query = "UPDATE scheduled_jobs SET succeeded_at = %s, failures = 0, done = done + %s WHERE job = %s"
+    query = "UPDATE scheduled_jobs SET succeeded_at = %s, failures = 0, failed_for = 0, done = done + %s WHERE job = %s"
     connection.execute(query, (now, done, job))
+
+
+def partly(connection: Connection, job: str, done: int, failed_for: int) -> None:
+    """The run that began last came to its end, and failed for so many."""
+    query = "UPDATE scheduled_jobs SET failed_for = %s, done = done + %s WHERE job = %s"
+    connection.execute(query, (failed_for, done, job))

@@ -408,6 +408,7 @@ scheduled_jobs = _table(
     Column("succeeded_at", DateTime(timezone=True)),
     Column("failures", Integer, nullable=False),
     _big("done"),
+    Column("failed_for", Integer, nullable=False),
 )
 
 # News for citizens: up to where each has read them, to whom mail goes (sealed under the citizen's data key), and up to which

@@ -35,6 +35,7 @@ UniqueViolation = psycopg.errors.UniqueViolation
 Deadlock = psycopg.errors.DeadlockDetected
 DatabaseError = psycopg.Error
 DATABASE_ERRORS = (psycopg.Error, SQLAlchemyError)  # no connection at all comes wrapped by SQLAlchemy
+DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, SQLAlchemyError)
 
 
 _prepared: WeakKeyDictionary[Connection, dict[str, bytes]] = WeakKeyDictionary()

@@ -9,9 +9,10 @@ any number of times, may be killed at any place, and has its own transactions; s
 down: the first run afterwards does what has piled up. When each job ran last is in PostgreSQL, and one scheduler works on a
 database.
 
-A job that fails is tried again after 10, 20, 40 ... seconds, at the latest after its interval; the others go on. Log lines
-have the job's name, how much was done, how long it took, and of an error its kind and code, never its text, which may name
-a citizen.
+A job that fails is tried again after 10, 20, 40 ... seconds, at the latest after its interval; the others go on. Within a
+job, what fails for one citizen does not hold up the others (`services.one_by_one`): the run has failed, and says for how
+many. Log lines have the job's name, how much was done, how long it took, and of errors their kinds and codes, never a text,
+which may name a citizen.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from app.db.session import DATABASE_ERRORS, DatabaseError
 from app.services.banks import watching
 from app.services.citizens import disputes, erasure, evidence, mail, mailing
 from app.services.ledger import retention
+from app.services.one_by_one import PartlyDoneError
 from app.services.organisations import given, quality, supervision
 from app.services.scoring import monitoring
 
@@ -62,7 +64,10 @@ class Job(NamedTuple):
 
 def _retention(bureau: Bureau) -> int:
     """R11: what is past its time is announced; the sequencer destroys it."""
-    return retention.run(bureau, lambda _: None).events
+    found = retention.run(bureau, lambda _: None)
+    if found.failed:
+        raise PartlyDoneError(found.events, found.failed)
+    return found.events
 
 
 def _mail(bureau: Bureau) -> int:
@@ -91,6 +96,8 @@ class Scheduler:
     def __init__(self, bureau: Bureau, jobs: Sequence[Job] = JOBS, *, patience_s: float = 0.0) -> None:
         """Takes the lock, waiting up to `patience_s` for one that ends; RefusedError when another keeps it."""
         self.bureau, self.jobs = bureau, jobs
+        self.failed: list[str] = []
+        """Jobs of the last turn that failed, for all or for some."""
         self._holder = bureau.engine.raw_connection()
         self._lock(patience_s)
 
@@ -130,11 +137,12 @@ class Scheduler:
             time.sleep(POLL_S)
 
     def turn(self, stop: Callable[[], bool] = lambda: False) -> dict[str, int]:
-        """Run whatever is due, in the order of the list; what the jobs that succeeded have done."""
+        """Run whatever is due, in the order of the list; what each has done, those that failed for some included."""
         self._lock_connection.execute("SELECT 1")  # the lock lives as long as its connection
         with self.bureau.transaction() as connection:
             before = scheduling.last_runs(connection)
         now, done = self.bureau.now(), {}
+        self.failed = []
         for job in self.jobs:
             if is_due(job, before.get(job.name), now) and not stop():
                 count = self._run(job)
@@ -143,23 +151,34 @@ class Scheduler:
         return done
 
     def _run(self, job: Job) -> int | None:
-        """One run; None when it failed."""
+        """One run; None when it failed altogether."""
         with self.bureau.transaction() as connection:
             scheduling.begin(connection, job.name, self.bureau.now())
         began = time.monotonic()
         try:
             done = job.work(self.bureau)
         except Exception as error:  # noqa: BLE001 - one failing job does not stop the others
-            code = error.code if isinstance(error, CredenceError) else ""
-            seconds = _since(began)
-            log.error("job", job=job.name, failed=type(error).__name__, code=code, seconds=seconds)  # noqa: TRY400 - no text
-            if isinstance(error, DATABASE_ERRORS):
-                self._lock_connection.execute("SELECT 1")  # is it away, or did it refuse this job alone?
-            return None
+            return self._failed(job, error, _since(began))
         with self.bureau.transaction() as connection:
             scheduling.succeed(connection, job.name, self.bureau.now(), done)
         log.info("job", job=job.name, done=done, seconds=_since(began))
         return done
+
+    def _failed(self, job: Job, error: Exception, seconds: float) -> int | None:
+        """Say so; what was done all the same, None when that is nothing."""
+        self.failed.append(job.name)
+        code = error.code if isinstance(error, CredenceError) else ""
+        said = {"job": job.name, "failed": type(error).__name__, "code": code, "seconds": seconds}
+        if isinstance(error, PartlyDoneError):
+            failed_for = error.failed.total()
+            log.error("job", **said, done=error.done, failed_for=failed_for, kinds=dict(error.failed))
+            with self.bureau.transaction() as connection:
+                scheduling.partly(connection, job.name, error.done, failed_for)
+            return error.done
+        log.error("job", **said)
+        if isinstance(error, DATABASE_ERRORS):
+            self._lock_connection.execute("SELECT 1")  # is it away, or did it refuse this job alone?
+        return None
 
 
 def is_due(job: Job, last: LastRun | None, now: dt.datetime) -> bool:

@@ -124,6 +124,7 @@ def test_metrics_count_by_route_and_hold_nothing_personal(client, link, world):
         scheduler.turn()
     text = client.get("/metrics").text
     assert 'credence_job_failures{job="count"} 0.0' in text
+    assert 'credence_job_failed_for{job="count"} 0.0' in text
     assert 'credence_job_done_total{job="count"} 3.0' in text
     assert 'credence_job_succeeded_timestamp_seconds{job="count"}' in text
     assert 'credence_http_requests_total{method="GET",route="/open/<token>",status="200"}' in text

@@ -35,8 +35,10 @@ from app.services.banks.inquiries import ConsentError
 from app.services.banks.replies import own_batch, own_event
 from app.services.citizens.links import identifier_of, person_by_id
 from app.services.ledger import intake, judging
+from app.services.one_by_one import OneByOne
 
 if TYPE_CHECKING:
+    from app.core.log.note import Signer
     from app.db.session import Connection
     from app.db.watches import MessageRow, WatchRow
     from app.services.bureau import Bureau
@@ -58,6 +60,15 @@ class Move:
 
     kind: str
     said: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How messages go out in one run: where to, signed by whom, and which addresses did not answer."""
+
+    networks: list[webhooks.Network]
+    signer: Signer
+    away: set[str]
 
 
 # ---- what a bank asks for
@@ -142,14 +153,20 @@ def _refusal(bureau: Bureau, connection: Connection, identifier: str, bank: str)
 
 
 def look(bureau: Bureau) -> int:
-    """Look at what new blocks have written; how many watches had something to tell."""
-    told = after = 0
+    """Look at what new blocks have written; how many watches had something to tell. PartlyDoneError behind them when one
+    could not be looked at: it is the next time.
+    """
+    told, after, many = 0, 0, OneByOne()
     while True:
         with bureau.transaction() as connection:
             newest, waiting = rows.unseen(connection, after, WATCHES_AT_ONCE)
             quiet = rows.unchanged(connection, waiting, newest)
-        told += sum(_look(bureau, number) for number in waiting if number not in quiet)
+        for number in waiting:
+            if number not in quiet:
+                with many.one():
+                    told += _look(bureau, number)
         if len(waiting) < WATCHES_AT_ONCE:
+            many.raise_failed(told)
             return told
         after = waiting[-1]
 
@@ -251,35 +268,49 @@ def _tell(  # noqa: PLR0917 - who, whom, what, as of which block
 def send(bureau: Bureau) -> int:
     """Try every message whose time has come, once; how many have arrived. A receiver that is away is not tried again for
     its other messages: they wait as long as the first. After SEND_S the rest is left to the next run: other jobs wait too.
+    PartlyDoneError behind all of that for messages that cannot be made; they wait like those that did not arrive.
     """
-    arrived, away, began = 0, set[str](), time.monotonic()
-    networks, signer = webhooks.allowed_networks(), webhooks.signer_of(bureau)
-    while True:
+    arrived, began, many = 0, time.monotonic(), OneByOne()
+    way = _Way(webhooks.allowed_networks(), webhooks.signer_of(bureau), set())
+    is_over = False
+    while not is_over:
         with bureau.transaction() as connection:
             waiting = rows.due(connection, bureau.now(), MESSAGES_AT_ONCE)
+        is_over = len(waiting) < MESSAGES_AT_ONCE
         for message in waiting:
             if time.monotonic() - began > SEND_S:
-                return arrived
-            payload = _payload(bureau, message)
-            if payload is None:
-                continue
-            stamped = webhook.headers(signer, message.id, int(bureau.now().timestamp()), payload)
-            status = None
-            if message.url not in away:
-                status = webhooks.send(networks, message.url, stamped, payload)
-            if status is None:
-                away.add(message.url)
-            arrived += _settle(bureau, message, status)
-        if len(waiting) < MESSAGES_AT_ONCE:
-            return arrived
+                is_over = True
+                break
+            with many.one():
+                arrived += _deliver(bureau, message, way)
+    many.raise_failed(arrived)
+    return arrived
+
+
+def _deliver(bureau: Bureau, message: MessageRow, way: _Way) -> bool:
+    """Whether one message has arrived."""
+    try:
+        payload = _payload(bureau, message)
+    except Exception:
+        _settle(bureau, message, None)
+        raise
+    if payload is None:
+        return False
+    stamped = webhook.headers(way.signer, message.id, int(bureau.now().timestamp()), payload)
+    status = None
+    if message.url not in way.away:
+        status = webhooks.send(way.networks, message.url, stamped, payload)
+    if status is None:
+        way.away.add(message.url)
+    return _settle(bureau, message, status)
 
 
 def _payload(bureau: Bureau, message: MessageRow) -> bytes | None:
     """What is sent, when it may be sent still (R17); else the message ends here."""
     with bureau.transaction() as connection:
         bureau.people.hold(connection)
+        person = person_by_id(bureau, connection, message.citizen)
         try:
-            person = person_by_id(bureau, connection, message.citizen)
             identifier = identifier_of(connection, person)
             payload = sealing.unseal(person.data_key, message.sealed)
         except (NotFoundError, SignatureError):  # erased, or sealed under a key that was destroyed

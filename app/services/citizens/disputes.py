@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from app.core.errors import CredenceError, NotFoundError
+from app.core.errors import NotFoundError
 from app.core.exchange.request_note import DisputesNote
 from app.core.reporting import event_types as types
 from app.core.reporting import events as event_formats
@@ -28,6 +28,7 @@ from app.services.banks.replies import own_batch, own_event
 from app.services.citizens import evidence
 from app.services.citizens.links import person_by_id
 from app.services.ledger import history, intake
+from app.services.one_by_one import OneByOne
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -232,9 +233,9 @@ def _case(bureau: Bureau, connection: Connection, person: Person, row: disputing
 
 def close_overdue(bureau: Bureau) -> int:
     """R25: close for the citizen what nobody answered in time; how many disputes that were. One that cannot be closed does
-    not keep the others open: its error is raised behind them.
+    not keep the others open: PartlyDoneError comes behind them.
     """
-    closed, after, failed = 0, 0, None
+    closed, after, many = 0, 0, OneByOne()
     while True:
         with bureau.transaction() as connection:
             rows = disputing.overdue(connection, bureau.local_day(bureau.now()), AT_ONCE, after)
@@ -242,12 +243,9 @@ def close_overdue(bureau: Bureau) -> int:
             break
         for row in rows:
             after = row.number
-            try:
+            with many.one():
                 closed += _close(bureau, row)
-            except CredenceError as error:
-                failed = error
-    if failed is not None:
-        raise failed
+    many.raise_failed(closed)
     return closed
 
 

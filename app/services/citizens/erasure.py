@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from app.core.errors import CredenceError, NotFoundError
+from app.core.errors import NotFoundError
 from app.core.log import notices
 from app.core.reporting import event_types as types
 from app.core.scoring import fold, folded
@@ -26,6 +26,7 @@ from app.db import admission, erasing, people
 from app.services.banks.replies import own_batch, own_event
 from app.services.citizens.links import identifier_of, person_by_id
 from app.services.ledger import history, intake
+from app.services.one_by_one import OneByOne
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -90,9 +91,9 @@ def ask_on_paper(bureau: Bureau, connection: Connection, citizen_key: bytes, ref
 
 def carry_out(bureau: Bureau) -> int:
     """Take the next step of every erasure that is due; how many steps that were. One that cannot be carried out does not
-    hold up the others: its error is raised behind them.
+    hold up the others: PartlyDoneError comes behind them.
     """
-    steps, after, failed = 0, 0, None
+    steps, after, many = 0, 0, OneByOne()
     while True:
         with bureau.transaction() as connection:
             rows = erasing.waiting(connection, bureau.local_day(bureau.now()), AT_ONCE, after)
@@ -100,12 +101,9 @@ def carry_out(bureau: Bureau) -> int:
             break
         for number, citizen in rows:
             after = number
-            try:
+            with many.one():
                 steps += _step(bureau, citizen)
-            except CredenceError as error:
-                failed = error
-    if failed is not None:
-        raise failed
+    many.raise_failed(steps)
     return steps
 
 

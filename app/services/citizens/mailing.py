@@ -31,6 +31,7 @@ from app.db import alerting
 from app.db import cosignatures as heads
 from app.services.citizens import alerts, mail
 from app.services.citizens.links import person_by_id
+from app.services.one_by_one import OneByOne
 
 if TYPE_CHECKING:
     from app.db.alerting import MailRow
@@ -161,14 +162,37 @@ def forget(bureau: Bureau, citizen_id: int) -> None:
 
 
 def send_due(bureau: Bureau, mailer: mail.Mailer) -> int:
-    """Write to everybody who has news that they were not written to about; how many letters went out."""
+    """Write to everybody who has news that they were not written to about; how many letters went out. PartlyDoneError behind
+    them when somebody's cannot be made.
+    """
     with bureau.transaction() as connection:
         alerting.find_due(connection, heads.newest_shown(connection))
         waiting = alerting.due(connection, bureau.now(), LETTERS_A_RUN)
-    return sum(_send(bureau, mailer, row) for row in waiting)
+    sent, many = 0, OneByOne()
+    for row in waiting:
+        with many.one():
+            sent += _send(bureau, mailer, row)
+    many.raise_failed(sent)
+    return sent
 
 
 def _send(bureau: Bureau, mailer: mail.Mailer, row: MailRow) -> bool:
+    """Whether a letter went out. One that did not is tried again later, whatever the reason: it must not take the place of
+    others in the next run.
+    """
+    try:
+        return _write(bureau, mailer, row)
+    except Exception as error:
+        wait_s = min(RETRY_S << min(row.failures, 20), RETRY_S_MAX)
+        with bureau.transaction() as connection:
+            alerting.failed(connection, row.citizen, bureau.now() + dt.timedelta(seconds=wait_s))
+        if not isinstance(error, mail.MailError):
+            raise
+        log.warning("mail", failed=error.detail)
+        return False
+
+
+def _write(bureau: Bureau, mailer: mail.Mailer, row: MailRow) -> bool:
     """One letter, outside of any transaction: a slow relay must not keep a block from destroying."""
     with bureau.transaction() as connection:
         person, now_row = _found(bureau, connection, row.citizen)
@@ -182,14 +206,7 @@ def _send(bureau: Bureau, mailer: mail.Mailer, row: MailRow) -> bool:
             return False
     subject, text = NEWS[to["language"]]
     name = hmac.digest(person.salt_key, LABEL + upto.to_bytes(8, "big"), sha256).hex()[:40]
-    try:
-        mailer.send(mail.Letter(to["address"], subject, text, name, bureau.now()))
-    except mail.MailError as error:
-        wait_s = min(RETRY_S << min(now_row.failures, 20), RETRY_S_MAX)
-        log.warning("mail", failed=error.detail)
-        with bureau.transaction() as connection:
-            alerting.failed(connection, row.citizen, bureau.now() + dt.timedelta(seconds=wait_s))
-        return False
+    mailer.send(mail.Letter(to["address"], subject, text, name, bureau.now()))
     with bureau.transaction() as connection:
         alerting.told(connection, row.citizen, now_row.told_index, upto)
     return True

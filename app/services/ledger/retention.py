@@ -12,7 +12,8 @@ notice names log indices alone: who it is about, only the bureau can tell.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.core.errors import RefusedError
@@ -24,6 +25,7 @@ from app.core.state import account_state, retention, sealing
 from app.db import admission, destruction, people, state
 from app.services.ledger import history
 from app.services.ledger.cards import card_in_force, published_cards
+from app.services.one_by_one import OneByOne
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,12 +42,15 @@ POLL_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run did: citizens that were looked at, those with something due, and how many events and notices that were."""
+    """What a run did: citizens that were looked at, those with something due, how many events and notices that were, and for
+    how many citizens it could not be said, by kind of error.
+    """
 
     citizens: int = 0
     concerned: int = 0
     events: int = 0
     notices: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,8 @@ def run(bureau: Bureau, advance: Callable[[int], None], *, dry: bool = False, th
             raise RefusedError(message, code="may-not-destroy")
     citizens = concerned = events = admitted = 0
     waiting: list[Due] = []
-    for looked_at, found in _pages(bureau, thorough=thorough):
+    many = OneByOne()
+    for looked_at, found in _pages(bureau, many, thorough=thorough):
         citizens, concerned = citizens + looked_at, concerned + len(found)
         events += sum(len(each.log_indices) for each in found)
         waiting += found
@@ -82,7 +88,7 @@ def run(bureau: Bureau, advance: Callable[[int], None], *, dry: bool = False, th
     while not dry and waiting:
         waiting, more = _admit(bureau, waiting)
         admitted += more
-    return Run(citizens, concerned, events, admitted)
+    return Run(citizens, concerned, events, admitted, many.failed)
 
 
 def scrub(bureau: Bureau, patience_s: float = 300.0) -> bool:
@@ -109,7 +115,7 @@ def count_citizens(bureau: Bureau) -> int:
         return people.count_citizens(connection)
 
 
-def _pages(bureau: Bureau, *, thorough: bool) -> Iterator[tuple[int, list[Due]]]:
+def _pages(bureau: Bureau, many: OneByOne, *, thorough: bool) -> Iterator[tuple[int, list[Due]]]:
     """Page by page: how many citizens, and what is due of them."""
     after = 0
     while True:
@@ -117,32 +123,37 @@ def _pages(bureau: Bureau, *, thorough: bool) -> Iterator[tuple[int, list[Due]]]
             rows = people.citizens_after(connection, after, CITIZENS_AT_ONCE)
             if not rows:
                 return
-            persons = {row.id: bureau.people.unwrap(row) for row in rows if row.wrapped is not None}
-            found = _due(bureau, connection, persons, thorough=thorough)
+            persons = {}
+            for row in rows:
+                if row.wrapped is not None:
+                    with many.one():
+                        persons[row.id] = bureau.people.unwrap(row)
+            found = _due(bureau, connection, persons, many, thorough=thorough)
         after = rows[-1].id
         yield len(rows), found
 
 
 def _due(
-    bureau: Bureau, connection: Connection, persons: Mapping[int, Person], *, thorough: bool
+    bureau: Bureau, connection: Connection, persons: Mapping[int, Person], many: OneByOne, *, thorough: bool
 ) -> list[Due]:
     announced = _announced(connection)
     card = _card(bureau, connection)
     found = []
     for loaded in state.load_accounts(connection, list(persons)):
-        person = persons[loaded.citizen]
-        if loaded.sealed is None or loaded.block is None:
-            continue
-        opened = account_state.decode(sealing.unseal(person.data_key, loaded.sealed))
-        file: File = folded.reopen_file(bytes(opened.file))
-        if not thorough and not retention.may_hold(file):
-            continue
-        events = history.whole_history(connection, person)
-        if state.events_behind(connection, {person.id: loaded.block}):
-            continue
-        going = retention.due(events, bureau.today(), card, PROFILES[bureau.genesis.profile])
-        if going and not announced.intersection(going):
-            found.append(Due(person.id, going, loaded.block))
+        with many.one():
+            person = persons[loaded.citizen]
+            if loaded.sealed is None or loaded.block is None:
+                continue
+            opened = account_state.decode(sealing.unseal(person.data_key, loaded.sealed))
+            file: File = folded.reopen_file(bytes(opened.file))
+            if not thorough and not retention.may_hold(file):
+                continue
+            events = history.whole_history(connection, person)
+            if state.events_behind(connection, {person.id: loaded.block}):
+                continue
+            going = retention.due(events, bureau.today(), card, PROFILES[bureau.genesis.profile])
+            if going and not announced.intersection(going):
+                found.append(Due(person.id, going, loaded.block))
     return found
 
 

@@ -26,6 +26,7 @@ from uuid import UUID
 
 from app.core.reporting import event_types as types
 from app.db import monitoring as rows
+from app.services.one_by_one import OneByOne
 from app.services.scoring import kept
 
 if TYPE_CHECKING:
@@ -41,16 +42,19 @@ _LINE = re.compile(r"[0-9TZ:-]{20} (answer|look) ([0-9a-f-]{36})")
 
 
 def compare(bureau: Bureau) -> int:
-    """Compare the last days, and keep a report for each; how many findings there are."""
+    """Compare the last days, and keep a report for each; how many findings there are. PartlyDoneError behind it when an event
+    could not be opened: it counts like one that was destroyed.
+    """
     noted = _noted(bureau)
     today = bureau.now().date()
-    findings = 0
+    findings, many = 0, OneByOne()
     for ago in range(DAYS_COMPARED):
         day = (today - dt.timedelta(days=ago)).isoformat()
-        found = _day(bureau, day, noted.get(day, {}))
+        found = _day(bureau, day, noted.get(day, {}), many)
         findings += found["missing"] + found["unplaced"]
         if any(found["given"].values()) or any(found["recorded"].values()):
             kept.put(bureau, KIND, day, found)
+    many.raise_failed(findings)
     return findings
 
 
@@ -67,12 +71,13 @@ def _noted(bureau: Bureau) -> dict[str, dict[str, str]]:
     return noted
 
 
-def _day(bureau: Bureau, day: str, noted: dict[str, str]) -> dict[str, Any]:
+def _day(bureau: Bureau, day: str, noted: dict[str, str], many: OneByOne) -> dict[str, Any]:
     low, high = _bounds(day)
     recorded: dict[str, str] = {}
     waiting: set[str] = set()
     with bureau.transaction() as connection:
-        for row, event in kept.opened(bureau, rows.own_events(connection, bureau.signer.name, low, high)):
+        own = rows.own_events(connection, bureau.signer.name, low, high)
+        for row, event in kept.opened(bureau, own, many):
             event_id = str(row.event_id)
             if event is None:
                 recorded[event_id] = noted.get(event_id, "destroyed")

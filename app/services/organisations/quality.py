@@ -7,8 +7,8 @@
     refused      lines of its batches that a rule refused, counted when they were refused
 
 A quarter is that of the report's admission. In a furnisher's first FIRST_DAYS it loads its past, which is late by nature
-and not counted as such. What was destroyed before it was counted (which takes a day) is in `unreadable`. The public sees
-counts from CELL_MIN on.
+and not counted as such. What was destroyed before it was counted (which takes a day), or cannot be opened, is in
+`unreadable`. The public sees counts from CELL_MIN on.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from app.core.reporting import events as event_formats
 from app.core.reporting.event_types import REPORTS
 from app.db import cosignatures, state
 from app.db import monitoring as rows
+from app.services.one_by_one import OneByOne
 from app.services.scoring.kept import cell, opened, quarter_of
 
 if TYPE_CHECKING:
@@ -63,19 +64,23 @@ class Quality:
 
 
 def count(bureau: Bureau) -> int:
-    """Count what published blocks brought since last time; how many blocks that were."""
-    done = 0
+    """Count what published blocks brought since last time; how many blocks that were. PartlyDoneError behind it when an event
+    could not be opened: it is counted as unreadable, once and for all.
+    """
+    done, many = 0, OneByOne()
     while True:
         with bureau.transaction() as connection:
             known = {tuple(row[:3]): row[3] for row in rows.counts(connection)}
             after = known.get(_CURSOR, 0) - 1
             upto = min(cosignatures.newest_shown(connection), after + _BLOCKS_AT_ONCE)
             if upto <= after:
-                return done
-            found = _counted(bureau, connection, after, upto)
+                break
+            found = _counted(bureau, connection, after, upto, many)
             found[_CURSOR] = upto - after
             rows.add_counts(connection, found)
         done += upto - after
+    many.raise_failed(done)
+    return done
 
 
 def refused(connection: Connection, furnisher: str, day: str, lines: int) -> None:
@@ -95,14 +100,14 @@ def figures(bureau: Bureau, furnisher: str | None = None) -> list[Quality]:
     return sorted(found, key=lambda each: (each.quarter, each.furnisher), reverse=True)
 
 
-def _counted(bureau: Bureau, connection: Connection, after: int, upto: int) -> Counts:
+def _counted(bureau: Bureau, connection: Connection, after: int, upto: int, many: OneByOne) -> Counts:
     counts: Counts = Counter()
     began = {
         name: bureau.local_day(_admitted_at(receipt))
         for name, receipt in rows.first_receipts(connection).items()
     }
     targets: list[tuple[int, str, str]] = []
-    for row, event in opened(bureau, rows.events_of_blocks(connection, after, upto)):
+    for row, event in opened(bureau, rows.events_of_blocks(connection, after, upto), many):
         day = bureau.local_day(_admitted_at(row.receipt))
         quarter = quarter_of(day.isoformat())
         if event is None:

@@ -34,6 +34,7 @@ from app.services.citizens import overview, records
 from app.services.ledger import intake
 from app.services.ledger.audit import audit, opening
 from app.services.ledger.audit.source import DatabaseSource
+from app.services.one_by_one import OneByOne
 from app.services.proving.proofs import SHOWN_TO_CITIZENS
 from app.services.scoring import kept
 
@@ -122,29 +123,37 @@ def audits(bureau: Bureau, regulator: str) -> list[Report]:
 
 
 def run_audits(bureau: Bureau) -> int:
-    """Run every audit that waits; how many that were."""
+    """Run every audit that waits; how many that were. PartlyDoneError behind them when one could not be run: it waits on."""
     waiting = [each for each in kept.reports(bureau, AUDIT) if each.body["state"] == WAITING]
+    many = OneByOne()
     for each in waiting:
-        found = audit(
-            lambda: DatabaseSource.of_bureau(bureau),
-            lambda _stage, _n: None,
-            ledger_key=bureau.verifier,
-            processes=0,
-        )
-        done: dict[str, Any] = {
-            "state": "done",
-            "events": found.events,
-            "batches": found.batches,
-            "blocks": found.blocks,
-            "citizens": found.citizens,
-            "size": found.size,
-            "root": found.root.hex(),
-            "opaque": 0 if found.opaque is None else found.opaque.events,
-            "count": len(found.findings),
-            "findings": [str(finding) for finding in found.findings[:FINDINGS_KEPT]],
-        }
-        kept.put(bureau, AUDIT, each.period, each.body | done)
-    return len(waiting)
+        with many.one():
+            kept.put(bureau, AUDIT, each.period, each.body | _audited(bureau))
+    done = len(waiting) - many.failed.total()
+    many.raise_failed(done)
+    return done
+
+
+def _audited(bureau: Bureau) -> dict[str, Any]:
+    """What an audit of everything, now, found."""
+    found = audit(
+        lambda: DatabaseSource.of_bureau(bureau),
+        lambda _stage, _n: None,
+        ledger_key=bureau.verifier,
+        processes=0,
+    )
+    return {
+        "state": "done",
+        "events": found.events,
+        "batches": found.batches,
+        "blocks": found.blocks,
+        "citizens": found.citizens,
+        "size": found.size,
+        "root": found.root.hex(),
+        "opaque": 0 if found.opaque is None else found.opaque.events,
+        "count": len(found.findings),
+        "findings": [str(finding) for finding in found.findings[:FINDINGS_KEPT]],
+    }
 
 
 def start_audits(bureau: Bureau) -> int:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from app.core.reporting.events import Event
     from app.services.bureau import Bureau
+    from app.services.one_by_one import OneByOne
 
 CELL_MIN: Final = 10
 """Counts below this are not published."""
@@ -63,14 +64,15 @@ def quarter_of(day: str) -> str:
 
 
 def opened(
-    bureau: Bureau, found: Iterator[rows.EventRow] | Iterator[rows.OwnRow]
+    bureau: Bureau, found: Iterator[rows.EventRow] | Iterator[rows.OwnRow], many: OneByOne
 ) -> Iterator[tuple[Any, Event | None]]:
-    """Rows with their events; None where the text was destroyed. Data keys are unwrapped once a citizen."""
+    """Rows with their events; None where the text was destroyed or cannot be opened. Keys are unwrapped once a citizen."""
     keys: dict[int, bytes] = {}
     for row in found:
-        if row.sealed is None or row.wrapped is None:
-            yield row, None
-            continue
-        if row.citizen not in keys:
-            keys[row.citizen] = sealing.unwrap(bureau.people.wrap_key, row.key, row.wrapped).data_key
-        yield row, event_formats.decode_stored(sealing.unseal(keys[row.citizen], row.sealed))
+        event = None
+        if row.sealed is not None and row.wrapped is not None:
+            with many.one():
+                if row.citizen not in keys:
+                    keys[row.citizen] = sealing.unwrap(bureau.people.wrap_key, row.key, row.wrapped).data_key
+                event = event_formats.decode_stored(sealing.unseal(keys[row.citizen], row.sealed))
+        yield row, event

@@ -38,6 +38,7 @@ from app.core.state import account_state, sealing
 from app.db import monitoring as rows
 from app.db import state
 from app.services.ledger import cards
+from app.services.one_by_one import OneByOne
 from app.services.scoring import kept
 from app.services.scoring.statistics import BAND_POINTS, STABILITY_ALARM, stability_index
 
@@ -90,15 +91,19 @@ def make(bureau: Bureau) -> int:
     running = next((each for each in before if each.period == quarter), None)
     if running is not None and bureau.now() - running.made_at < AGAIN:
         return 0
-    body = report(bureau, card, [each for each in before if each.period < quarter])
+    many = OneByOne()
+    body = report(bureau, card, [each for each in before if each.period < quarter], many)
     if body is None:
         return 0
     kept.put(bureau, KIND, quarter, body, card.hash.hex())
+    many.raise_failed(1)
     return 1
 
 
-def report(bureau: Bureau, card: Card, earlier: Sequence[Report]) -> dict[str, Any] | None:
-    """The figures as of the newest block; None before there is one. `earlier`: the card's reports, the newest first."""
+def report(bureau: Bureau, card: Card, earlier: Sequence[Report], many: OneByOne) -> dict[str, Any] | None:
+    """The figures as of the newest block; None before there is one. `earlier`: the card's reports, the newest first. Whose
+    file cannot be opened is in none of them.
+    """
     with bureau.transaction() as connection:
         blocks = [(number, Block.parse(entry)) for number, entry in rows.block_times(connection)]
     if not blocks:
@@ -108,7 +113,8 @@ def report(bureau: Bureau, card: Card, earlier: Sequence[Report]) -> dict[str, A
     newest, block = blocks[-1]
     then = _months_before(block.as_of, horizon)
     past = [number for number, each in blocks if each.as_of <= then]
-    seen = _look(bureau, past[-1] if past else -1, newest, month_of(then.isoformat()), horizon)
+    window = month_of(then.isoformat()), horizon
+    seen = _look(bureau, past[-1] if past else -1, newest, window, many)
     scored = sum(seen.bands)
     return {
         "as_of": block.as_of.isoformat(),
@@ -128,13 +134,17 @@ def report(bureau: Bureau, card: Card, earlier: Sequence[Report]) -> dict[str, A
 
 
 def fairness_of(bureau: Bureau, groups_by_account: Mapping[str, Groups]) -> dict[str, Any]:
-    """The same of today's scores by a table from outside, account -> groups; kept for this quarter and given back."""
+    """The same of today's scores by a table from outside, account -> groups; kept for this quarter and given back.
+    PartlyDoneError when somebody's file could not be opened, who is in none of it.
+    """
     seen: Counter[tuple[str, str, int]] = Counter()
-    for file, score in _scored(bureau):
+    many = OneByOne()
+    for file, score in _scored(bureau, many):
         found = next((groups_by_account[each] for each in file.accounts if each in groups_by_account), {})
         seen.update((attribute, group, score) for attribute, group in found.items())
     body = {"as_of": bureau.today(), "attributes": _fairness(seen)}
     kept.put(bureau, FAIRNESS, kept.quarter_of(bureau.today()), body)
+    many.raise_failed(1)
     return body
 
 
@@ -153,29 +163,36 @@ def groups_of(identifier: str, day: str) -> dict[str, str]:
 # --------------------------------------------------------------------------------------------------
 
 
-def _look(bureau: Bureau, block: int, newest: int, then_month: int, horizon: int) -> _Seen:
+def _look(bureau: Bureau, block: int, newest: int, window: tuple[int, int], many: OneByOne) -> _Seen:
     seen, by_number = _Seen(), bureau.scheme == "cn"
     day = bureau.today()
     for connection, pairs in _pages(bureau, block, newest):
-        keys = {pair.citizen: _key(bureau, pair) for pair in pairs}
-        who = _identifiers(connection, keys) if by_number else {}
+        keys: dict[int, bytes | None] = {}
         for pair in pairs:
-            key = keys[pair.citizen]
-            now = _open(pair.now, key)
-            if now is None or key is None:
-                continue
-            score = _score(now)
-            if score is None:
-                seen.unscored += 1
-            else:
-                seen.bands[_band(score)] += 1
-                for attribute, group in groups_of(who.get(pair.citizen, ""), day).items():
-                    seen.groups[attribute, group, score] += 1
-            if block >= 0:
-                _compare(
-                    seen, _open(pair.then, key), folded.reopen_file(bytes(now.file)), (then_month, horizon)
-                )
+            with many.one():
+                keys[pair.citizen] = _key(bureau, pair)
+        who = _identifiers(connection, keys, many) if by_number else {}
+        for pair in pairs:
+            with many.one():
+                key = keys.get(pair.citizen)
+                now, then = _open(pair.now, key), _open(pair.then, key)
+                if now is None:
+                    continue
+                file = folded.reopen_file(bytes(now.file))
+                _count(seen, _score(now), groups_of(who.get(pair.citizen, ""), day))
+                if block >= 0:
+                    _compare(seen, then, file, window)
     return seen
+
+
+def _count(seen: _Seen, score: int | None, groups: Groups) -> None:
+    """A citizen's score of today."""
+    if score is None:
+        seen.unscored += 1
+        return
+    seen.bands[_band(score)] += 1
+    for attribute, group in groups.items():
+        seen.groups[attribute, group, score] += 1
 
 
 def _compare(
@@ -226,15 +243,19 @@ def _pages(bureau: Bureau, block: int, newest: int) -> Iterator[tuple[Connection
         after = pairs[-1].citizen
 
 
-def _scored(bureau: Bureau) -> Iterator[tuple[File, int]]:
+def _scored(bureau: Bureau, many: OneByOne) -> Iterator[tuple[File, int]]:
     with bureau.transaction() as connection:
         blocks = rows.block_times(connection)
     for _, pairs in _pages(bureau, -1, blocks[-1][0]) if blocks else ():
         for pair in pairs:
-            now = _open(pair.now, _key(bureau, pair))
-            score = None if now is None else _score(now)
-            if now is not None and score is not None:
-                yield folded.reopen_file(bytes(now.file)), score
+            found = None
+            with many.one():
+                now = _open(pair.now, _key(bureau, pair))
+                score = None if now is None else _score(now)
+                if now is not None and score is not None:
+                    found = folded.reopen_file(bytes(now.file)), score
+            if found is not None:
+                yield found
 
 
 def _key(bureau: Bureau, pair: rows.AccountPair) -> bytes | None:
@@ -249,13 +270,14 @@ def _open(sealed: bytes | None, key: bytes | None) -> account_state.AccountState
     return account_state.decode(sealing.unseal(key, sealed))
 
 
-def _identifiers(connection: Connection, keys: Mapping[int, bytes | None]) -> dict[int, str]:
+def _identifiers(connection: Connection, keys: Mapping[int, bytes | None], many: OneByOne) -> dict[int, str]:
     """Who these citizens are, from the first event of each that can be read."""
     found: dict[int, str] = {}
     for row, _, _ in state.events_of_citizens(connection, list(keys)):
         key = keys[row.citizen]
         if row.citizen not in found and row.sealed is not None and key is not None:
-            found[row.citizen] = event_formats.decode_stored(sealing.unseal(key, row.sealed)).citizen
+            with many.one():
+                found[row.citizen] = event_formats.decode_stored(sealing.unseal(key, row.sealed)).citizen
     return found
 
 

@@ -129,11 +129,17 @@ class JobCollector:
         failures = GaugeMetricFamily(
             "credence_job_failures", "Runs in a row without success.", labels=["job"]
         )
+        failed_for = GaugeMetricFamily(
+            "credence_job_failed_for",
+            "For how many the last run failed while the others got theirs.",
+            labels=["job"],
+        )
         done = CounterMetricFamily("credence_job_done", "What a job has done in all.", labels=["job"])
         for last in self.jobs:
             started.add_metric([last.job], last.started_at.timestamp())
             if last.succeeded_at is not None:
                 succeeded.add_metric([last.job], last.succeeded_at.timestamp())
             failures.add_metric([last.job], last.failures)
+            failed_for.add_metric([last.job], last.failed_for)
             done.add_metric([last.job], last.done)
-        yield from (started, succeeded, failures, done)
+        yield from (started, succeeded, failures, failed_for, done)
