@@ -70,6 +70,11 @@ def count_opening(connection: Connection, share: bytes, now: datetime) -> None:
     connection.execute("UPDATE shares SET opened = opened + 1, opened_at = %s WHERE id = %s", (now, share))
 
 
+def end_all(connection: Connection, citizen: int) -> None:
+    """None of a citizen's links works any more."""
+    connection.execute("DELETE FROM shares WHERE citizen = %s", (citizen,))
+
+
 def end(connection: Connection, citizen: int, share: bytes) -> bool:
     """The link works no more; whether there was one."""
     return (

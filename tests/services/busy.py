@@ -38,8 +38,8 @@ def fill(ledger, url):
     )  # fmt: skip
     ledger.step()
     for each in CITIZENS:
-        _watch(ledger, each, url)
-        _subscribe(ledger, each)
+        watch(ledger, each, url)
+        subscribe(ledger, each)
     ledger.admit(lender.batch([lender.status(each, ago=1, late=True) for each in CITIZENS]))
     ledger.step()
     ledger.admit(desk.batch([_dispute(ledger, each) for each in CITIZENS]))
@@ -51,7 +51,8 @@ def fill(ledger, url):
     return ledger
 
 
-def _watch(ledger, citizen, url):
+def watch(ledger, citizen, url):
+    """The bank reviews the account and asks to be told of what crosses the score of now."""
     inquiry = ledger.bank.inquiry(citizen, purpose="account_review")
     answer = inquire(ledger.bureau, ledger.bank.batch([inquiry])).answer
     lines = (answer["score"] - 10, answer["score"])
@@ -59,7 +60,8 @@ def _watch(ledger, citizen, url):
     watching.put(ledger.bureau, note.sign(ledger.signers[BANK]))
 
 
-def _subscribe(ledger, citizen):
+def subscribe(ledger, citizen):
+    """An address that the citizen gave and confirmed."""
     person, folder = person_of(ledger.bureau, citizen), Path(ledger.home.path) / "mail"
     mailing.ask(ledger.bureau, mail.Folder(folder, mail.FROM_DEFAULT), person.id, address_of(citizen), "en")
     (letter,) = folder.glob("*.eml")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from app.core.errors import CredenceError
+from app.core.errors import CredenceError, NotFoundError
 from app.core.log import notices
 from app.core.log.policy import Policy
 from app.core.proving.claims.head import Asked
@@ -18,9 +18,9 @@ from app.core.scoring.repairs import SETTLEMENTS
 from app.core.scoring.scorecard import expert_card
 from app.core.state import erasure, sealing
 from app.db import admission, state
-from app.services.banks import inquiries
+from app.services.banks import inquiries, watching
 from app.services.banks.inquiries import inquire
-from app.services.citizens import disputes, evidence
+from app.services.citizens import disputes, evidence, mailing, sharing
 from app.services.citizens import erasure as service
 from app.services.citizens.evidence import Draft
 from app.services.citizens.links import create_link, open_link
@@ -410,3 +410,67 @@ def test_r40_an_erasure_that_cannot_be_carried_out_does_not_hold_up_the_others(f
     other = person_of(filled.bureau, OTHER).id
     assert service.of_citizen(filled.bureau, other).carried_out_on is not None
     assert service.of_citizen(filled.bureau, person_of(filled.bureau, CITIZEN).id).carried_out_on is None
+
+
+def reach(ledger, citizen, url):
+    """A watched score with a message that waits, a confirmed address, and a link to a range of the score: its token."""
+    from tests.authenticator import Authenticator, enrol, unb64
+    from tests.services import busy
+
+    ledger.admit(ledger.enrolment.batch([ledger.enrolment.consent(citizen, purposes=["account_review"])]))
+    phone = enrol(ledger.bureau, citizen, Authenticator(citizen.encode()))
+    ledger.settle()
+    busy.watch(ledger, citizen, url)
+    busy.subscribe(ledger, citizen)
+    person = person_of(ledger.bureau, citizen).id
+    share = sharing.begin(ledger.bureau, person, sharing.Wanted(BANK, 301, 20 * 86_400))
+    ledger.settle()
+    challenge = unb64(sharing.draft(ledger.bureau, person, share).challenge)
+    return sharing.sign(ledger.bureau, person, share, phone.assertion(challenge))
+
+
+def test_r40_what_reaches_or_shows_the_citizen_by_itself_ends_with_it(ledger, monkeypatch):
+    """Of somebody whose good conduct goes, and of somebody of whom nothing goes but that."""
+    monkeypatch.setenv("CREDENCE_WEBHOOK_NETWORKS", "127.0.0.0/8")
+    lender, told = ledger.lender, {"notified_on": ledger.clock.day(50), "notified_by": "letter"}
+    ledger.admit(
+        lender.batch([
+            *lender.card_history(CITIZEN, months=8),
+            *[lender.status(OTHER, ago=30 * n, late=n == 8, account="loan") for n in range(9, 0, -1)],
+        ]),
+        ledger.utility.batch([ledger.utility.event("collection_placed", OTHER, ago=9, case="k", **told)]),
+    )  # fmt: skip
+    ledger.step()
+    tokens = {each: reach(ledger, each, "http://127.0.0.1:9/") for each in (CITIZEN, OTHER)}
+    for each in tokens:
+        ask(ledger, each)
+    lender_says = [lender.status(each, ago=1, late=True, account="loan") for each in tokens]
+    ledger.admit(lender.batch(lender_says))
+    ledger.settle()
+    assert watching.look(ledger.bureau) == 2
+    ledger.settle()
+    ledger.clock.move(days=erasure.COOLING_OFF_DAYS)
+    for citizen, token in tokens.items():
+        assert sharing.opened(ledger.bureau, token).audience == BANK
+        assert mailing.subscription(ledger.bureau, person_of(ledger.bureau, citizen).id)
+        assert watching.of_citizen(ledger.bureau, person_of(ledger.bureau, citizen).id)
+    assert service.of_citizen(ledger.bureau, person_of(ledger.bureau, OTHER).id).going == 0
+    for _ in range(3):
+        service.carry_out(ledger.bureau)
+        ledger.settle()
+    for citizen, token in tokens.items():
+        person = person_of(ledger.bureau, citizen).id
+        assert service.of_citizen(ledger.bureau, person).carried_out_on
+        assert len(left(ledger, citizen)) > 5
+        with pytest.raises(NotFoundError):
+            sharing.opened(ledger.bureau, token)
+        assert sharing.shares(ledger.bureau, person) == []
+        assert mailing.subscription(ledger.bureau, person) is None
+        assert watching.of_citizen(ledger.bureau, person) == []
+    assert set(table(ledger, "watches", "number, ended_why")) == {(1, "erased"), (2, "erased")}
+    assert {row[1:] for row in table(ledger, "webhooks", "id, due_at, sealed, outcome")} == {
+        (None, None, "ended")
+    }
+    with Scheduler(ledger.bureau) as working:
+        assert working.turn()["mail"] == 0
+    assert audit(ledger) == []

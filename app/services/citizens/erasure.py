@@ -6,8 +6,9 @@
 
 What goes is said in `core.state.erasure`. From `COOLING_OFF_DAYS` behind the day it was asked for, the scheduler carries it
 out in two steps: the bureau withdraws what consents were given before (`basis` `legal`, `basis_ref` `erasure-<log index>`);
-once that is in a block, notices `destroyed` of reason `erasure` name the entries, and one `erasure` the event that asked. The
-blocks that take them in give the citizen new keys (`services.ledger.destruction`). Whoever has something waiting for a block
+once that is in a block, notices `destroyed` of reason `erasure` name the entries, and one `erasure` the event that asked, and
+what reaches or shows the citizen by itself ends: address for mail, links to a range of the score, banks' watches. The blocks
+that take the notices in give the citizen new keys (`services.ledger.destruction`). Whoever has something waiting for a block
 is left to the next run.
 """
 
@@ -22,7 +23,7 @@ from app.core.reporting import event_types as types
 from app.core.scoring import fold, folded
 from app.core.scoring.profiles import PROFILES
 from app.core.state import erasure
-from app.db import admission, erasing, people
+from app.db import admission, alerting, erasing, people, sharing, watches
 from app.services.banks.replies import own_batch, own_event
 from app.services.citizens.links import identifier_of, person_by_id
 from app.services.ledger import history, intake
@@ -126,6 +127,7 @@ def _step(bureau: Bureau, citizen: int) -> bool:
             _withdraw(bureau, connection, withdrawn, asked[-1][0])
             return True
         _announce(bureau, connection, erasure.consent_based(events), asked[-1][0])
+        _end_reach(bureau, connection, citizen)
         erasing.end(connection, citizen, today, "carried_out")
     return True
 
@@ -160,6 +162,16 @@ def _withdraw(bureau: Bureau, connection: Connection, consents: list[tuple[str, 
     ]
     checked = own_batch(bureau, bureau.register(connection), f"{ref}-{consents[0][1]}", *lines)
     intake.store(bureau, connection, [checked])
+
+
+def _end_reach(bureau: Bureau, connection: Connection, citizen: int) -> None:
+    """Nothing is left that reaches or shows the citizen by itself, also where there is nothing for a block to destroy: the
+    address for mail, links to a range of the score, banks' watches with what they still had to tell.
+    """
+    alerting.forget_address(connection, citizen)
+    sharing.end_all(connection, citizen)
+    for watch in watches.of_citizen(connection, citizen):
+        watches.end(connection, watch.number, "erased", bureau.now())
 
 
 def _announce(bureau: Bureau, connection: Connection, going: list[int], asked_at: int) -> None:
