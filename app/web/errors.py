@@ -230,14 +230,13 @@ AGAIN = frozenset({409, 429, 500, 503})
 def _ways_on(status: int) -> list[tuple[str, str]]:
     """(address, text) of what somebody can do next, the best first; the home page comes behind them."""
     is_record = request.path.startswith("/record")
-    ways = []
     if status == HTTPStatus.FORBIDDEN:
-        ways = [("/sign-in", N_("Sign in"))] if is_record else [("/seat", N_("Sign in for an organisation"))]
-    elif status in AGAIN and request.method == "GET":
-        ways = [(request.path, N_("Load the page again"))]
+        return [("/sign-in", N_("Sign in")) if is_record else ("/seat", N_("Sign in for an organisation"))]
     if status == HTTPStatus.NOT_FOUND and is_record:
-        ways = [("/record", N_("Your record"))]
-    return [way for way in ways if way[0] == request.path or menu.is_there(way[0])]
+        return [("/record", N_("Your record"))]
+    if status in AGAIN and request.method == "GET":
+        return [(request.path, N_("Load the page again"))]
+    return []
 
 
 def on_credence_error(error: CredenceError) -> Response:

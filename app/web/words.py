@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask_babel import gettext
 
+from app.core.log import tiles
 from app.core.reporting.event_base import COMMON_FIELDS
 from app.core.reporting.events import encode_event
 from app.web import language
@@ -281,12 +282,7 @@ def mask(identifier: str) -> str:
 
 
 def entries_path(log_index: int, tree_size: int) -> str:
-    """Where the public log serves the bundle of entries with this one, full or partial, for a tree of this
-    size (C2SP tlog-tiles).
-    """
-    bundle, width = log_index // 256, tree_size % 256
-    number = f"{bundle:03d}"
-    number = number.zfill(-(-len(number) // 3) * 3)
-    parts = [number[at : at + 3] for at in range(0, len(number), 3)]
-    path = "/tile/entries/" + "/".join([*(f"x{part}" for part in parts[:-1]), parts[-1]])
-    return f"{path}.p/{width}" if bundle == tree_size // 256 else path
+    """Where the public log serves the bundle of entries with this one, full or partial, for a tree of this size."""
+    bundle = log_index // tiles.TILE_WIDTH
+    width = min(tiles.TILE_WIDTH, tree_size - bundle * tiles.TILE_WIDTH)
+    return f"/{tiles.tile_path(tiles.ENTRIES, bundle, width)}"

@@ -184,6 +184,18 @@ def test_the_proof_can_be_taken_along_and_checked(record, world):
     assert "careful" in page.text
 
 
+def test_every_link_of_the_navigations_leads_to_a_page(app):
+    from app.web.citizens import menu
+    from app.web.organisations import regulator, seats
+
+    links = [link.path for _, group in menu.GROUPS for link in (*group, *menu.BAR)]
+    places = [path for each in seats.PLACES.values() for path, _ in each] + [
+        each[0] for each in regulator.PLACES
+    ]
+    assert {*links, *places} <= {rule.rule for rule in app.url_map.iter_rules()}
+    assert set(seats.PLACES) == set(seats.ROLES)
+
+
 def test_pages_that_are_not_there(record):
     for wrong in ("0", "99", "-1"):
         for path in ("/record/events", "/record/looks"):

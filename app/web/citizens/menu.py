@@ -1,6 +1,5 @@
 """What a signed-in citizen can do, in groups: the bar at the top and the list at the end of every page of theirs.
 
-Pages belong to several areas, so a link is shown once its page is there: the address must be one of the application's rules.
 The number of unread messages stands beside its link.
 """
 
@@ -8,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import current_app, g, session
+from flask import g, session
 
 from app.services.citizens import links
 from app.web.language import N_
@@ -94,28 +93,3 @@ def is_citizen() -> bool:
 def ask_nothing() -> None:
     """The page of this request is an error page, which has to come also when the database does not."""
     g.citizen = None
-
-
-def is_there(path: str) -> bool:
-    """Whether the application has a page at this address."""
-    return path in _rules()
-
-
-def bar() -> list[Link]:
-    """The links at the top."""
-    return [link for link in BAR if is_there(link.path)]
-
-
-def groups() -> list[tuple[str, list[Link]]]:
-    """The links at the end, in groups that are not empty."""
-    found = ((name, [link for link in links if is_there(link.path)]) for name, links in GROUPS)
-    return [(name, links) for name, links in found if links]
-
-
-def _rules() -> frozenset[str]:
-    """Every rule of the application, gathered once."""
-    known: frozenset[str] | None = current_app.extensions.get("credence_rules")
-    if known is None:
-        known = frozenset(rule.rule for rule in current_app.url_map.iter_rules())
-        current_app.extensions["credence_rules"] = known
-    return known

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from flask import Blueprint, Response, current_app, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, redirect, render_template, request, session, url_for
 
 from app.core.errors import FormatError, NotFoundError, RuleError, SignatureError
 from app.services.citizens import acts, passkeys
@@ -113,6 +113,5 @@ def _page(draft: str, *, wrong: bool = False, status: int = 200) -> Response:
         elsewhere=elsewhere(),
         relying_party=bureau().address.relying_party,
         wrong=wrong,
-        security="/record/security" if "security.show" in current_app.view_functions else None,
     )
     return Response(html, status)

@@ -18,7 +18,6 @@ from flask import (
     Blueprint,
     Response,
     abort,
-    current_app,
     g,
     redirect,
     render_template,
@@ -52,7 +51,7 @@ ROLES = {
     "clerk": N_("Clerk"),
     "officer": N_("Officer"),
 }
-# Where a role finds its pages. A path that this service does not have is not offered.
+# Where a role finds its pages.
 PLACES = {
     "bank": (("/bank", N_("Bank")), ("/bank/letters", N_("Letters"))),
     "furnisher": (("/furnisher", N_("Reports and disputes")),),
@@ -118,12 +117,6 @@ def require(*roles: str) -> Seat:
     return seat
 
 
-def places(role: str) -> list[tuple[str, str]]:
-    """(path, name) of the pages of a role."""
-    known = {rule.rule for rule in current_app.url_map.iter_rules()}
-    return [(path, name) for path, name in PLACES[role] if path in known]
-
-
 def instant(moment: datetime) -> str:
     """A moment as pages write it, in the ledger's local time."""
     return language.format_instant(moment, bureau().genesis.utc_offset_minutes)
@@ -132,7 +125,7 @@ def instant(moment: datetime) -> str:
 def navigation() -> list[dict[str, object]]:
     """What `office.html` shows above the page."""
     here, seat = request.path, current()
-    offered = [] if seat is None else places(seat.role)
+    offered = () if seat is None else PLACES[seat.role]
     return [
         {
             "href": path,
@@ -148,7 +141,7 @@ def navigation() -> list[dict[str, object]]:
 def _for_templates() -> dict[str, object]:
     return {
         "seat_roles": ROLES,
-        "seat_places": places,
+        "seat_places": PLACES,
         "seat_navigation": navigation,
         "instant": instant,
     }
