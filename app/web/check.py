@@ -24,8 +24,8 @@ from app.core.proving.claims.verify import SCORE, kind_of, verify_claim
 from app.core.proving.proof import verify_score_proof
 from app.core.reporting.identifiers import check_identifier
 from app.core.scoring.card_words import EN, ZH
-from app.web import errors, language
-from app.web.language import N_
+from app.web import errors
+from app.web.language import N_, text_language
 from app.web.limits import limiter
 from app.web.machines.public_log import own_policy_of
 from app.web.state import bureau
@@ -116,11 +116,11 @@ def _answer(data: bytes, policy: bytes, asked: Asked) -> Answer:
     score, day = None, None
     if kind == SCORE:
         verified = verify_score_proof(data, policy, at=asked.at, identifier=asked.identifier)
-        said, score, day = verified.sentences(_lang()), verified.score, verified.day
+        said, score, day = verified.sentences(text_language()), verified.score, verified.day
         facts = verified.as_json()
     else:
         claimed = verify_claim(data, asked)
-        said, facts = claimed.sentences(_lang()), dict(claimed.as_json())
+        said, facts = claimed.sentences(text_language()), dict(claimed.as_json())
     return Answer(
         kind,
         score,
@@ -129,10 +129,6 @@ def _answer(data: bytes, policy: bytes, asked: Asked) -> Answer:
         [each for each in said if each.startswith(NOT_PROVED)],
         {name: str(facts[name]) for name in ("block_hash", "key", "scorecard") if name in facts},
     )
-
-
-def _lang() -> str:
-    return language.LANGUAGES[language.code()][1]
 
 
 def _text(value: str | None) -> str | None:
@@ -190,7 +186,7 @@ def _page(
     answer: Answer | None = None,
     own_policy: bool = True,
 ) -> str:
-    words = {"en": EN, "zh-Hans": ZH}[_lang()]
+    words = {"en": EN, "zh-Hans": ZH}[text_language()]
     return render_template(
         "check.html",
         form=form,

@@ -50,6 +50,17 @@ def for_machines(*, https: bool) -> list[tuple[str, str]]:
     return [*COMMON, *policies, *([("Strict-Transport-Security", HSTS)] if https else [])]
 
 
+def keep_private(response: Response) -> Response:
+    """For `after_request`: nobody keeps an answer to one person, whatever it is."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def attachment(name: str, content_type: str) -> list[tuple[str, str]]:
+    """Of an answer that becomes a file of this name."""
+    return [("Content-Disposition", f'attachment; filename="{name}"'), ("Content-Type", content_type)]
+
+
 def register(app: Flask, *, https: bool) -> None:
     def add_headers(response: Response) -> Response:
         headers = response.headers

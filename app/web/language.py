@@ -24,6 +24,7 @@ from flask import g, has_request_context, request
 from flask_babel import Babel
 
 from app.core.money import decimals_of
+from app.web.state import bureau
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -57,6 +58,11 @@ def code() -> str:
     return chosen
 
 
+def text_language() -> str:
+    """`zh-Hans` or `en`: how the texts of `app.core` name it."""
+    return LANGUAGES[code()][1]
+
+
 def locale() -> Locale:
     return Locale.parse(LANGUAGES[code()][0])
 
@@ -88,6 +94,11 @@ def format_instant(moment: datetime, utc_offset_minutes: int) -> str:
     sign = "-" if utc_offset_minutes < 0 else "+"
     hours, minutes = divmod(abs(utc_offset_minutes), 60)
     return f"{text} (UTC{sign}{hours}:{minutes:02d})" if utc_offset_minutes else f"{text} (UTC)"
+
+
+def instant(moment: datetime) -> str:
+    """`format_instant` for the ledger that this process serves."""
+    return format_instant(moment, bureau().genesis.utc_offset_minutes)
 
 
 def format_money(amount_minor: int, currency: str) -> str:

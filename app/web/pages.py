@@ -21,7 +21,7 @@ def home() -> str:
     ledger = figures.figures(bureau())
     last_block = None
     if ledger.last_block_time is not None:
-        last_block = language.format_instant(ledger.last_block_time, bureau().genesis.utc_offset_minutes)
+        last_block = language.instant(ledger.last_block_time)
     return render_template("home.html", ledger=ledger, last_block=last_block)
 
 

@@ -19,7 +19,9 @@ from app.core.errors import ConflictError, FormatError, NotFoundError, RuleError
 from app.services.citizens import alerts, mail, mailing
 from app.web import words
 from app.web.citizens import menu
-from app.web.citizens.record import not_yet, session_citizen, text_language
+from app.web.citizens.record import not_yet, session_citizen
+from app.web.headers import keep_private
+from app.web.language import text_language
 from app.web.limits import limiter
 from app.web.state import bureau
 
@@ -29,14 +31,9 @@ if TYPE_CHECKING:
     from app.services.citizens.alerts import Alert
 
 blueprint = Blueprint("alerts", __name__)
+blueprint.after_request(keep_private)
 SHOWN_MAX = 100
 ON_OVERVIEW = 3
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def unread() -> int:

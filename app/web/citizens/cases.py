@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 
 from app.core.errors import CredenceError
 from app.services.organisations import cases
 from app.web.citizens.record import session_citizen
+from app.web.forms import written
+from app.web.headers import keep_private
 from app.web.language import N_
 from app.web.state import bureau
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
 blueprint = Blueprint("cases", __name__, url_prefix="/record/cases")
+blueprint.after_request(keep_private)
 
 ABOUT = {
     "decision": N_("A bank's decision, or my score"),
@@ -33,17 +36,6 @@ STATES = {
     "taken": N_("somebody is working on it"),
     "answered": N_("answered"),
 }
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def written(name: str) -> str:
-    """A text from a form, its line ends made plain."""
-    return request.form.get(name, "").replace("\r\n", "\n").strip()
 
 
 @blueprint.get("")

@@ -23,6 +23,7 @@ from app.services.citizens import consents
 from app.web import words
 from app.web.citizens.record import TOKEN, session_citizen
 from app.web.citizens.signing import ask, ask_all
+from app.web.headers import keep_private
 from app.web.language import N_, format_day
 from app.web.state import bureau
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from app.services.citizens.consents import Access, ConsentView
 
 blueprint = Blueprint("consents", __name__, url_prefix="/record")
+blueprint.after_request(keep_private)
 
 TERMS = {"30": N_("30 days"), "90": N_("90 days"), "365": N_("a year")}
 # The field at fault -> what is wrong with it.
@@ -44,12 +46,6 @@ WRONG_LIMIT = {
     "purposes": N_("Leave at least one purpose, and change something."),
     "until": N_("Choose a day ahead, and no later than now agreed."),
 }
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 # ---- consents

@@ -27,6 +27,8 @@ from app.services.citizens.evidence import Draft
 from app.web import language, words
 from app.web.citizens import signing
 from app.web.citizens.record import session_citizen
+from app.web.forms import plain
+from app.web.headers import keep_private
 from app.web.language import N_
 from app.web.limits import limiter
 from app.web.state import bureau
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from app.services.citizens.disputes import Item
 
 blueprint = Blueprint("disputes", __name__, url_prefix="/record/disputes")
+blueprint.after_request(keep_private)
 TEXT_CHARS_MAX: Final = 1_000
 UPLOAD_BYTES_MAX: Final = rules.FILE_BYTES_MAX + (64 << 10)
 
@@ -56,12 +59,6 @@ PROBLEMS: Final = {
     "evidence-count": N_("Five files are all that can be handed in. Take one away first."),
     "evidence-twice": N_("This file is there already."),
 }
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get("")
@@ -118,7 +115,7 @@ def own_words(log_index: int) -> AnyResponse:
         return redirect(url_for("disputes.begin", log_index=log_index), 303)
     if request.method == "GET":
         return _page("words", item, given=draft.text, chars_max=TEXT_CHARS_MAX)
-    text = plain_text(request.form.get("text", ""))
+    text = plain("text")
     if len(text) > TEXT_CHARS_MAX:
         message = gettext("Write at most %(count)s characters.", count=language.format_number(TEXT_CHARS_MAX))
         return _page("words", item, message, given=text, chars_max=TEXT_CHARS_MAX)
@@ -126,12 +123,6 @@ def own_words(log_index: int) -> AnyResponse:
         return _page("words", item, gettext("Say what is wrong."), given=text, chars_max=TEXT_CHARS_MAX)
     evidence.save(bureau(), citizen, log_index, Draft(draft.ground, text))
     return redirect(url_for("disputes.evidence", log_index=log_index), 303)
-
-
-def plain_text(text: str) -> str:
-    """What was typed as an event can hold it: plain line ends, no other control characters."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    return "".join(char for char in lines if char == "\n" or char.isprintable()).strip()
 
 
 @blueprint.route("/new/<int:log_index>/evidence", methods=["GET", "POST"], endpoint="evidence")

@@ -19,8 +19,10 @@ from app.core.errors import NotFoundError
 from app.core.scoring.profiles import PROFILES
 from app.services.citizens import records
 from app.services.organisations import supervision
-from app.web import headers, language, words
-from app.web.citizens.record import instant, not_yet, session_citizen
+from app.web import headers, words
+from app.web.citizens.record import not_yet, session_citizen
+from app.web.headers import keep_private
+from app.web.language import instant, text_language
 from app.web.machines.public_log import own_policy_of
 from app.web.organisations import notice_words
 from app.web.state import bureau
@@ -31,18 +33,13 @@ if TYPE_CHECKING:
     from app.services.citizens.records import Entries, EventView
 
 blueprint = Blueprint("entries", __name__)
+blueprint.after_request(keep_private)
 ENTRIES_A_PAGE = 30
 KINDS: dict[str, Callable[[EventView], bool]] = {
     "all": lambda _: True,
     "negative": lambda item: item.speaks_against,
     "disputed": lambda item: item.state == "disputed",
 }
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get("/record/events")
@@ -127,7 +124,7 @@ def _sealed(read: Entries, shown: Iterable[EventView]) -> dict[str, object]:
         "words": words,
         "given": {
             "policy": own_policy_of(bureau()).decode(),
-            "language": language.LANGUAGES[language.code()][1],
+            "language": text_language(),
         },
     }
 

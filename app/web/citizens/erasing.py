@@ -17,18 +17,14 @@ from app.services.citizens import erasure
 from app.web import language
 from app.web.citizens import signing
 from app.web.citizens.record import session_citizen
+from app.web.headers import keep_private
 from app.web.state import bureau
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
 blueprint = Blueprint("erasing", __name__, url_prefix="/record/erase")
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
+blueprint.after_request(keep_private)
 
 
 @blueprint.get("")

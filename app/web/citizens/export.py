@@ -16,7 +16,9 @@ from app.core.errors import NotFoundError
 from app.services import pdf
 from app.services.citizens import exports, overview, records
 from app.web import errors, words
-from app.web.citizens.record import instant, not_yet, reasons_in_words, session_citizen, text_language
+from app.web.citizens.record import not_yet, reasons_in_words, session_citizen
+from app.web.headers import attachment, keep_private
+from app.web.language import instant, text_language
 from app.web.limits import limiter
 from app.web.state import bureau
 
@@ -24,14 +26,9 @@ if TYPE_CHECKING:
     from app.services.citizens.records import EventView
 
 blueprint = Blueprint("export", __name__)
+blueprint.after_request(keep_private)
 NAME = "credence-export.zip"
 ON_PAPER_MAX = 400
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get("/record/export")
@@ -47,7 +44,7 @@ def archive() -> Response:
         data = exports.export(bureau(), session_citizen(), NAME)
     except NotFoundError:
         return not_yet()
-    return _download(data, NAME, "application/zip")
+    return Response(data, headers=attachment(NAME, "application/zip"))
 
 
 @blueprint.get("/record/export.pdf")
@@ -76,9 +73,10 @@ def paper() -> Response:
         origin=bureau().origin,
     )
     try:
-        return _download(pdf.render(html, PAPER_CSS), "credence-record.pdf", "application/pdf")
+        data = pdf.render(html, PAPER_CSS)
     except pdf.PdfUnavailableError:
         return errors.page(503)
+    return Response(data, headers=attachment("credence-record.pdf", "application/pdf"))
 
 
 PAPER_CSS = "td.place, td.day { white-space: nowrap } td.number, th.number { text-align: right }"
@@ -88,9 +86,3 @@ def _facts(event: EventView) -> str:
     """What an entry says, in one line."""
     said = words.describe(event.fields)
     return " · ".join(gettext("%(kind)s: %(item)s", kind=label, item=text) for label, text in said)
-
-
-def _download(data: bytes, name: str, kind: str) -> Response:
-    response = Response(data, content_type=kind)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response

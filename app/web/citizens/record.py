@@ -25,26 +25,21 @@ from app.services.citizens.sessions import browser_of
 from app.services.proving import claims, proofs
 from app.web import chart, errors, language, logs, words
 from app.web.citizens import menu
+from app.web.headers import attachment, keep_private
+from app.web.language import instant, text_language
 from app.web.limits import limiter
 from app.web.state import bureau
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from werkzeug.wrappers import Response as AnyResponse
 
     from app.services.citizens.overview import Overview
 
 blueprint = Blueprint("record", __name__)
+blueprint.after_request(keep_private)
 TOKEN = menu.TOKEN
 PROOF_NAME = "score.proof"
 PROOF_PATH = f"/record/{PROOF_NAME}"
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def session_citizen() -> int:
@@ -115,14 +110,7 @@ def event_proof(log_index: int) -> Response:
 
 
 def _download(proof: bytes, name: str) -> Response:
-    return Response(proof, headers=download_headers(name))
-
-
-def download_headers(name: str) -> list[tuple[str, str]]:
-    return [
-        ("Content-Disposition", f'attachment; filename="{name}"'),
-        ("Content-Type", "application/json"),
-    ]
+    return Response(proof, headers=attachment(name, "application/json"))
 
 
 @blueprint.post("/record/sign-out")
@@ -132,15 +120,6 @@ def sign_out() -> AnyResponse:
         links.end_session(bureau(), token)
     session.clear()
     return redirect(url_for("pages.home"), 303)
-
-
-def instant(moment: datetime) -> str:
-    """A moment in words, in the ledger's local time."""
-    return language.format_instant(moment, bureau().genesis.utc_offset_minutes)
-
-
-def text_language() -> str:
-    return language.LANGUAGES[language.code()][1]
 
 
 def voice() -> advice_words.Voice:

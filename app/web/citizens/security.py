@@ -19,9 +19,10 @@ from flask_babel import gettext
 from app.core.errors import FormatError, NotFoundError, SignatureError
 from app.services.citizens import enrolment, sessions
 from app.web import words
-from app.web.citizens.record import TOKEN, instant, session_citizen
+from app.web.citizens.record import TOKEN, session_citizen
 from app.web.citizens.signing import ask, elsewhere, read_answer
-from app.web.language import N_, format_day
+from app.web.headers import keep_private
+from app.web.language import N_, format_day, instant
 from app.web.limits import limiter
 from app.web.state import bureau
 
@@ -29,17 +30,12 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
 blueprint = Blueprint("security", __name__, url_prefix="/record/security")
+blueprint.after_request(keep_private)
 HOW = {
     "code": N_("with a one-time code"),
     "passkey": N_("with a passkey"),
     "identity": N_("by the identity provider"),
 }
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get("")

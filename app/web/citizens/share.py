@@ -33,8 +33,9 @@ from app.services.citizens import overview, sharing
 from app.web import errors
 from app.web.check import NOT_PROVED
 from app.web.citizens import signing
-from app.web.citizens.record import download_headers, instant, not_yet, session_citizen, text_language
-from app.web.language import N_
+from app.web.citizens.record import not_yet, session_citizen
+from app.web.headers import attachment, keep_private
+from app.web.language import N_, instant, text_language
 from app.web.limits import limiter
 from app.web.machines.public_log import own_policy_of
 from app.web.state import bureau
@@ -63,10 +64,9 @@ REFUSALS = {
 
 
 @blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
+def _keep_out(response: Response) -> Response:
     response.headers["X-Robots-Tag"] = "noindex"
-    return response
+    return keep_private(response)
 
 
 # ---- the citizen's side
@@ -222,7 +222,7 @@ def proof(token: str) -> Response:
     found = _found(token, count=False)
     if found is None:
         return errors.page(410)
-    return Response(found.proof, headers=download_headers("share.proof"))
+    return Response(found.proof, headers=attachment("share.proof", "application/json"))
 
 
 def _found(token: str, *, count: bool = True) -> sharing.Opened | None:

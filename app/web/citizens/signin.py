@@ -33,6 +33,7 @@ from app.services.citizens.identity import Provider
 from app.services.citizens.sessions import browser_of
 from app.web.citizens.record import TOKEN
 from app.web.citizens.signing import elsewhere, read_answer
+from app.web.headers import keep_private
 from app.web.limits import limiter
 from app.web.state import bureau
 
@@ -40,13 +41,8 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
 blueprint = Blueprint("signin", __name__)
+blueprint.after_request(keep_private)
 IDENTITY = "identity"
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def begin_session(token: str) -> None:

@@ -20,6 +20,7 @@ from flask import Blueprint, Response, redirect, render_template, request, sessi
 from app.core.errors import FormatError, NotFoundError, RuleError, SignatureError
 from app.services.citizens import acts, passkeys
 from app.web.citizens.record import TOKEN, session_citizen
+from app.web.headers import keep_private
 from app.web.limits import limiter
 from app.web.paths import own_path
 from app.web.state import bureau
@@ -32,13 +33,8 @@ if TYPE_CHECKING:
     from app.services.citizens.acts import Act
 
 blueprint = Blueprint("signing", __name__)
+blueprint.after_request(keep_private)
 ANSWER_CHARS_MAX = 65_536
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def ask(kind: str, fields: dict[str, Any], sentence: str, done: str) -> AnyResponse:

@@ -17,8 +17,10 @@ from app.core.reporting.events import type_of
 from app.services.citizens import disputes
 from app.web import language, words
 from app.web.citizens import signing
-from app.web.citizens.disputes import TEXT_CHARS_MAX, plain_text
+from app.web.citizens.disputes import TEXT_CHARS_MAX
 from app.web.citizens.record import session_citizen
+from app.web.forms import plain
+from app.web.headers import keep_private
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -27,13 +29,8 @@ if TYPE_CHECKING:
     from app.services.citizens.disputes import Item
 
 blueprint = Blueprint("statements", __name__, url_prefix="/record/statements")
+blueprint.after_request(keep_private)
 METHODS: Final = ["GET", "POST"]
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.route("", methods=METHODS)
@@ -53,7 +50,7 @@ def about(log_index: int) -> AnyResponse:
 def _page(citizen: int, item: Item | None) -> AnyResponse:
     problem, text = "", ""
     if request.method == "POST":
-        text = plain_text(request.form.get("text", ""))
+        text = plain("text")
         if 0 < len(text) <= TEXT_CHARS_MAX:
             return _ask(item, text)
         most = language.format_number(TEXT_CHARS_MAX)

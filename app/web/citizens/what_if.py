@@ -23,8 +23,8 @@ from app.core.scoring import advice, advice_words, card_texts, what_if
 from app.core.scoring.scenario import MONTHS_MAX, Step
 from app.services.citizens import simulation
 from app.web import language
-from app.web.citizens.record import not_yet, session_citizen, text_language, voice
-from app.web.language import N_
+from app.web.citizens.record import not_yet, session_citizen, voice
+from app.web.language import N_, text_language
 from app.web.state import bureau
 
 if TYPE_CHECKING:

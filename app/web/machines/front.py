@@ -61,7 +61,10 @@ class Front:
         proof, inquiry = record.PROOF_PATH, f"{api.blueprint.url_prefix}{api.INQUIRIES_PATH}"
         self._served = {
             ("GET", proof): _Served(
-                proof, self._score_proof, record.download_headers(record.PROOF_NAME), [("Vary", "Cookie")]
+                proof,
+                self._score_proof,
+                headers.attachment(record.PROOF_NAME, "application/json"),
+                [("Vary", "Cookie")],
             ),
             ("POST", inquiry): _Served(inquiry, self._inquiry, api.JSON_HEADERS, []),
         }

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 
 from app.core.errors import CredenceError
 from app.services.organisations import applications
-from app.web.citizens.cases import written
+from app.web.forms import written
+from app.web.headers import keep_private
 from app.web.language import N_
 from app.web.organisations import seats
 from app.web.organisations.approvals import KEY_ROLES
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
 blueprint = Blueprint("applying", __name__, url_prefix="/staff/applications")
+blueprint.after_request(keep_private)
 ROLE = "officer"
 STATES = {
     "open": N_("waits for an officer"),
@@ -32,12 +34,6 @@ STATES = {
     "refused": N_("refused"),
     "ended": N_("ended"),
 }
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get("")

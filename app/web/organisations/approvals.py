@@ -22,6 +22,8 @@ from app.core.reporting.identifiers import check_identifier
 from app.services.ledger import cards
 from app.services.ledger.register import OPEN_ROLES, list_keys
 from app.services.organisations import approvals
+from app.web.forms import written
+from app.web.headers import keep_private
 from app.web.language import N_
 from app.web.organisations import seats
 from app.web.state import bureau
@@ -29,10 +31,10 @@ from app.web.state import bureau
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flask import Response
     from werkzeug.wrappers import Response as AnyResponse
 
 blueprint = Blueprint("approvals", __name__, url_prefix="/staff/approvals")
+blueprint.after_request(keep_private)
 ROLE = "officer"
 UPLOAD_BYTES_MAX = 5 << 20  # a scorecard's document and its validation report
 
@@ -73,12 +75,6 @@ LABELS = {
 }
 
 
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 @blueprint.get("")
 def show() -> str:
     seats.require(ROLE)
@@ -94,8 +90,6 @@ def show() -> str:
 
 @blueprint.route("/new/<kind>", methods=["GET", "POST"])
 def new(kind: str) -> AnyResponse | str | tuple[str, int]:
-    request.max_content_length = UPLOAD_BYTES_MAX
-    request.max_form_memory_size = UPLOAD_BYTES_MAX
     seat = seats.require(ROLE)
     if kind not in FORMS:
         abort(404)
@@ -146,38 +140,34 @@ def _cards() -> list[dict[str, str]]:
     ]
 
 
-def _text(name: str) -> str:
-    return request.form.get(name, "").replace("\r\n", "\n").strip()
-
-
 def _file(name: str) -> str:
     upload = request.files.get(name)
     return upload.read().decode(errors="replace") if upload else ""
 
 
 def _registration() -> dict[str, Any]:
-    note = _file("file") or _text("possession") + "\n"
-    return {"possession": note, "role": _text("role")}
+    note = _file("file") or written("possession") + "\n"
+    return {"possession": note, "role": written("role")}
 
 
 def _revocation() -> dict[str, Any]:
-    name, _, role = _text("key").rpartition(" ")
-    return {"name": name, "reason": _text("reason"), "role": role}
+    name, _, role = written("key").rpartition(" ")
+    return {"name": name, "reason": written("reason"), "role": role}
 
 
 def _scorecard() -> dict[str, Any]:
-    details = {"from": _text("from"), "role": _text("role")}
+    details = {"from": written("from"), "role": written("role")}
     document, report = _file("document"), _file("report")
     if not document:
-        return details | {"scorecard": _text("scorecard")}
+        return details | {"scorecard": written("scorecard")}
     return details | {"document": document} | ({"report": report} if report else {})
 
 
 def _erasure() -> dict[str, Any]:
     """The form has the identifier; the proposal has the citizen key, and so nothing personal."""
-    identifier = _text("identifier")
+    identifier = written("identifier")
     check_identifier(bureau().scheme, identifier)
-    return {"citizen": bureau().people.key_of(identifier).hex(), "ref": _text("ref")}
+    return {"citizen": bureau().people.key_of(identifier).hex(), "ref": written("ref")}
 
 
 FORMS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -230,7 +220,7 @@ def _value(name: str, value: str) -> str:
 def approve(number: int) -> AnyResponse | tuple[str, int]:
     seat = seats.require(ROLE)
     try:
-        approvals.approve(bureau(), seat, number, _text("digest"))
+        approvals.approve(bureau(), seat, number, written("digest"))
     except CredenceError as error:
         return _one(number, seat.id, error), 422
     return redirect(url_for("approvals.one", number=number), 303)

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 
 from app.core.errors import CredenceError, FormatError
@@ -28,7 +28,10 @@ from app.services.banks.inquiries import ConsentError, NotYetError
 from app.services.ledger import cards
 from app.services.organisations import applications
 from app.web import chart, headers
-from app.web.language import LANGUAGES, N_, code, format_instant
+from app.web.check import EXAMPLES
+from app.web.forms import typed
+from app.web.headers import keep_private
+from app.web.language import N_, code, instant, text_language
 from app.web.limits import limiter
 from app.web.machines.api import inquiry_body
 from app.web.machines.public_log import own_policy_of
@@ -41,9 +44,9 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
 blueprint = Blueprint("bank", __name__, url_prefix="/bank")
+blueprint.after_request(keep_private)
 BATCH_CHARS_MAX = 65_536
 WORDS = {"en": EN, "zh": ZH}
-EXAMPLES = {"cn": "cn:11010519491231002X", "uci": "uci:17"}
 
 PURPOSES = {
     "credit_application": N_("They apply for credit"),
@@ -112,12 +115,6 @@ def _option_list(table: Mapping[str, str]) -> list[dict[str, str]]:
 @blueprint.app_template_filter("combine")
 def _combine(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     return {**first, **second}
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.route("", methods=["GET", "POST"])
@@ -191,20 +188,19 @@ def apply_for() -> AnyResponse | str | tuple[str, int]:
 def applied(reference: str) -> str:
     found = applications.of_reference(bureau(), reference)
     state, what_next = STATES[found.state]
-    received = format_instant(found.received_at, bureau().genesis.utc_offset_minutes)
     return _page(
         "bank_applied.html",
         found=found,
         state=state,
         what_next=what_next,
-        received=received,
+        received=instant(found.received_at),
         role=ROLES[found.role],
     )
 
 
 def _posted(name: str, chars_max: int) -> bytes:
     """A text area's text with the line ends that were signed."""
-    text = request.form.get(name, "").replace("\r\n", "\n")
+    text = typed(name)
     if len(text) > chars_max:
         raise FormatError("this is longer than what belongs here")
     return f"{text.strip()}\n".encode() if text.strip() else b""
@@ -217,7 +213,7 @@ def _page(template: str, **more: Any) -> str:
         "origin": ledger.origin,
         "utcOffsetMinutes": ledger.utc_offset_minutes,
         "scheme": ledger.scheme,
-        "language": LANGUAGES[code()][1],
+        "language": text_language(),
         "policy": own_policy_of(bureau()).decode(),
         "measures": {name: each.name for name, each in WORDS[code()].items()},
     }
@@ -234,12 +230,12 @@ def _page(template: str, **more: Any) -> str:
 
 
 def _choices() -> dict[str, Any]:
-    return {"purposes": PURPOSES, "classes": CLASSES, "example": EXAMPLES[bureau().genesis.scheme]}
+    return {"purposes": PURPOSES, "classes": CLASSES, "example": EXAMPLES[bureau().scheme]}
 
 
 def _in_words(answer: inquiries.Answer) -> dict[str, Any]:
     """An answer as the page shows it: what the proof's receipt says, in the words of its card."""
-    language = LANGUAGES[code()][1]
+    language = text_language()
     proof = orjson.loads(answer.proof)
     shown: Mapping[str, Any] = {name: value for _, name, value in proof["disclosures"]}
     with bureau().reading() as connection:

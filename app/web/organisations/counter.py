@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 
 from app.core.errors import CredenceError, FormatError
 from app.core.fields import U63_MAX
 from app.services.organisations import counter
 from app.web import words
-from app.web.citizens.cases import written
+from app.web.forms import written
+from app.web.headers import keep_private
 from app.web.language import N_
 from app.web.organisations import seats
 from app.web.state import bureau
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
 blueprint = Blueprint("counter", __name__, url_prefix="/staff")
+blueprint.after_request(keep_private)
 GROUNDS = ("not_mine", "wrong_amount", "wrong_day", "wrong_status", "paid", "too_old", "not_told", "other")
 PURPOSES = ("account_review", "collection", "credit_application")
 KINDS = {
@@ -35,12 +37,6 @@ KINDS = {
     "citizen_statement": N_("The citizen's own words, on the record"),
 }
 ACTS = KINDS | {counter.CODE: N_("Enrolment code handed out")}
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.route("/codes", methods=["GET", "POST"])

@@ -32,7 +32,8 @@ from app.services.ledger import intake
 from app.services.organisations import furnishing, splitting
 from app.services.organisations import quality as figures
 from app.web import words
-from app.web.citizens.cases import written
+from app.web.forms import typed, written
+from app.web.headers import attachment, keep_private
 from app.web.language import N_
 from app.web.organisations import seats
 from app.web.organisations.approvals import KEY_ROLES
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from app.services.organisations.furnishing import Entry, Prepared
 
 blueprint = Blueprint("furnisher", __name__, url_prefix="/furnisher")
+blueprint.after_request(keep_private)
 ROLE = "furnisher"
 UPLOAD_BYTES_MAX = 16 << 20  # larger batches go to /v1/batches
 TOLD_BY = ("letter", "message", "email", "app", "in_person")
@@ -60,12 +62,6 @@ FIGURES = {
     "closed_unverifiable": N_("You could not verify"),
     "closed_deadline": N_("You did not answer"),
 }
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get("")
@@ -90,7 +86,6 @@ def _today() -> Any:
 
 @blueprint.route("/batches", methods=["GET", "POST"])
 def batches() -> AnyResponse | str | tuple[str, int]:
-    request.max_content_length = UPLOAD_BYTES_MAX
     seat = seats.require(ROLE)
     if request.method == "GET":
         return render_template("furnisher_batches.html", given=_given(seat.organisation), error=None)
@@ -170,8 +165,8 @@ def evidence(number: int, file: int) -> Response:
     if found is None:
         abort(404)
     suffix = found.known.media_type.partition("/")[2].replace("plain", "txt")
-    name = f'attachment; filename="evidence-{number}-{file}.{suffix}"'
-    return Response(found.data, headers={"Content-Type": found.known.media_type, "Content-Disposition": name})
+    name = f"evidence-{number}-{file}.{suffix}"
+    return Response(found.data, headers=attachment(name, found.known.media_type))
 
 
 def _answer(entry: Entry) -> list[dict[str, Any]]:
@@ -298,11 +293,5 @@ def quality() -> str:
 @blueprint.post("/plain")
 def plain() -> Response:
     seats.require(ROLE)
-    lines = request.form.get("lines", "").replace("\r\n", "\n").strip("\n") + "\n"
-    return Response(
-        lines,
-        headers={
-            "Content-Type": "application/x-ndjson",
-            "Content-Disposition": 'attachment; filename="credence.ndjson"',
-        },
-    )
+    lines = typed("lines").strip("\n") + "\n"
+    return Response(lines, headers=attachment("credence.ndjson", "application/x-ndjson"))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_smorest import Blueprint as MachineBlueprint
 
 from app.core.errors import CredenceError
@@ -22,7 +22,10 @@ from app.core.exchange import letter as papers
 from app.core.exchange.request_note import REQUEST_BYTES_MAX
 from app.core.scoring.card_texts import CHINESE
 from app.services.banks import letters, watching
-from app.web.citizens.record import session_citizen, text_language
+from app.web.citizens.record import session_citizen
+from app.web.forms import signed_note
+from app.web.headers import attachment, keep_private
+from app.web.language import text_language
 from app.web.limits import limiter
 from app.web.machines.api import PLAIN, UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
@@ -38,15 +41,8 @@ machine = MachineBlueprint(
     "letters_api", __name__, url_prefix="/v1/letters", description="Letters of adverse action."
 )
 blueprint = Blueprint("letters", __name__)
-
-
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-blueprint.after_request(_keep_private)
-machine.after_request(_keep_private)
+blueprint.after_request(keep_private)
+machine.after_request(keep_private)
 
 
 # ---- for programs
@@ -86,8 +82,7 @@ def post_letter() -> Response:
 
 
 def _pdf(made: papers.Letter, language: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="letter-{made.reference}.pdf"'}
-    return Response(letters.as_pdf(made, language), content_type=PDF, headers=headers)
+    return Response(letters.as_pdf(made, language), headers=attachment(f"letter-{made.reference}.pdf", PDF))
 
 
 # ---- for people
@@ -105,10 +100,8 @@ def of_bank() -> str:
 def ask_for_one() -> AnyResponse | tuple[str, int]:
     """The note may be of any bank: the signature is what counts. It is shown to the seat of that bank alone."""
     seat = seats.require("bank")
-    note = request.form.get("note", "").replace("\r\n", "\n").encode()
+    note = signed_note()
     try:
-        if len(note) > REQUEST_BYTES_MAX:
-            abort(413)
         kept, _ = letters.request(bureau(), note)
     except CredenceError as error:
         shown = letters.of_bank(bureau(), seat.organisation)

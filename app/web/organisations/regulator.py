@@ -22,15 +22,15 @@ from flask_smorest import Blueprint as MachineBlueprint
 from marshmallow import Schema, fields
 
 from app.core.errors import CredenceError
-from app.core.exchange.request_note import REQUEST_BYTES_MAX
 from app.services.organisations import given, quality, supervision, transparency
 from app.services.scoring import kept, monitoring
 from app.web import words
-from app.web.language import N_
+from app.web.forms import signed_note
+from app.web.headers import attachment, keep_private
+from app.web.language import N_, instant
 from app.web.machines.api import UNAVAILABLE
 from app.web.machines.described import endpoint
 from app.web.organisations import notice_words, refusal_words, seats
-from app.web.organisations.seats import instant
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -78,9 +78,7 @@ class Transparency(Schema):
 
 @blueprint.after_request
 def _keep_private(response: Response) -> Response:
-    if request.path.startswith("/regulator"):
-        response.headers["Cache-Control"] = "no-store"
-    return response
+    return keep_private(response) if request.path.startswith("/regulator") else response
 
 
 # ---- for everybody
@@ -161,7 +159,8 @@ def figures_json() -> Response:
     whole["quality"] = {
         f"{each.furnisher} {each.quarter}": dict(each.counts) for each in quality.figures(bureau())
     }
-    return _download(orjson.dumps(whole, option=orjson.OPT_INDENT_2), "application/json", "figures.json")
+    body = orjson.dumps(whole, option=orjson.OPT_INDENT_2)
+    return Response(body, headers=attachment("figures.json", "application/json"))
 
 
 @blueprint.get("/regulator/quality.csv")
@@ -172,12 +171,7 @@ def quality_csv() -> Response:
     writer.writerow(["furnisher", "quarter", *quality.NAMES])
     for each in quality.figures(bureau()):
         writer.writerow([each.furnisher, each.quarter, *(each.counts.get(name, 0) for name in quality.NAMES)])
-    return _download(table.getvalue().encode(), "text/csv; charset=utf-8", "quality.csv")
-
-
-def _download(body: bytes, content_type: str, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(body, content_type=content_type, headers=headers)
+    return Response(table.getvalue(), headers=attachment("quality.csv", "text/csv; charset=utf-8"))
 
 
 @blueprint.get("/regulator/notices")
@@ -206,9 +200,7 @@ def _audits(refused: str) -> str:
 @blueprint.post("/regulator/audits")
 def open_audit() -> AnyResponse | tuple[str, int]:
     seat = seats.require(ROLE)
-    note = request.form.get("note", "").replace("\r\n", "\n").encode()
-    if len(note) > REQUEST_BYTES_MAX:
-        abort(413)
+    note = signed_note()
     try:
         supervision.open_audit(bureau(), seat.organisation, note)
     except CredenceError as error:

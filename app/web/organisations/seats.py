@@ -29,19 +29,18 @@ from flask_babel import gettext
 
 from app.core.errors import NotFoundError
 from app.services.organisations import seats
-from app.web import language
-from app.web.language import N_
+from app.web.headers import keep_private
+from app.web.language import N_, instant
 from app.web.limits import limiter
 from app.web.state import bureau
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from werkzeug.wrappers import Response as AnyResponse
 
     from app.services.organisations.seats import Seat
 
 blueprint = Blueprint("seats", __name__, url_prefix="/seat")
+blueprint.after_request(keep_private)
 TOKEN = "seat"  # noqa: S105 - the name of a member of the session, not a password
 
 ROLES = {
@@ -91,12 +90,6 @@ NOTICES = {
 }
 
 
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def current() -> Seat | None:
     """Who sits there, if this browser has a session of a seat."""
     if "seat" not in g:
@@ -115,11 +108,6 @@ def require(*roles: str) -> Seat:
     if seat.role not in roles:
         abort(_notice("other"))
     return seat
-
-
-def instant(moment: datetime) -> str:
-    """A moment as pages write it, in the ledger's local time."""
-    return language.format_instant(moment, bureau().genesis.utc_offset_minutes)
 
 
 def navigation() -> list[dict[str, object]]:

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 
 from app.core.errors import CredenceError, NotFoundError
 from app.core.reporting.event_types import REPORTS
 from app.services.citizens import overview, records
 from app.services.organisations import cases, splitting
 from app.web import words
-from app.web.citizens.cases import ABOUT, STATES, written
-from app.web.citizens.record import not_yet, text_language
+from app.web.citizens.cases import ABOUT, STATES
+from app.web.citizens.record import not_yet
+from app.web.forms import written
+from app.web.headers import keep_private
+from app.web.language import text_language
 from app.web.organisations import seats
 from app.web.state import bureau
 
@@ -31,13 +34,8 @@ if TYPE_CHECKING:
     from app.services.organisations.seats import Seat
 
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")
+blueprint.after_request(keep_private)
 ROLE = "clerk"
-
-
-@blueprint.after_request
-def _keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get("")
