@@ -4,19 +4,23 @@
 
 | module | what it does |
 |---|---|
-| api, schemas | the JSON API and its description |
-| audit_api | a regulator's reading room |
-| public_log | checkpoint and tiles |
-| scorecards | the published cards |
-| letters, watches | letters of adverse action; banks watch scores |
-| regulator, notice_words | supervision, and what everybody may see of it |
-| pages, check | HTML for everybody; words, chart and language serve it |
-| record, entries, alerts, share, export, what_if | a citizen's own pages; menu leads from one to the other |
-| disputes, statements, erasing | what citizens put right, and have erased |
-| offices | pages for people at organisations |
-| operations, metrics, logs | /livez, /readyz, /metrics and the access log |
-| front | the two busiest answers, given in front of Flask |
-| application | Flask, with short ways |
+| machines.api, schemas, described | the JSON API and its description |
+| machines.applications_api, watches | keys are applied for; banks watch scores |
+| machines.audit_api | a regulator's reading room |
+| machines.public_log, scorecards | checkpoint and tiles; the published cards |
+| machines.operations, metrics | /livez, /readyz, /metrics |
+| machines.front | the two busiest answers, given in front of Flask |
+| pages, check | HTML for everybody |
+| citizens.signin, security | signing in, passkeys, sessions |
+| citizens.record, entries, alerts, share, export, what_if | a citizen's own pages; menu leads from one to the other |
+| citizens.consents, disputes, statements, erasing, cases | what citizens decide, put right and ask for |
+| citizens.signing | what they will is signed with their passkey |
+| organisations.seats | how people at organisations sign in, and what a role may open |
+| organisations.bank, letters, furnisher | what banks and furnishers do |
+| organisations.staff, counter, approvals, applying | what clerks and officers do |
+| organisations.regulator, notice_words, refusal_words | supervision, and what everybody may see of it |
+| words, chart, language, forms | what pages say, and what is typed into them |
+| application, logs | Flask, with short ways; the access log |
 | errors, headers, cookies, limits | one shape for every error, security headers, sessions, brakes |
 
 Two things come from the environment: CREDENCE_HTTPS=1 says that people reach the service over https (secure
@@ -40,6 +44,7 @@ from app.web import check, errors, headers, language, logs, pages
 from app.web.application import Application
 from app.web.citizens import (
     alerts,
+    cases,
     consents,
     disputes,
     entries,
@@ -59,7 +64,17 @@ from app.web.limits import limiter
 from app.web.machines import api, applications_api, audit_api, operations, public_log, scorecards, watches
 from app.web.machines.front import Front
 from app.web.machines.metrics import Metrics
-from app.web.organisations import approvals, bank, furnisher, letters, offices, regulator
+from app.web.organisations import (
+    applying,
+    approvals,
+    bank,
+    counter,
+    furnisher,
+    letters,
+    regulator,
+    seats,
+    staff,
+)
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -68,6 +83,44 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app"]
 
+FOR_PROGRAMS = (
+    audit_api.blueprint,
+    audit_api.transitions_blueprint,
+    public_log.blueprint,
+    scorecards.blueprint,
+    letters.machine,
+    applications_api.blueprint,
+    regulator.machine,
+    watches.blueprint,
+)
+FOR_PEOPLE = (
+    operations.blueprint,
+    pages.blueprint,
+    check.blueprint,
+    signin.blueprint,
+    security.blueprint,
+    record.blueprint,
+    entries.blueprint,
+    alerts.blueprint,
+    share.blueprint,
+    export.blueprint,
+    what_if.blueprint,
+    consents.blueprint,
+    disputes.blueprint,
+    statements.blueprint,
+    erasing.blueprint,
+    cases.blueprint,
+    signing.blueprint,
+    seats.blueprint,
+    bank.blueprint,
+    letters.blueprint,
+    furnisher.blueprint,
+    staff.blueprint,
+    counter.blueprint,
+    approvals.blueprint,
+    applying.blueprint,
+    regulator.blueprint,
+)
 UPLOADS = {
     "approvals.new": approvals.UPLOAD_BYTES_MAX,
     "disputes.evidence": disputes.UPLOAD_BYTES_MAX,
@@ -105,50 +158,20 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     _prepare_templates(app)
     limiter.init_app(app)
     app.before_request(_allow_uploads)  # before the check that reads the form
-    csrf = CSRFProtect(app)
-    scorecards.register(app)
-    machine = api.register(app)
-    machine.register_blueprint(audit_api.blueprint)
-    machine.register_blueprint(audit_api.transitions_blueprint)
-    machine.register_blueprint(public_log.blueprint)
-    machine.register_blueprint(scorecards.blueprint)
-    machine.register_blueprint(letters.machine)
-    machine.register_blueprint(applications_api.blueprint)
-    machine.register_blueprint(regulator.machine)
-    machine.register_blueprint(watches.blueprint)
-    csrf.exempt(api.blueprint)
-    csrf.exempt(audit_api.blueprint)
-    csrf.exempt(audit_api.transitions_blueprint)
-    csrf.exempt(public_log.blueprint)
-    csrf.exempt(letters.machine)
-    csrf.exempt(applications_api.blueprint)
-    csrf.exempt(watches.blueprint)
-    csrf.exempt(pages.blueprint)
-    for blueprint in (
-        operations.blueprint,
-        pages.blueprint,
-        record.blueprint,
-        *offices.BLUEPRINTS,
-        bank.blueprint,
-        entries.blueprint,
-        alerts.blueprint,
-        share.blueprint,
-        export.blueprint,
-        letters.blueprint,
-        disputes.blueprint,
-        statements.blueprint,
-        erasing.blueprint,
-        regulator.blueprint,
-        what_if.blueprint,
-        signin.blueprint,
-        security.blueprint,
-        consents.blueprint,
-        signing.blueprint,
-        check.blueprint,
-    ):
-        app.register_blueprint(blueprint)
+    _register_blueprints(app, CSRFProtect(app))
     app.wsgi_app = Front(app, app.wsgi_app, sessions, https=https)  # type: ignore[method-assign]
     return app
+
+
+def _register_blueprints(app: Flask, csrf: CSRFProtect) -> None:
+    """What programs send has no form's token: it is signed, or a choice of language, which a stranger may change."""
+    machine = api.register(app)
+    for blueprint in FOR_PROGRAMS:
+        machine.register_blueprint(blueprint)
+    for blueprint in FOR_PEOPLE:
+        app.register_blueprint(blueprint)
+    for blueprint in (api.blueprint, *FOR_PROGRAMS, pages.blueprint):
+        csrf.exempt(blueprint)
 
 
 def _allow_uploads() -> None:

@@ -26,7 +26,7 @@ from app.core.reporting.identifiers import check_identifier
 from app.core.scoring.card_words import EN, ZH
 from app.web import errors
 from app.web.language import N_, text_language
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.machines.public_log import own_policy_of
 from app.web.state import bureau
 
@@ -82,7 +82,7 @@ def ask() -> str:
 
 
 @blueprint.post("/check")
-@limiter.limit("60 per minute")
+@limited("60 per minute")
 def check() -> tuple[str, int] | str:
     form = CheckForm()
     upload = form.proof.data

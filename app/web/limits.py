@@ -5,46 +5,39 @@ never written down.
 
 from __future__ import annotations
 
-from flask import request
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from flask import current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+View = TypeVar("View", bound="Callable[..., Any]")
 limiter = Limiter(get_remote_address, storage_uri="memory://", headers_enabled=True, strategy="fixed-window")
 BATCHES_A_MINUTE = "6000 per minute"
 AUDITS_A_MINUTE = "20 per minute"
 COSIGNATURES_A_MINUTE = "600 per minute"
-LIMITED = frozenset(
-    {
-        "security.add",
-        "signin.back_from_provider",
-        "signin.enter",
-        "signin.show",
-        "signin.to_provider",
-        "signin.use_code",
-        "applications.post_application",
-        "bank.apply_for",
-        "signing.sign",
-        "alerts.change_mail",
-        "export.archive",
-        "export.paper",
-        "share.begin",
-        "share.sign",
-        "share.opened",
-        "share.proof",
-        "api.post_batch",
-        "audits.open_audit",
-        "log.take_cosignature",
-        "record.open_record",
-        "seats.open_seat",
-        "check.check",
-        "disputes.evidence",
-        "letters.for_bank_pdf",
-        "letters.for_citizen_pdf",
-    }
-)
+
+
+def limited(rule: str, *, methods: list[str] | None = None) -> Callable[[View], View]:
+    """A brake on a view: `rule` is "10 per minute", for requests with these methods, or all."""
+
+    def decorate(view: View) -> View:
+        slowed: Any = limiter.limit(rule, methods=methods)(view)
+        slowed.is_limited = True
+        return cast("View", slowed)
+
+    return decorate
+
+
+def is_limited(endpoint: str | None) -> bool:
+    """Whether the view of an endpoint has a brake."""
+    return getattr(current_app.view_functions.get(endpoint or ""), "is_limited", False)
 
 
 @limiter.request_filter
 def _is_unlimited() -> bool:
-    """Everything but the few endpoints that carry a limit: so the hot path does not pay for the search."""
-    return request.endpoint not in LIMITED
+    """Everything but the few views with a brake: so the hot path does not pay for the search."""
+    return not is_limited(request.endpoint)

@@ -22,7 +22,7 @@ from app.web.citizens import menu
 from app.web.citizens.record import not_yet, session_citizen
 from app.web.headers import keep_private
 from app.web.language import text_language
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def mail_settings() -> Response:
 
 
 @blueprint.post("/record/alerts/mail")
-@limiter.limit("10 per minute")
+@limited("10 per minute")
 def change_mail() -> AnyResponse:
     citizen, mailer = session_citizen(), mail.from_environment(bureau().home.path)
     try:

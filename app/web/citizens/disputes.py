@@ -30,7 +30,7 @@ from app.web.citizens.record import session_citizen
 from app.web.forms import plain
 from app.web.headers import keep_private
 from app.web.language import N_
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def own_words(log_index: int) -> AnyResponse:
 
 
 @blueprint.route("/new/<int:log_index>/evidence", methods=["GET", "POST"], endpoint="evidence")
-@limiter.limit("60 per minute")
+@limited("60 per minute")
 def hand_in(log_index: int) -> AnyResponse:
     citizen, item = _item(log_index)
     if request.method == "GET":

@@ -19,7 +19,7 @@ from app.web import errors, words
 from app.web.citizens.record import not_yet, reasons_in_words, session_citizen
 from app.web.headers import attachment, keep_private
 from app.web.language import instant, text_language
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def show() -> Response | str:
 
 
 @blueprint.get("/record/export.zip")
-@limiter.limit("10 per minute")
+@limited("10 per minute")
 def archive() -> Response:
     try:
         data = exports.export(bureau(), session_citizen(), NAME)
@@ -48,7 +48,7 @@ def archive() -> Response:
 
 
 @blueprint.get("/record/export.pdf")
-@limiter.limit("6 per minute")
+@limited("6 per minute")
 def paper() -> Response:
     citizen = session_citizen()
     try:

@@ -27,7 +27,7 @@ from app.web import chart, errors, language, logs, words
 from app.web.citizens import menu
 from app.web.headers import attachment, keep_private
 from app.web.language import instant, text_language
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def ask_to_open(token: str) -> str:
 
 
 @blueprint.post("/open/<token>")
-@limiter.limit("10 per minute")
+@limited("10 per minute")
 def open_record(token: str) -> AnyResponse:
     try:
         session_token = links.open_link(bureau(), token, browser_of(request.headers.get("User-Agent", "")))

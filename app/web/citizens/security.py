@@ -23,7 +23,7 @@ from app.web.citizens.record import TOKEN, session_citizen
 from app.web.citizens.signing import ask, elsewhere, read_answer
 from app.web.headers import keep_private
 from app.web.language import N_, format_day, instant
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def show() -> Response:
 
 
 @blueprint.post("/passkeys")
-@limiter.limit("20 per minute")
+@limited("20 per minute")
 def add() -> AnyResponse:
     session_citizen()
     token = session[TOKEN]

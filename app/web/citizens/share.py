@@ -36,7 +36,7 @@ from app.web.citizens import signing
 from app.web.citizens.record import not_yet, session_citizen
 from app.web.headers import attachment, keep_private
 from app.web.language import N_, instant, text_language
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.machines.public_log import own_policy_of
 from app.web.state import bureau
 
@@ -78,7 +78,7 @@ def show() -> Response:
 
 
 @blueprint.post("/record/share")
-@limiter.limit("20 per minute")
+@limited("20 per minute")
 def begin() -> AnyResponse:
     citizen = session_citizen()
     days, least = request.form.get("days", ""), request.form.get("at_least", "").strip()
@@ -128,7 +128,7 @@ def one(share: str) -> Response:
 
 
 @blueprint.post("/record/share/<share>")
-@limiter.limit("30 per minute")
+@limited("30 per minute")
 def sign(share: str) -> AnyResponse:
     citizen = session_citizen()
     try:
@@ -192,7 +192,7 @@ def _qr(link: str) -> Markup:
 
 
 @blueprint.get("/shared/<token>")
-@limiter.limit("60 per minute")
+@limited("60 per minute")
 def opened(token: str) -> Response:
     found = _found(token)
     if found is None:
@@ -217,7 +217,7 @@ def opened(token: str) -> Response:
 
 
 @blueprint.get("/shared/<token>.proof")
-@limiter.limit("60 per minute")
+@limited("60 per minute")
 def proof(token: str) -> Response:
     found = _found(token, count=False)
     if found is None:

@@ -34,7 +34,7 @@ from app.services.citizens.sessions import browser_of
 from app.web.citizens.record import TOKEN
 from app.web.citizens.signing import elsewhere, read_answer
 from app.web.headers import keep_private
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -57,13 +57,13 @@ def browser() -> str:
 
 
 @blueprint.get("/sign-in")
-@limiter.limit("60 per minute")
+@limited("60 per minute")
 def show() -> Response:
     return _page()
 
 
 @blueprint.post("/sign-in")
-@limiter.limit("20 per minute")
+@limited("20 per minute")
 def enter() -> AnyResponse:
     try:
         answer = read_answer(request.form.get("answer", ""), dict)
@@ -79,7 +79,7 @@ def ask_code() -> str:
 
 
 @blueprint.post("/enrol")
-@limiter.limit("10 per minute")
+@limited("10 per minute")
 def use_code() -> AnyResponse:
     try:
         begin_session(links.open_link(bureau(), request.form.get("code", "")[:64], browser()))
@@ -105,7 +105,7 @@ def _redirect_uri() -> str:
 
 
 @blueprint.get("/sign-in/identity")
-@limiter.limit("20 per minute")
+@limited("20 per minute")
 def to_provider() -> AnyResponse:
     chosen = provider() or abort(404)
     kept, url = chosen.start(_redirect_uri())
@@ -114,7 +114,7 @@ def to_provider() -> AnyResponse:
 
 
 @blueprint.get("/sign-in/identity/back")
-@limiter.limit("20 per minute")
+@limited("20 per minute")
 def back_from_provider() -> AnyResponse:
     chosen = provider() or abort(404)
     kept = session.pop(IDENTITY, None)

@@ -21,7 +21,7 @@ from app.core.errors import FormatError, NotFoundError, RuleError, SignatureErro
 from app.services.citizens import acts, passkeys
 from app.web.citizens.record import TOKEN, session_citizen
 from app.web.headers import keep_private
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.paths import own_path
 from app.web.state import bureau
 
@@ -59,7 +59,7 @@ def show(draft: str) -> Response:
 
 
 @blueprint.post("/record/sign/<draft>")
-@limiter.limit("30 per minute")
+@limited("30 per minute")
 def sign(draft: str) -> AnyResponse:
     session_citizen()
     try:

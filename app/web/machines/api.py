@@ -36,7 +36,7 @@ from app.services.ledger import figures, intake
 from app.services.organisations import furnishing
 from app.services.proving import filing
 from app.web import errors, logs
-from app.web.limits import BATCHES_A_MINUTE, limiter
+from app.web.limits import BATCHES_A_MINUTE, limited
 from app.web.machines import schemas
 from app.web.machines.described import endpoint
 from app.web.state import bureau
@@ -88,6 +88,12 @@ class RefConverter(BaseConverter):
     regex = r"[A-Za-z0-9._\-]{1,64}"
 
 
+class HashConverter(BaseConverter):
+    """A hash (formats.md, section 1)."""
+
+    regex = r"[0-9a-f]{64}"
+
+
 def read_body(bytes_max: int) -> bytes:
     """The request's body as it came, at most `bytes_max` bytes.
 
@@ -126,7 +132,7 @@ def read_body(bytes_max: int) -> bytes:
         503: UNAVAILABLE,
     },
 )
-@limiter.limit(BATCHES_A_MINUTE)
+@limited(BATCHES_A_MINUTE)
 def post_batch() -> Response:
     admission = furnishing.admit(bureau(), read_body(BATCH_BYTES_MAX))
     return Response(admission.receipt, 201 if admission.fresh else 200, content_type=PLAIN)
@@ -372,6 +378,7 @@ def get_figures() -> Response:
 def register(app: Flask) -> Api:
     app.url_map.converters["name"] = NameConverter
     app.url_map.converters["ref"] = RefConverter
+    app.url_map.converters["hash"] = HashConverter
     app.config.update(
         API_TITLE="Credence",
         API_VERSION="v1",

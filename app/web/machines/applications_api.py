@@ -12,7 +12,7 @@ from flask_smorest import Blueprint
 
 from app.core.errors import FormatError
 from app.services.organisations import applications
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.machines import schemas
 from app.web.machines.api import UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
@@ -47,7 +47,7 @@ blueprint = Blueprint(
         503: UNAVAILABLE,
     },
 )
-@limiter.limit("10 per minute")
+@limited("10 per minute")
 def post_application() -> Response:
     try:
         given = orjson.loads(read_body(BODY_BYTES_MAX))

@@ -27,7 +27,7 @@ from app.services.ledger.audit import opening, wire
 from app.services.ledger.audit.source import DatabaseSource
 from app.services.proving import claims
 from app.services.proving.transitions import transition
-from app.web.limits import AUDITS_A_MINUTE, limiter
+from app.web.limits import AUDITS_A_MINUTE, limited
 from app.web.machines import schemas
 from app.web.machines.api import UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
@@ -61,7 +61,7 @@ transitions_blueprint = Blueprint(
         503: UNAVAILABLE,
     },
 )
-@limiter.limit(AUDITS_A_MINUTE)
+@limited(AUDITS_A_MINUTE)
 def open_audit() -> Response:
     opened = opening.open_audit(bureau(), read_body(AUDIT_NOTE_BYTES_MAX))
     members = {

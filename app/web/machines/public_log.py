@@ -23,7 +23,7 @@ from flask_smorest import Blueprint
 from app.core.errors import FormatError, NotFoundError
 from app.services.ledger import cosignature_intake, public_log, witness_policy
 from app.services.proving import claims
-from app.web.limits import COSIGNATURES_A_MINUTE, limiter
+from app.web.limits import COSIGNATURES_A_MINUTE, limited
 from app.web.machines.api import UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
 from app.web.state import bureau
@@ -159,7 +159,7 @@ def erasure(log_index: int) -> Response:
         503: UNAVAILABLE,
     },
 )
-@limiter.limit(COSIGNATURES_A_MINUTE)
+@limited(COSIGNATURES_A_MINUTE)
 def take_cosignature() -> Response:
     note = read_body(cosignature_intake.NOTE_BYTES_MAX)
     return Response(cosignature_intake.receive(bureau(), note), content_type=PLAIN)

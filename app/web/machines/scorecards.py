@@ -9,12 +9,9 @@ Whoever has a score's `scorecard` reads here what it stands for, and finds the s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import orjson
 from flask import Response
 from flask_smorest import Blueprint
-from werkzeug.routing import BaseConverter
 
 from app.services.ledger import cards
 from app.web.machines import schemas
@@ -22,20 +19,11 @@ from app.web.machines.described import endpoint
 from app.web.machines.public_log import IMMUTABLE
 from app.web.state import bureau
 
-if TYPE_CHECKING:
-    from flask import Flask
-
 JSON = "application/json"
 
 blueprint = Blueprint(
     "scorecards", __name__, url_prefix="/v1/scorecards", description="What scores are made with."
 )
-
-
-class HashConverter(BaseConverter):
-    """A hash (formats.md, section 1)."""
-
-    regex = r"[0-9a-f]{64}"
 
 
 @endpoint(
@@ -79,7 +67,3 @@ def get_report(scorecard: str) -> Response:
     response = Response(cards.published_report(bureau(), scorecard), content_type=JSON)
     response.headers["Cache-Control"] = "public, max-age=60"
     return response
-
-
-def register(app: Flask) -> None:
-    app.url_map.converters["hash"] = HashConverter

@@ -32,7 +32,7 @@ from app.web.check import EXAMPLES
 from app.web.forms import typed
 from app.web.headers import keep_private
 from app.web.language import N_, code, instant, text_language
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.machines.api import inquiry_body
 from app.web.machines.public_log import own_policy_of
 from app.web.organisations import seats
@@ -170,7 +170,7 @@ def sent() -> str:
 
 
 @blueprint.route("/apply", methods=["GET", "POST"])
-@limiter.limit("10 per minute", methods=["POST"])
+@limited("10 per minute", methods=["POST"])
 def apply_for() -> AnyResponse | str | tuple[str, int]:
     if request.method == "GET":
         return _page("bank_apply.html", given=request.args, roles=ROLES)

@@ -26,7 +26,7 @@ from app.web.citizens.record import session_citizen
 from app.web.forms import signed_note
 from app.web.headers import attachment, keep_private
 from app.web.language import text_language
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.machines.api import PLAIN, UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
 from app.web.organisations import refusal_words, seats
@@ -123,7 +123,7 @@ def for_bank(number: int) -> str:
 
 
 @blueprint.get("/bank/letters/<int:number>.pdf")
-@limiter.limit(PAPERS_A_MINUTE)
+@limited(PAPERS_A_MINUTE)
 def for_bank_pdf(number: int) -> Response:
     return _pdf(letters.letter(bureau(), number, bank=seats.require("bank").organisation), text_language())
 
@@ -142,7 +142,7 @@ def for_citizen(number: int) -> str:
 
 
 @blueprint.get("/record/letters/<int:number>.pdf")
-@limiter.limit(PAPERS_A_MINUTE)
+@limited(PAPERS_A_MINUTE)
 def for_citizen_pdf(number: int) -> Response:
     return _pdf(letters.letter(bureau(), number, citizen_id=session_citizen()), text_language())
 

@@ -31,7 +31,7 @@ from app.core.errors import NotFoundError
 from app.services.organisations import seats
 from app.web.headers import keep_private
 from app.web.language import N_, instant
-from app.web.limits import limiter
+from app.web.limits import limited
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def ask_to_open(token: str) -> str:
 
 
 @blueprint.post("/open/<token>")
-@limiter.limit("10 per minute")
+@limited("10 per minute")
 def open_seat(token: str) -> AnyResponse:
     try:
         session_token = seats.open_link(bureau(), token)
