@@ -82,7 +82,7 @@ class OpenService:
     type=click.IntRange(0, 64),
     default=2,
     show_default=True,
-    help="Processes that replay citizens; 0: none but this one.",
+    help="Processes that replay citizens, or check blocks; 0: none but this one.",
 )
 def audit(  # noqa: PLR0917 - one command's options
     url: str | None,
@@ -117,6 +117,8 @@ def audit(  # noqa: PLR0917 - one command's options
     --state, from where a restart goes on. It refuses the first block that is not right, and says why (exit code 1).
     """
     from app.client.transport import Service  # noqa: PLC0415 - only where a service is asked
+    from app.core.proving.transition import Checker  # noqa: PLC0415
+    from app.services.ledger.audit.crew import crew_of  # noqa: PLC0415
     from app.services.ledger.audit.following import Memory  # noqa: PLC0415
 
     if follow_url is not None:
@@ -127,8 +129,9 @@ def audit(  # noqa: PLR0917 - one command's options
         genesis = Service(follow_url).genesis()
         ledger = _trusted(policy, genesis.origin)[0] or Verifier.parse(genesis.vkey)
         memory = Memory(state, cosign, lambda: int(utc_now().timestamp()))
-        follower = Follower(follow_url, key, case, genesis.origin)
-        follow(follower, memory, Sender(follow_url), ledger, once=once)
+        with crew_of(processes) as in_order:
+            follower = Follower(follow_url, key, case, genesis.origin, Checker(in_order))
+            follow(follower, memory, Sender(follow_url), ledger, once=once)
         return
     if state or cosign or once:
         raise click.UsageError("--state, --cosign and --once go with --follow")

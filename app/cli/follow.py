@@ -10,13 +10,13 @@ import click
 
 from app.cli import plain
 from app.cli.params import KeyFile, utc_now
-from app.core.errors import CredenceError, NotFoundError, ProofError, SignatureError
+from app.core.errors import CredenceError, NotFoundError, ProofError, RefusedError, SignatureError
 from app.core.log.checkpoint import WITNESS_KEY_TYPES, open_checkpoint
 
 if TYPE_CHECKING:
     from app.core.log.note import Signer, Verifier
     from app.core.proving.transition import AuditorState
-    from app.services.ledger.audit.following import Memory
+    from app.services.ledger.audit.following import Check, Memory
     from app.services.ledger.audit.remote import RemoteSource
 
 POLL_S = 2.0
@@ -33,8 +33,8 @@ class CosignerFile(KeyFile):
 class Follower:
     """Asks for one transition after the other; opens the audit anew when its hour is over."""
 
-    def __init__(self, url: str, key: Signer, case: str, origin: str) -> None:
-        self._url, self._key, self._case, self._origin = url, key, case, origin
+    def __init__(self, url: str, key: Signer, case: str, origin: str, checked: Check | None = None) -> None:
+        self._url, self._key, self._case, self._origin, self._checked = url, key, case, origin, checked
         self._source: RemoteSource | None = None
 
     def block(self, state: AuditorState, memory: Memory) -> AuditorState:
@@ -49,10 +49,12 @@ class Follower:
         return self._follow(state, memory)
 
     def _follow(self, state: AuditorState, memory: Memory) -> AuditorState:
+        from app.core.proving.transition import check  # noqa: PLC0415
         from app.services.ledger.audit.following import follow_block  # noqa: PLC0415
 
         source = self._open()
-        return follow_block(state, source.transition(state.next_block), memory, source.tile)
+        lines = source.transition(state.next_block)
+        return follow_block(state, lines, memory, source.tile, self._checked or check)
 
     def compare_head(self, state: AuditorState, memory: Memory) -> None:
         """The service's newest head is not another one than was checked, and not an older one. ProofError."""
@@ -132,6 +134,8 @@ def follow(follower: Follower, memory: Memory, sender: Sender, ledger: Verifier,
                 time.sleep(POLL_S)
                 continue
             state = after
+        except RefusedError:
+            raise  # it is our own processes; nothing is said of the block
         except CredenceError as error:
             if error.code in NETWORK_CODES:
                 if once:

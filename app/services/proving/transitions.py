@@ -62,8 +62,9 @@ class _Opened(NamedTuple):
         """Whether the account is folded from the start: something of it is destroyed, or repaired."""
         if self.new.replaced is not None:
             return True
-        repaired = any(touches_repair(decode_stored(line)) for _, line in self.events)
-        return repaired and self.row.old_block is not None
+        if self.row.old_block is None:
+            return False
+        return any(touches_repair(decode_stored(line)) for _, line in self.events)
 
 
 def transition(bureau: Bureau, number: int) -> Iterator[bytes]:

@@ -6,15 +6,16 @@
     3. why       an account is written for new events, for its age, for a new scorecard, or for what is destroyed of it
     4. new       the same fold and score that the bureau has to use; its five digests are the ones that the block wrote
 
-What is wrong is said with the account's key. Source: docs/formats.md, sections 7 and 17.
+What is wrong is said with the account's key. Accounts come by the page, which any process can check: an account needs
+nothing of another one. Source: docs/formats.md, sections 7 and 17.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
@@ -23,8 +24,10 @@ from app.core.errors import CredenceError, FormatError, ProofError, SignatureErr
 from app.core.fields import hex32
 from app.core.log import merkle
 from app.core.log.merkle import Frontier
+from app.core.proving.transition import form
+from app.core.proving.transition.pieces import Shown
 from app.core.reporting.assertions import ERASURE, UNKNOWN_PASSKEY, Passkeys
-from app.core.reporting.events import ROLES_BY_TYPE, decode_event, decode_stored, type_of
+from app.core.reporting.events import ROLES_BY_TYPE, decode_event, decode_events, decode_stored, type_of
 from app.core.scoring.folded import reopen_file
 from app.core.state import account, account_state, erasure, vrf
 from app.core.state.account_state import AccountState, Opaque, PlacedEvent, Rules
@@ -35,30 +38,41 @@ if TYPE_CHECKING:
 
     from app.core.proving.transition.form import Account, Part
     from app.core.proving.transition.growth import Reported
-    from app.core.reporting.event_base import Event
+    from app.core.reporting.event_base import Event, Header
 
-KEYS_KEPT: Final = 65_536
 _EVENT: Final = b"\x01"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an account is checked against. Events and doomed indices are taken out as accounts account for them."""
+    """What every account of a block is checked against."""
 
     rules: Rules
     switched: bool
-    events: dict[int, Reported]
-    doomed: dict[int, str]
     origin: str
     vrf: bytes
 
 
+class Page(NamedTuple):
+    """Lines of accounts, and what is known: of the events that they name, of the entries that a notice destroys, of their
+    keys. Events and doomed indices are taken out as accounts account for them.
+    """
+
+    lines: list[bytes]
+    events: dict[int, Reported]
+    doomed: dict[int, str]
+    shown: set[Shown]
+
+
 class Checked(NamedTuple):
-    """What the account changes in the trie; the days until which it stood, "" when it is new, and stands."""
+    """What the account changes in the trie; the days until which it stood, "" when it is new, and stands; whose key it is
+    when it had events.
+    """
 
     change: Change
     until_before: str
     until: str
+    shown: Shown | None
 
 
 class Old(NamedTuple):
@@ -80,10 +94,17 @@ class Past(NamedTuple):
     gone: list[Opaque]
 
 
-def check_account(record: Account, asked: Asked) -> Checked:
-    """The account follows from what was before. CredenceError with its key, and what is wrong with it."""
+def check_page(asked: Asked, page: Page) -> list[Checked]:
+    """Each account of the page follows from what was before. CredenceError with its key, and what is wrong with it."""
+    checked = [_check_account(form.decode_account(line), asked, page) for line in page.lines]
+    if page.events or page.doomed:
+        raise ProofError("a page of accounts does not account for all that it names")
+    return checked
+
+
+def _check_account(record: Account, asked: Asked, page: Page) -> Checked:
     try:
-        return _check(record, asked)
+        return _check(record, asked, page)
     except CredenceError as error:
         raise type(error)(f"account {record.key.hex()}: {error.detail}", code=error.code) from None
     except (AssertionError, KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
@@ -93,13 +114,14 @@ def check_account(record: Account, asked: Asked) -> Checked:
         ) from None
 
 
-def _check(record: Account, asked: Asked) -> Checked:
+def _check(record: Account, asked: Asked, page: Page) -> Checked:
     state = account_state.decode(bytes(record.old)) if bytes(record.old) else None
     past = None
     if record.history is not None:
-        past = _past(record.history, record.opaque if state is None else state.opaque, asked)
+        past = _past(record.history, record.opaque if state is None else state.opaque, page, asked.rules.day)
     old = _old(record, state, past)
-    new, leaves = _events(record, asked)
+    new, leaves = _events(record, page)
+    shown = _check_key(record, asked, page, new[0].event.citizen) if new else None
     if any(getattr(placed.event, "assertion", None) is not None for placed in new):
         _check_assertions(new, state, past)
     if not (new or asked.switched or (past and past.gone)) and old.until > asked.rules.day:
@@ -114,7 +136,8 @@ def _check(record: Account, asked: Asked) -> Checked:
     _compare(record, written.state, digests)
     if set(record.salts) & set(record.old_salts):
         raise ProofError("its salts were not renewed")
-    return Checked(Change(record.key, old.value, account.account_value(digests)), old.until, written.until)
+    change = Change(record.key, old.value, account.account_value(digests))
+    return Checked(change, old.until, written.until, shown)
 
 
 def _whole(past: Past | None, old: Old, new: Sequence[PlacedEvent]) -> list[tuple[int, Event]]:
@@ -198,35 +221,46 @@ def _until(score: bytes) -> str:
 # ---- events, new and old
 
 
-def _events(record: Account, asked: Asked) -> tuple[list[PlacedEvent], list[bytes]]:
-    """The events that this block brings, and their leaves in the citizen tree."""
+def _events(record: Account, page: Page) -> tuple[list[PlacedEvent], list[bytes]]:
+    """The events that this block brings, all of one citizen, and their leaves in the citizen tree."""
     new: list[PlacedEvent] = []
     leaves: list[bytes] = []
-    citizen = ""
+    last = -1
+    named: list[tuple[int, Reported, bytes]] = []
     for index, salt, raw in record.events:
         line = bytes(raw)
-        reported = asked.events.pop(index, None)
-        if reported is None or (new and index <= new[-1].log_index):
+        reported = page.events.pop(index, None)
+        if reported is None or index <= last:
             raise ProofError(
                 f"there is no event of its at log index {index:,}, or it is somebody else's, or out of order"
             )
         if merkle.leaf_hash(_EVENT + sha256(line).digest()) != reported.leaf_hash:
             raise ProofError(f"the event shown for log index {index:,} is not the one in the log")
-        event = decode_event(line, reported.header)
-        if not ROLES_BY_TYPE[type_of(event)] & reported.roles:
-            raise ProofError(
-                f"the key that signed the event at log index {index:,} may not report a {type_of(event)} (R4)"
-            )
-        if event.citizen != citizen:
-            if citizen:
+        named.append((index, reported, line))
+        leaves.append(account_state.tree_leaf(salt, index, reported.leaf_hash))
+        last = index
+    for header, group in groupby(named, key=lambda item: item[1].header):
+        of_header = list(group)
+        for (index, reported, _), event in zip(of_header, _decoded(of_header, header), strict=True):
+            if not ROLES_BY_TYPE[type_of(event)] & reported.roles:
+                raise ProofError(
+                    f"the key that signed the event at log index {index:,} may not report a {type_of(event)} (R4)"
+                )
+            if new and event.citizen != new[0].event.citizen:
                 raise ProofError(
                     f"the event at log index {index:,} is about another citizen than the one before"
                 )
-            citizen = event.citizen
-            _check_key(record, asked, citizen)
-        new.append(PlacedEvent(index, reported.leaf_hash, event))
-        leaves.append(account_state.tree_leaf(salt, index, reported.leaf_hash))
+            new.append(PlacedEvent(index, reported.leaf_hash, event))
     return new, leaves
+
+
+def _decoded(named: Sequence[tuple[int, Reported, bytes]], header: Header) -> list[Event]:
+    """The events of one header, each by the rules that one event can keep or break."""
+    if len(named) > 1:
+        events, problems = decode_events([line for _, _, line in named], header)
+        if not problems:
+            return events
+    return [decode_event(line, header) for _, _, line in named]  # raises, with the reason in full
 
 
 def _check_assertions(new: Sequence[PlacedEvent], state: AccountState | None, past: Past | None) -> None:
@@ -249,21 +283,20 @@ def _check_assertions(new: Sequence[PlacedEvent], state: AccountState | None, pa
             raise SignatureError(message, code=error.code) from None
 
 
-def _check_key(record: Account, asked: Asked, citizen: str) -> None:
+def _check_key(record: Account, asked: Asked, page: Page, citizen: str) -> Shown:
+    shown = Shown(record.key, citizen, record.vrf, asked.vrf, asked.origin)
+    if shown in page.shown:
+        return shown
     try:
-        key = _key_of(asked.vrf, asked.origin, citizen, record.vrf)
+        key = vrf.citizen_key(vrf.verify(asked.vrf, vrf.citizen_alpha(asked.origin, citizen), record.vrf))
     except CredenceError:
         key = b""
     if key != record.key:
         raise ProofError("its key is not shown to be that of the citizen whose events it got")
+    return shown
 
 
-@lru_cache(maxsize=KEYS_KEPT)  # a citizen comes again, and has one key for ever
-def _key_of(public: bytes, origin: str, citizen: str, proof: bytes) -> bytes:
-    return vrf.citizen_key(vrf.verify(public, vrf.citizen_alpha(origin, citizen), proof))
-
-
-def _past(history: Sequence[Part], destroyed: Sequence[Opaque], asked: Asked) -> Past:
+def _past(history: Sequence[Part], destroyed: Sequence[Opaque], page: Page, day: str) -> Past:
     """The history that is shown, sorted out; that it is the citizen's is for the caller to see."""
     past = Past([], [], [], [])
     earlier = {part.position: part for part in destroyed}
@@ -271,15 +304,15 @@ def _past(history: Sequence[Part], destroyed: Sequence[Opaque], asked: Asked) ->
         shown = bytes(raw)
         if shown[:1] == b'"':
             leaf = hex32(orjson.loads(shown))
-            reason = asked.doomed.pop(index, None)
+            reason = page.doomed.pop(index, None)
             if reason is not None:
-                past.gone.append(Opaque(position, reason, asked.rules.day))
+                past.gone.append(Opaque(position, reason, day))
             elif position in earlier:
                 past.opaque.append(earlier[position])
             else:
                 raise ProofError(f"the event at log index {index:,} is withheld, and no notice destroys it")
         else:
-            if index in asked.doomed:
+            if index in page.doomed:
                 raise ProofError(f"log index {index:,} was to be destroyed, and is shown")
             leaf = merkle.leaf_hash(_EVENT + sha256(shown).digest())
             past.surviving.append((index, decode_stored(shown)))

@@ -85,9 +85,21 @@ class Account(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     vrf: Annotated[bytes, Meta(max_length=PROOF_SIZE)] = b""
 
 
+_Named = Annotated[list[tuple[Index, msgspec.Raw, msgspec.Raw]], Meta(max_length=PARTS_MAX)]
+
+
+class Named(Struct, frozen=True):
+    """What an account's line is about: its key, the log indices of its events. The rest is read where it is checked."""
+
+    key: Bytes32
+    events: _Named = []
+    history: _Named | None = None
+
+
 _T = TypeVar("_T")
 _head = msgspec.json.Decoder(Head)
 _account = msgspec.json.Decoder(Account)
+_named = msgspec.json.Decoder(Named)
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -104,6 +116,11 @@ def decode_head(line: bytes) -> Head:
 def decode_account(line: bytes) -> Account:
     """Any other line. FormatError."""
     return _decoded(_account, line)
+
+
+def decode_named(line: bytes) -> Named:
+    """What any other line is about, with little effort. FormatError."""
+    return _decoded(_named, line)
 
 
 def _decoded(decoder: msgspec.json.Decoder[_T], line: bytes) -> _T:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from app.core.log.note import Signer, Verifier
     from app.core.log.tiles import TileId
 
+    Check = Callable[[AuditorState, Iterable[bytes]], AuditorState]
     ReadTile = Callable[[TileId], bytes]
 
 
@@ -86,15 +87,19 @@ class Memory:
 
 
 def follow_block(
-    state: AuditorState, lines: Iterable[bytes], memory: Memory, read_tile: ReadTile
+    state: AuditorState,
+    lines: Iterable[bytes],
+    memory: Memory,
+    read_tile: ReadTile,
+    checked: Check = check,
 ) -> AuditorState:
     """The state after the next block, once that is checked and kept. CredenceError when it is not right; should its
-    checkpoint contradict the one before, that is kept too.
+    checkpoint contradict the one before, that is kept too. `checked` is a `Checker`, with or without a crew.
     """
     record = iter(lines)
     first = next(record, b"")
     try:
-        after = check(state, chain([first], record))
+        after = checked(state, chain([first], record))
     except CredenceError:
         with suppress(FormatError):
             keep_fork(state, form.decode_head(first).checkpoint.encode(), memory, read_tile)
