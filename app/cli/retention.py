@@ -62,5 +62,5 @@ def _scrub(bureau: Bureau) -> None:
     if service.scrub(bureau):
         click.echo("No destroyed key is left in the database's files.")
     else:
-        message = "The table of keys is rewritten. The server writes over used WAL files (wal_recycle): until then they hold"
-        click.echo(f"{message} destroyed keys.")
+        message = "The tables of keys are rewritten. The server writes over used WAL files (wal_recycle): until then they"
+        click.echo(f"{message} hold destroyed keys.")

@@ -133,9 +133,9 @@ def replace_beside(connection: Connection, row: Beside, sealed: bytes | None) ->
 
 
 def scrub(url: str) -> bool:
-    """Rewrite the table of keys without the deleted ones, which PostgreSQL leaves in its files, and let used WAL go.
+    """Rewrite the tables of keys without the deleted ones, which PostgreSQL leaves in its files, and let used WAL go.
 
-    As the URL's own user, who has to own the table and may checkpoint: RefusedError otherwise. The table is locked
+    As the URL's own user, who has to own the tables and may checkpoint: RefusedError otherwise. They are locked
     meanwhile. False when the server keeps used WAL files to write over them (`wal_recycle`).
     """
     engine = make_engine(url, role=None, pool_size=1, application_name="credence-scrub")
@@ -144,13 +144,14 @@ def scrub(url: str) -> bool:
             connection = cast("Connection", pooled.driver_connection)
             connection.autocommit = True
             connection.execute("VACUUM (FULL) citizen_keys")
+            connection.execute("VACUUM (FULL) evidence_keys")
             connection.execute("SELECT pg_switch_wal()")
             connection.execute("CHECKPOINT")
             row = connection.execute("SHOW wal_recycle").fetchone()
             connection.autocommit = False
             return row == ("off",)
     except psycopg.errors.InsufficientPrivilege as error:
-        message = "the table of keys can only be rewritten by its owner (docs/operations.md, 'Retention')"
+        message = "the tables of keys can only be rewritten by their owner (docs/operations.md, 'Retention')"
         raise RefusedError(message, code="may-not-scrub") from error
     finally:
         engine.dispose()

@@ -104,12 +104,13 @@ def reinsert(connection: Connection, numbers: Sequence[int], day: date) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file of a draft (`bundle` None or not filed yet) or of a dispute."""
+    """A file of a draft (`bundle` None or not filed yet) or of a dispute: sealed under its own key, and that, sealed."""
 
     number: int
     bundle: bytes | None
     filed: bool
-    sealed: bytes
+    sealed_key: bytes
+    body: bytes
 
 
 def save_draft(connection: Connection, citizen: int, item: int, now: datetime, sealed: bytes) -> None:
@@ -128,12 +129,15 @@ def draft(connection: Connection, citizen: int, item: int) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
-def add_file(connection: Connection, citizen: int, item: int, now: datetime, sealed: bytes) -> None:
+def add_file(  # noqa: PLR0917 - a row
+    connection: Connection, citizen: int, item: int, now: datetime, sealed_key: bytes, body: bytes
+) -> None:
     """One more file for the draft about an item."""
-    connection.execute(
-        "INSERT INTO evidence (citizen, item, stored_at, filed, sealed) VALUES (%s, %s, %s, false, %s)",
-        (citizen, item, now, sealed),
-    )
+    query = """
+        WITH k AS (INSERT INTO evidence_keys (citizen, item, sealed) VALUES (%s, %s, %s) RETURNING number)
+        INSERT INTO evidence (number, citizen, item, stored_at, filed, body)
+        SELECT number, %s, %s, %s, false, %s FROM k"""
+    connection.execute(query, (citizen, item, sealed_key, citizen, item, now, body))
 
 
 def count_unfiled(connection: Connection, citizen: int) -> int:
@@ -145,17 +149,20 @@ def count_unfiled(connection: Connection, citizen: int) -> int:
 
 def remove_file(connection: Connection, citizen: int, item: int, number: int) -> None:
     """A file of a draft goes; one that was handed in stays."""
-    query = "DELETE FROM evidence WHERE citizen = %s AND item = %s AND number = %s AND NOT filed"
-    connection.execute(query, (citizen, item, number))
+    _delete_files(
+        connection, "e.citizen = %s AND e.item = %s AND e.number = %s AND NOT filed", citizen, item, number
+    )
 
 
 def files(connection: Connection, citizen: int, item: int) -> list[StoredFile]:
     """All files about an item, in the order in which they came."""
-    query = (
-        "SELECT number, bundle, filed, sealed FROM evidence WHERE citizen = %s AND item = %s ORDER BY number"
-    )
+    query = """
+        SELECT number, bundle, filed, k.sealed, body FROM evidence e JOIN evidence_keys k USING (number)
+        WHERE e.citizen = %s AND e.item = %s ORDER BY number"""
     rows = connection.execute(query, (citizen, item), binary=True).fetchall()
-    return [StoredFile(row[0], row[1] and bytes(row[1]), row[2], bytes(row[3])) for row in rows]
+    return [
+        StoredFile(row[0], row[1] and bytes(row[1]), row[2], bytes(row[3]), bytes(row[4])) for row in rows
+    ]
 
 
 def bundle_files(connection: Connection, citizen: int, item: int, bundle: bytes) -> None:
@@ -166,9 +173,7 @@ def bundle_files(connection: Connection, citizen: int, item: int, bundle: bytes)
 
 def sweep_drafts(connection: Connection, before: datetime) -> int:
     """Drafts and their files that were not touched since; how many that were."""
-    files_gone = connection.execute(
-        "DELETE FROM evidence WHERE NOT filed AND stored_at < %s", (before,)
-    ).rowcount
+    files_gone = _delete_files(connection, "NOT filed AND stored_at < %s", before)
     return (
         files_gone
         + connection.execute("DELETE FROM dispute_drafts WHERE changed_at < %s", (before,)).rowcount
@@ -190,7 +195,12 @@ def forget_draft(connection: Connection, citizen: int, item: int) -> None:
 
 def sweep_evidence(connection: Connection, closed_before: date) -> int:
     """Files of items whose disputes are all closed, the last before a day; how many that were."""
-    query = """
-        DELETE FROM evidence e WHERE filed AND NOT EXISTS (SELECT FROM disputes d WHERE d.citizen = e.citizen
-            AND d.item = e.item AND (d.closed_on IS NULL OR d.closed_on >= %s))"""
-    return connection.execute(query, (closed_before,)).rowcount
+    where = """filed AND NOT EXISTS (SELECT FROM disputes d WHERE d.citizen = e.citizen
+        AND d.item = e.item AND (d.closed_on IS NULL OR d.closed_on >= %s))"""
+    return _delete_files(connection, where, closed_before)
+
+
+def _delete_files(connection: Connection, where: str, *values: object) -> int:
+    """Destroy the keys of files, and with them the files; how many that were."""
+    query = "DELETE FROM evidence_keys k USING evidence e WHERE e.number = k.number AND "
+    return connection.execute(query + where, values).rowcount

@@ -368,7 +368,8 @@ disputes = _table(
     Column("outcome", Text),
     Column("reinserted_on", Date),
 )
-# What citizens hand in: drafts of disputes and their files, sealed under the citizen's data key.
+# What citizens hand in: drafts of disputes, sealed under the citizen's data key; and files, each under a key of its own,
+# which is sealed under the data key. A file goes with its key: who deletes deletes keys.
 dispute_drafts = _table(
     "dispute_drafts",
     _big("citizen", primary_key=True),
@@ -384,7 +385,10 @@ evidence = _table(
     Column("stored_at", DateTime(timezone=True), nullable=False),
     Column("bundle", LargeBinary),
     Column("filed", Boolean, nullable=False),
-    _bytes("sealed"),
+    _bytes("body"),
+)
+evidence_keys = _table(
+    "evidence_keys", _big("number", primary_key=True), _big("citizen"), _big("item"), _bytes("sealed")
 )
 
 # The clock of erasures: from when on one is to be carried out, and how it ended. The events say the rest.
@@ -471,7 +475,11 @@ WORKING = (
     letters, drafts, challenges, watches, webhooks, furnisher_counts, reports,
     log_edge, links, sessions, seats, seat_links, seat_sessions, audits, challenger_scores, recalled_keys,
     correction_messages, shown, scheduled_jobs, erasures, identifiers, disputes, dispute_drafts, evidence,
+    evidence_keys,
     cases, case_texts, alerts_read, mail_addresses, alert_cursor, shares,
     applications, application_steps,
     refused_lines, splits, split_items,
 )  # fmt: skip
+# What is destroyed or ended one by one, and so must not be in old backups (R14): in the key backups alone, which are kept for
+# 30 days at most (docs/operations.md). Files of evidence open with their keys.
+SHORT_LIVED = (citizen_keys, evidence_keys, drafts, dispute_drafts, mail_addresses, shares)

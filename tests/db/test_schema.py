@@ -59,7 +59,7 @@ def test_every_table_has_the_triggers_of_its_class(database):
             (table.name, function, True, True, True, True, False),
             (table.name, function, False, True, False, False, True),
         )
-    }
+    } | {("evidence_keys", "credence_evidence_goes", True, False, True, False, False)}
 
 
 def test_nobody_but_the_two_roles_was_granted_anything(database):

@@ -19,6 +19,7 @@ from app.core.log import checkpoint
 from app.core.log.note import Signer
 from app.db import pgbin
 from app.db.engine import normalise_url
+from app.db.schema import SHORT_LIVED
 from app.services.bureau import Bureau
 from app.services.home import Home
 from app.services.ledger import figures, public_log, publishing
@@ -331,6 +332,9 @@ def test_backup_and_restore_with_the_commands_of_the_page(ledger, databases, tmp
 
     commands = re.findall(r"^    (pg_(?:dump|restore) .*)$", OPERATIONS, re.MULTILINE)
     assert [line.split()[-1] for line in commands] == ['"$DATABASE_URL"'] * 2 + ["ledger.dump", "keys.dump"]
+    left_out = [f"--exclude-table-data={table.name}" for table in SHORT_LIVED]
+    assert commands[0].split()[2:-2] == left_out, "what is destroyed must be gone from old backups too"
+    assert [each.partition("=")[2] for each in left_out] == re.findall("--table=([a-z_]+)", commands[1])
     run(commands[0])
     run(commands[1])
     run(commands[2])

@@ -4,7 +4,9 @@
     add_file(bureau, citizen, item, "letter.pdf", data)
     bundle(bureau, citizen, item)        # the hash that goes into the event; `None` without files
 
-All of it is sealed under the citizen's data key, so that erasing the key erases it. The event `dispute_opened` names the
+All of it is sealed under the citizen's data key, so that erasing the key erases it; a file under a key of its own, and that
+under the data key, so that sweeping it out destroys it alone: no old backup of the file opens once its key is gone (R14;
+docs/decisions/0011). The event `dispute_opened` names the
 files by one hash (`core.scoring.disputes`); once it is stored they stay until `KEPT_DAYS` behind the end of their dispute. A
 draft that nobody goes on with is forgotten after a day.
 """
@@ -87,9 +89,9 @@ def add_file(bureau: Bureau, citizen_id: int, item: int, name: str, data: bytes)
             raise RuleError(f"all drafts together take {UNFILED_MAX} files", code="evidence-count")
         if any(each.known == known for each in _opened(person, there)):
             raise ConflictError("this file is there already", code="evidence-twice")
-        disputing.add_file(
-            connection, person.id, item, bureau.now(), _sealed(person, shown.encode() + b"\n" + data)
-        )
+        key = os.urandom(sealing.KEY_SIZE)
+        body = sealing.seal(key, os.urandom(sealing.NONCE_SIZE), shown.encode() + b"\n" + data)
+        disputing.add_file(connection, person.id, item, bureau.now(), _sealed(person, key), body)
 
 
 def remove_file(bureau: Bureau, citizen_id: int, item: int, number: int) -> None:
@@ -152,6 +154,7 @@ def _of_draft(files: list[StoredFile]) -> list[StoredFile]:
 def _opened(person: Person, files: list[StoredFile]) -> list[OpenedFile]:
     opened = []
     for each in files:
-        name, _, data = sealing.unseal(person.data_key, each.sealed).partition(b"\n")
+        key = sealing.unseal(person.data_key, each.sealed_key)
+        name, _, data = sealing.unseal(key, each.body).partition(b"\n")
         opened.append(OpenedFile(each.number, name.decode(), disputes.sniffed(data), data))
     return opened
