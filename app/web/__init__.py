@@ -19,7 +19,7 @@
 | organisations.bank, letters, furnisher | what banks and furnishers do |
 | organisations.staff, counter, approvals, applying | what clerks and officers do |
 | organisations.regulator, notice_words, refusal_words | supervision, and what everybody may see of it |
-| words, chart, language, forms | what pages say, and what is typed into them |
+| words, plain_words, chart, language, forms | what pages say, and what is typed into them |
 | application, logs | Flask, with short ways; the access log |
 | errors, headers, cookies, limits | one shape for every error, security headers, sessions, brakes |
 
@@ -40,7 +40,7 @@ from flask_wtf.csrf import CSRFProtect
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.web import check, errors, headers, language, logs, pages
+from app.web import check, errors, headers, language, logs, pages, plain_words
 from app.web.application import Application
 from app.web.citizens import (
     alerts,
@@ -219,5 +219,10 @@ def _prepare_templates(app: Flask) -> None:
         return url_for("static", filename=name, v=version) if version else url_for("static", filename=name)
 
     app.jinja_env.globals.update(
-        static=static, menu=menu, unread_alerts=alerts.unread, newest_alerts=alerts.few, told=alerts.told
+        static=static,
+        menu=menu,
+        unread_alerts=alerts.unread,
+        newest_alerts=alerts.few,
+        told=alerts.told,
+        plain=plain_words.plain,
     )

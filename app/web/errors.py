@@ -36,6 +36,7 @@ from app.core.errors import (
 from app.services.banks.inquiries import ConsentError, NotYetError
 from app.web.citizens import menu
 from app.web.language import N_
+from app.web.plain_words import plain
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -206,15 +207,16 @@ def _problem(about: dict[str, Any]) -> Response:
     return response
 
 
-def page(status: int, detail: str | None = None) -> Response:
-    """The error page for people; `detail` is shown in the language it was written in, English."""
+def page(status: int, error: CredenceError | None = None) -> Response:
+    """The error page for people; an error that has no plain words is shown in those that it was written in, English."""
     heading, advice = PAGES.get(status, PAGES[500] if status >= 500 else PAGES[400])
     menu.ask_nothing()
     html = render_template(
         "error.html",
         heading=heading,
         advice=advice,
-        detail=detail,
+        said=None if error is None else plain(error),
+        detail=None if error is None else error.detail,
         status=status,
         request_id=g.get("request_id", ""),
         ways=_ways_on(status),
@@ -241,7 +243,7 @@ def _ways_on(status: int) -> list[tuple[str, str]]:
 
 def on_credence_error(error: CredenceError) -> Response:
     status, about = members(error)
-    response = page(status, error.detail) if wants_page() else _problem(about)
+    response = page(status, error) if wants_page() else _problem(about)
     if isinstance(error, NotYetError):
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response

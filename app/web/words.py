@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from flask import g, has_request_context
 from flask_babel import gettext
 
 from app.core.log import tiles
@@ -159,6 +160,25 @@ VALUES = {
     "consent_based": N_("what rested on your consent"),
 }
 
+# What is said to the citizen, and what to somebody else who reads about one: a furnisher, the staff, a regulator.
+TO_OTHERS = {
+    "Your statement": N_("The citizen's statement"),
+    "You were told on": N_("The citizen was told on"),
+    "Your score, which the credential does not show": N_("The score, which the credential does not show"),
+    "your own look": N_("the citizen's own look"),
+    "the deadline passed, so it was settled for you": N_(
+        "the deadline passed, so it was settled for the citizen"
+    ),
+    "what rested on your consent": N_("what rested on the citizen's consent"),
+    "Credential given to you, to prove how high your score is": N_(
+        "Credential given to the citizen, to prove how high the score is"
+    ),
+    "A credential was given to you alone. Whoever you show it to sees a range, and not the score.": N_(
+        "A credential was given to the citizen alone. Whoever is shown it sees a range, and not the score."
+    ),
+    "you": N_("the citizen"),
+}
+
 # Fields whose text is a word of ours; other texts (names, references, free text) are shown as they are.
 WORD_FIELDS = frozenset(
     {
@@ -179,16 +199,22 @@ WORD_FIELDS = frozenset(
 DAY_FIELDS = frozenset({"opened_on", "first_delinquent_on", "notified_on", "until"})
 
 
+def _said(text: str) -> str:
+    """A text of the tables in the reader's language; of the citizen, where a page for organisations is read."""
+    of_others = has_request_context() and g.get("seat") is not None
+    return str(gettext(TO_OTHERS.get(text, text) if of_others else text))
+
+
 def type_name(event_type: str, fields: Mapping[str, Any]) -> str:
     """What people call a type of event; an answer that gives a range credential is none to an inquiry."""
     if RANGE in fields:
-        return str(gettext("Credential given to you, to prove how high your score is"))
-    return gettext(TYPES[event_type]) if event_type in TYPES else event_type
+        return _said(N_("Credential given to you, to prove how high your score is"))
+    return _said(TYPES[event_type]) if event_type in TYPES else event_type
 
 
 def word(value: str) -> str:
     """What people call a value of a closed list."""
-    return gettext(VALUES[value]) if value in VALUES else value
+    return _said(VALUES[value]) if value in VALUES else value
 
 
 def describe(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -196,7 +222,7 @@ def describe(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     currency = fields.get("currency", "")
     own = CREDENTIAL_FIELDS if RANGE in fields else {}
     return [
-        (gettext(own.get(name, label)), _text(name, fields[name], currency))
+        (_said(own.get(name, label)), _text(name, fields[name], currency))
         for name, label in FIELDS.items()
         if name in fields
     ]
@@ -230,7 +256,7 @@ def _text(name: str, value: Any, currency: str) -> str:
     if name in DAY_FIELDS:
         return language.format_day(value)
     if name == "recipient" and value == "citizen":
-        return str(gettext("you"))
+        return _said(N_("you"))
     if isinstance(value, list):
         return _separator().join(_text(name, each, currency) for each in value)
     if isinstance(value, str) and name in WORD_FIELDS:
@@ -253,10 +279,8 @@ SHOWN = {
 def shown_sentence(fields: Mapping[str, Any]) -> str:
     """What somebody who looked got to see, in a sentence."""
     if RANGE in fields:
-        return str(
-            gettext(
-                "A credential was given to you alone. Whoever you show it to sees a range, and not the score."
-            )
+        return _said(
+            N_("A credential was given to you alone. Whoever you show it to sees a range, and not the score.")
         )
     shown = fields.get("shown", [])
     names = [gettext(SHOWN[name]) for name in SHOWN if name in shown] + [

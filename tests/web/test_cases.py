@@ -56,12 +56,20 @@ def test_r36_from_question_to_answer(citizen, clerk, world):
     assert clerk.get(f"{at}/record").status_code == 303, "an answered case opens no record"
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "Nothing was done"), ("zh", "未执行任何操作")])
-def test_a_form_that_is_not_filled_in_says_so_and_keeps_what_was_written(citizen, language, words):
+@pytest.mark.parametrize(
+    ("language", "words", "why"),
+    [
+        ("en", "Nothing was done", "Choose what it is about."),
+        ("zh", "未执行任何操作", "请选择您要咨询的内容。"),
+    ],
+)
+def test_a_form_that_is_not_filled_in_says_so_and_keeps_what_was_written(citizen, language, words, why):
     citizen.set_cookie("lang", language)
     answer = post(citizen, "/record/cases", text="kept <text>")
     assert answer.status_code == 422
     assert words in answer.text
+    assert why in answer.text
+    assert "choose what it is about" not in answer.text, "the program's own words"
     assert "kept &lt;text&gt;" in answer.text
 
 

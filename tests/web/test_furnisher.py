@@ -147,6 +147,21 @@ def test_an_entry_is_taken_back_without_a_browser_that_signs(lender, world, entr
     assert "You have taken it back" in lender.get(f"/furnisher/entries/{index}").text
 
 
+@pytest.mark.parametrize(
+    ("language", "words", "not_words"),
+    [("en", "The citizen was told on", "You were told on"), ("zh", "告知公民的日期", "您")],
+)
+def test_an_entry_speaks_of_the_citizen_to_its_furnisher(lender, entries, language, words, not_words):
+    lender.set_cookie("lang", language)
+    panel = (
+        lender.get(f"/furnisher/entries/{entries[2]}")
+        .text.partition("credence-panel")[2]
+        .partition("<form")[0]
+    )
+    assert words in panel
+    assert not_words not in panel
+
+
 def test_nobody_sees_what_another_furnisher_reported(client, world, entries):
     take_seat(client, world, "furnisher", UTILITY)
     assert client.get(f"/furnisher/entries/{entries[2]}").status_code == 404

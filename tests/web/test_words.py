@@ -138,3 +138,35 @@ def test_a_range_credential_is_not_said_to_have_shown_the_score(app):
         ]
         assert words.type_name("answer", given) != words.type_name("answer", fields) == "Answer to an inquiry"
         assert words.type_name("passkey_added", {"credential": "AAAA"}) == "Passkey added"
+
+
+def test_what_the_citizen_is_told_has_words_for_others_too():
+    """Every text that speaks to the citizen, and no other."""
+    from app.web import words
+
+    said = {
+        *words.TYPES.values(),
+        *words.FIELDS.values(),
+        *words.VALUES.values(),
+        *words.CREDENTIAL_FIELDS.values(),
+    }
+    spoken_to = {each for each in said if {"you", "your"} & set(each.lower().replace(",", "").split())}
+    assert spoken_to <= words.TO_OTHERS.keys()
+    for text in words.TO_OTHERS.values():
+        assert not {"you", "your"} & set(text.lower().split())
+
+
+def test_a_refusal_has_plain_words_in_the_readers_language_or_its_own(app):
+    from app.core.errors import LineProblem, RuleError
+    from app.web.plain_words import BY_RULE, plain
+
+    destroyed = RuleError("no", problems=(LineProblem(2, "R27", "target 17 was destroyed"),) * 2)
+    both = RuleError("no", problems=(LineProblem(2, "R27", "x"), LineProblem(3, "R99", "y")))
+    for language, wanted in (
+        ("en", BY_RULE["R27"]),
+        ("zh", "所涉及的记录在此期间已被移除或销毁，或者不能提出异议。"),
+    ):
+        with app.test_request_context(headers={"Cookie": f"lang={language}"}):
+            assert plain(destroyed) == wanted
+            assert plain(both) is None, "half of it would mislead"
+            assert plain(RuleError("no", code="something-rare")) is None

@@ -86,7 +86,7 @@ def add_file(bureau: Bureau, citizen_id: int, item: int, name: str, data: bytes)
         if len(there) >= disputes.FILES_MAX:
             raise RuleError(f"a dispute takes {disputes.FILES_MAX} files", code="evidence-count")
         if disputing.count_unfiled(connection, person.id) >= UNFILED_MAX:
-            raise RuleError(f"all drafts together take {UNFILED_MAX} files", code="evidence-count")
+            raise RuleError(f"all drafts together take {UNFILED_MAX} files", code="evidence-many")
         if any(each.known == known for each in _opened(person, there)):
             raise ConflictError("this file is there already", code="evidence-twice")
         key = os.urandom(sealing.KEY_SIZE)

@@ -57,6 +57,9 @@ PROBLEMS: Final = {
     "evidence-size": N_("Choose a file that is not empty and not larger than 5 MB."),
     "evidence-type": N_("Choose a PDF, a PNG or JPEG picture, or a plain text file."),
     "evidence-count": N_("Five files are all that can be handed in. Take one away first."),
+    "evidence-many": N_(
+        "Your drafts together have as many files as can be kept. Finish one, or take files away, first."
+    ),
     "evidence-twice": N_("This file is there already."),
 }
 
