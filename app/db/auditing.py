@@ -124,6 +124,16 @@ def batch_commitments(connection: Connection, batch: int) -> list[tuple[int, byt
     )
 
 
+def block_commitments(connection: Connection, block: int) -> list[tuple[int, int, bytes]]:
+    """(batch, position, commitment) of the events of all batches that a block took in."""
+    query = """
+        SELECT p.admission, e.position, e.commitment
+        FROM (SELECT admission FROM placements WHERE block = %s OFFSET 0) AS p
+        CROSS JOIN LATERAL (SELECT position, commitment FROM events WHERE batch = p.admission OFFSET 0) AS e
+        ORDER BY p.admission, e.position"""
+    return _rows(connection, query, block)
+
+
 def tiles(connection: Connection, level: int, first: int, stop: int) -> list[tuple[int, bytes]]:
     """(index, data) of the full tiles of a level with first <= index < stop, the partial one where no full one is."""
     query = """

@@ -148,7 +148,7 @@ def test_every_call_answers_over_http_what_the_database_says(address, token, tam
     remote = RemoteSource(address, token)
     arguments = {
         "blocks": (0,), "publication": (2,), "admissions": (1,), "commitments": (11,), "tiles": (-1, 0, 2),
-        "trie-tiles": (0,), "citizen-pages": (10,), "citizens": (3, 9),
+        "block-commitments": (1,), "trie-tiles": (0,), "citizen-pages": (10,), "citizens": (3, 9),
     }  # fmt: skip
     for name in CALLS:
         method = name.replace("-", "_")

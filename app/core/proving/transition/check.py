@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from app.core.errors import FormatError, ProofError
 from app.core.fields import format_day
 from app.core.proving.transition import accounts, form, growth
-from app.core.proving.transition.pieces import KeysShown
+from app.core.proving.transition.pieces import KeysShown, gathered
 from app.core.scoring.profiles import PROFILES
 from app.core.state import trie_multiproof
 from app.core.state.account_state import Rules
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from app.core.state.trie_multiproof import Change
 
 
-LINES_A_PAGE: Final = 64
 PAGE_BYTES: Final = 1 << 20
 
 
@@ -82,19 +81,14 @@ class _Count:
 
     def pages(self, lines: Iterator[bytes]) -> Iterator[accounts.Page]:
         """The accounts, some at a time. What one of them names is its own from here on, and missing for all others."""
-        page: list[bytes] = []
-        size = 0
+        return map(self._page, gathered(self._lines(lines), len, PAGE_BYTES))
+
+    def _lines(self, lines: Iterator[bytes]) -> Iterator[bytes]:
         for _ in range(self._said):
             line = next(lines, None)
             if line is None:
                 raise FormatError("a transition has fewer accounts than it says: was it cut short?")
-            page.append(line)
-            size += len(line)
-            if len(page) == LINES_A_PAGE or size >= PAGE_BYTES:
-                yield self._page(page)
-                page, size = [], 0
-        if page:
-            yield self._page(page)
+            yield line
         if next(lines, None) is not None:
             raise FormatError("a transition has more accounts than it says")
 

@@ -14,7 +14,7 @@ import datetime as dt
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import chain
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.core import fields
 from app.core.errors import FormatError, ProofError
@@ -23,21 +23,18 @@ from app.core.log.block import Block
 from app.core.log.note import Verifier, open_note
 from app.core.log.register import Register
 from app.core.proving.transition.auditor import KEPT, AuditorState
+from app.core.proving.transition.pieces import gathered
 from app.core.reporting import events
 from app.core.reporting.batch import BatchNote
 from app.core.reporting.receipt import Receipt
 from app.core.scoring.scorecard import parse_card
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from app.core.log.notices import Genesis, ScorecardPublished
     from app.core.proving.transition.form import Admission, Head
     from app.core.proving.transition.pieces import InOrder
-
-
-BATCHES_A_PIECE: Final = 64
-EVENTS_A_PIECE: Final = 4_096
 
 
 class Reported(NamedTuple):
@@ -115,26 +112,14 @@ def _entries(grown: Grown, admissions: Sequence[Admission], in_order: InOrder) -
         else:
             batches.append(Batch(index, grown.state.register, grown.state.genesis, admission))
             index += 1 + len(admission.commitments) // entries.HASH_BYTES
-    entered = chain.from_iterable(in_order(check_batches, _pieces(batches)))
+    pieces = gathered(batches, lambda batch: 1 + len(batch.admission.commitments) // entries.HASH_BYTES)
+    entered = chain.from_iterable(in_order(check_batches, pieces))
     for batch, each in zip(batches, entered, strict=True):
         leaf_hashes[batch.log_index] = each.leaf_hashes
         grown.admitted.append(each.receipt)
         for at, leaf in enumerate(each.leaf_hashes[1:], batch.log_index + 1):
             grown.events[at] = Reported(leaf, each.header, each.roles)
     return [leaf for at in sorted(leaf_hashes) for leaf in leaf_hashes[at]]
-
-
-def _pieces(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
-    piece: list[Batch] = []
-    size = 0
-    for batch in batches:
-        piece.append(batch)
-        size += len(batch.admission.commitments)
-        if len(piece) == BATCHES_A_PIECE or size >= EVENTS_A_PIECE * entries.HASH_BYTES:
-            yield piece
-            piece, size = [], 0
-    if piece:
-        yield piece
 
 
 # ---- notices

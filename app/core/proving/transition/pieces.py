@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 KEYS_KEPT: Final = 65_536
+ITEMS_A_PIECE: Final = 64
+SIZE_A_PIECE: Final = 4_096
 
 
 class InOrder(Protocol):
@@ -26,6 +28,22 @@ class InOrder(Protocol):
     def __call__(
         self, function: Callable[[Piece], Result], pieces: Iterable[Piece], /
     ) -> Iterator[Result]: ...
+
+
+def gathered(
+    items: Iterable[Piece], size_of: Callable[[Piece], int], size_max: int = SIZE_A_PIECE
+) -> Iterator[list[Piece]]:
+    """Items in pieces: so many, or so much, that a process has something to do."""
+    piece: list[Piece] = []
+    size = 0
+    for item in items:
+        piece.append(item)
+        size += size_of(item)
+        if len(piece) == ITEMS_A_PIECE or size >= size_max:
+            yield piece
+            piece, size = [], 0
+    if piece:
+        yield piece
 
 
 class Shown(NamedTuple):

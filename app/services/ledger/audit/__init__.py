@@ -22,6 +22,7 @@ from app.core.errors import CredenceError
 from app.core.log import notices
 from app.core.log.note import Verifier
 from app.services.ledger.audit.citizen_audit import CitizenReplay, Facts, Replayed, Unexplained
+from app.services.ledger.audit.crew import crew_of
 from app.services.ledger.audit.destroyed import destroyed_since
 from app.services.ledger.audit.findings import Finding, in_order
 from app.services.ledger.audit.log_audit import LogReplay
@@ -80,8 +81,9 @@ def audit(
     if genesis is None:
         what = "no genesis can be read that goes with the ledger's key, so nothing can be replayed"
         return Report(0, 0, 0, 0, 0, [Finding("notices", "the first notice", what)])
-    log = LogReplay(source, genesis, witnesses)
-    log.run(lambda events: advance("log", events))
+    with crew_of(processes) as crew:
+        log = LogReplay(source, genesis, witnesses, crew)
+        log.run(lambda events: advance("log", events))
     findings = log.findings + [Finding(*orphan) for orphan in source.orphans()]
     destroyed = log.destroyed
     facts = Facts(genesis, log.batches, log.blocks, log.documents, destroyed.done, destroyed.announced)

@@ -1,12 +1,13 @@
 """One batch, audited: its note, signature, root and receipt against the rows and the key register (R4).
 
-Each function gives what it establishes or raises one of our errors, whose sentence becomes a finding.
+`judge` says what holds and what is wrong; each check gives what it establishes or raises one of our errors, whose sentence
+becomes a finding.
 """
 
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
@@ -36,6 +37,41 @@ class BatchFacts(Struct, frozen=True):
     admission_day: str
     event_count: int
     roles: tuple[str, ...]
+
+
+class Claimed(NamedTuple):
+    """A batch to be judged at a log index, under the keys that are valid there."""
+
+    record: AdmissionRecord
+    commitments: list[bytes]
+    register: Register
+    log_index: int
+
+
+class Judged(NamedTuple):
+    """The roles of the key that signed the note, none when it does not hold; the receipt; what is wrong with them."""
+
+    roles: frozenset[str]
+    receipt: Receipt | None
+    problems: list[str]
+
+
+def judge(claims: Sequence[Claimed]) -> list[Judged]:
+    """The notes and receipts of batches, each at its index: a piece of work for any process."""
+    return [_judge(claimed) for claimed in claims]
+
+
+def _judge(claimed: Claimed) -> Judged:
+    roles, receipt, problems = frozenset[str](), None, []
+    try:
+        roles = check_note(claimed.record, claimed.commitments, claimed.register, claimed.log_index)
+    except CredenceError as error:
+        problems.append(error.detail)
+    try:
+        receipt = check_receipt(claimed.record, claimed.register, claimed.log_index)
+    except (CredenceError, OverflowError) as error:
+        problems.append(f"the receipt: {error}")
+    return Judged(roles, receipt, problems)
 
 
 def check_note(

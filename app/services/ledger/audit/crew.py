@@ -1,11 +1,12 @@
-"""A crew: processes that work at the pieces of a transition, two of them where there are two cores.
+"""A crew: processes that work at the pieces of an audit, two of them where there are two cores.
 
     with crew_of(2) as in_order:
         check = Checker(in_order)
         state = check(state, lines)
 
 Results come in the order of the pieces, and no more pieces are under way than keep everybody busy, so that memory stays
-constant. What a piece raises is raised where its result would have come. The processes end with the one that started them.
+constant. What a piece raises is raised where its result would have come. A piece that is the only one is worked at here. The
+processes end with the one that started them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from app.core.errors import RefusedError
@@ -50,9 +52,13 @@ def crew_of(processes: int) -> Iterator[InOrder]:
 def _in_order(
     pool: ProcessPoolExecutor, ahead: int, function: Callable[[Piece], Result], pieces: Iterable[Piece], /
 ) -> Iterator[Result]:
+    first = list(islice(pieces := iter(pieces), 2))
+    if len(first) < 2:
+        yield from map(function, first)
+        return
     under_way: deque[Future[Result]] = deque()
     try:
-        for piece in pieces:
+        for piece in chain(first, pieces):
             under_way.append(pool.submit(function, piece))
             if len(under_way) == ahead:
                 yield under_way.popleft().result()

@@ -16,7 +16,7 @@ from msgspec import Struct
 from app.core.log import entries, merkle, tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from app.services.ledger.audit.records import AdmissionRecord, BlockRecord
 
@@ -77,7 +77,7 @@ def read_bundles(
 
 def place(
     admissions: Sequence[AdmissionRecord],
-    commitments: Callable[[int], list[tuple[int, bytes]]],
+    commitments: Mapping[int, list[tuple[int, bytes]]],
     size: int,
     stored: Sequence[bytes | None],
 ) -> list[Run]:
@@ -85,7 +85,7 @@ def place(
     known = {entry: size + n for n, entry in enumerate(stored) if entry and entry[0] != entries.EVENT}
     runs, running = [], size
     for record in admissions:
-        rows = commitments(record.admission) if record.payload is None else []
+        rows = commitments.get(record.admission, []) if record.payload is None else []
         run = Run(record, running, rows)
         said, entry = record.first_index, run.first_entry()
         assert said is not None, "a placed admission has a place"

@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections import defaultdict
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from app.core import fields
-from app.core.errors import CredenceError
+from app.core.errors import CredenceError, RefusedError
 from app.core.log import block_rules, checkpoint, entries, log_edge, merkle, notices, tiles
 from app.core.log.note import Verifier
+from app.core.proving.transition.pieces import gathered
 from app.services.ledger.audit import batch_audit, block_audit, layout
-from app.services.ledger.audit.batch_audit import WAITING, BatchFacts
+from app.services.ledger.audit.batch_audit import WAITING, BatchFacts, Claimed, Judged
 from app.services.ledger.audit.declared import Declared
 from app.services.ledger.audit.destroyed import Destroyed
 from app.services.ledger.audit.findings import Finding
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from app.core.log.block import Block
+    from app.core.proving.transition.pieces import InOrder
     from app.services.ledger.audit.block_audit import BlockFacts
     from app.services.ledger.audit.layout import Run
     from app.services.ledger.audit.records import Head
@@ -45,8 +49,15 @@ _ADMITTED = (bytes([entries.BATCH]), bytes([entries.NOTICE]))
 class LogReplay:
     """Replays the log of a source. `findings`, `batches`, `blocks`, `documents` and `destroyed` are what comes out."""
 
-    def __init__(self, source: Source, genesis: notices.Genesis, witnesses: Iterable[Verifier] = ()) -> None:
+    def __init__(
+        self,
+        source: Source,
+        genesis: notices.Genesis,
+        witnesses: Iterable[Verifier] = (),
+        in_order: InOrder = map,
+    ) -> None:
         self.source = source
+        self._in_order = in_order
         self.genesis = genesis
         self.findings: list[Finding] = []
         self.batches: dict[int, BatchFacts] = {}
@@ -155,6 +166,8 @@ class LogReplay:
         known = len(self.blocks)
         try:
             return self._replay_entries(stored, lost=lost)
+        except RefusedError:
+            raise  # not the ledger's fault
         except Exception as error:  # noqa: BLE001 - whatever damage does to the replay is a finding
             self._found("blocks", place, f"cannot be replayed: {type(error).__name__}: {error}")
             if len(self.blocks) == known:
@@ -173,7 +186,10 @@ class LogReplay:
                 "blocks", place, f"tree_size is {stored.tree_size:,}, its entry ends the log at {stop:,}"
             )
         log = read[: stop - size]
-        runs = layout.place(admissions, self.source.commitments, size, log)
+        commitments: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
+        for batch, position, commitment in self.source.block_commitments(stored.number):
+            commitments[batch].append((position, commitment))
+        runs = layout.place(admissions, commitments, size, log)
         wanted = layout.expected(runs, stored, size, len(log))
         signed = {
             block_audit.signed_root(note, self._ledger_key, stop)
@@ -214,7 +230,7 @@ class LogReplay:
     # ---- what the entries of a block say
 
     def _take_entries(self, chosen: list[bytes], size: int, runs: list[Run], block: Block | None) -> None:
-        """Notices into the register; batches are judged at their index, on the way."""
+        """Notices into the register; batches are judged by the register as it is at their index."""
         number = len(self.blocks)
         for run in runs:
             self._check_place(run, size, len(chosen))
@@ -224,6 +240,7 @@ class LogReplay:
                     run.record.furnisher, start, number, "", count, ()
                 )
         at = {run.first_index: run for run in runs}
+        judged: list[tuple[Run, Claimed]] = []
         for index, entry in enumerate(chosen, size):
             if entry[0:1] in _ADMITTED and (index not in at or at[index].first_entry() != entry):
                 self._unaccounted[entry] = index
@@ -232,7 +249,11 @@ class LogReplay:
                 self._take_notice(entry[1:], index, place)
                 self._take_destroyed(entry[1:], size, place, block=number)
             elif entry[:1] == bytes([entries.BATCH]) and index in at and at[index].record.note is not None:
-                self._judge(at[index], index, number, block.time if block else None)
+                judged.append((at[index], self._claimed(at[index], index)))
+        pieces = gathered((claimed for _, claimed in judged), lambda claimed: 1 + len(claimed.commitments))
+        found = self._in_order(batch_audit.judge, pieces)
+        for (run, claimed), each in zip(judged, chain.from_iterable(found), strict=True):
+            self._take_batch(run, claimed, each, number, block.time if block else None)
 
     def _check_place(self, run: Run, size: int, count: int) -> None:
         record, place = run.record, f"admission {run.record.admission}"
@@ -272,28 +293,35 @@ class LogReplay:
             if problem:
                 self._found("notices", place, problem)
 
-    def _judge(self, run: Run, index: int, block: int, block_time: dt.datetime | None) -> None:
-        """The batch's note and receipt at its index (R4)."""
-        record, place = run.record, f"batch {run.record.admission}"
+    def _claimed(self, run: Run, index: int) -> Claimed:
         commitments = [commitment for _, commitment in run.commitments]
-        roles: frozenset[str] = frozenset()
-        day = ""
-        try:
-            roles = batch_audit.check_note(record, commitments, self._declared.register, index)
-        except CredenceError as error:
-            self._found("batches", place, error.detail)
-        try:
-            receipt = batch_audit.check_receipt(record, self._declared.register, index)
-            local = receipt.admitted_at + dt.timedelta(minutes=self.genesis.utc_offset_minutes)
-            day = fields.format_day(local.date())
+        return Claimed(run.record, commitments, self._declared.register, index)
+
+    def _take_batch(
+        self, run: Run, claimed: Claimed, judged: Judged, block: int, block_time: dt.datetime | None
+    ) -> None:
+        """The batch as its note and receipt were judged at its index (R4)."""
+        record, receipt, day = run.record, judged.receipt, ""
+        problems = list(judged.problems)
+        if receipt is not None:
+            try:
+                local = receipt.admitted_at + dt.timedelta(minutes=self.genesis.utc_offset_minutes)
+                day = fields.format_day(local.date())
+            except (CredenceError, OverflowError) as error:
+                problems.append(f"the receipt: {error}")
             if block_time is not None and block_time > receipt.block_by:
-                self._found("batches", place, "the receipt: the block that it promised came later")
+                problems.append("the receipt: the block that it promised came later")
             if block_time is not None and block_time < receipt.admitted_at:
-                self._found("batches", place, "the receipt: it is of a later time than the block")
-        except (CredenceError, OverflowError) as error:
-            self._found("batches", place, f"the receipt: {error}")
+                problems.append("the receipt: it is of a later time than the block")
+        for problem in problems:
+            self._found("batches", f"batch {record.admission}", problem)
         self.batches[record.admission] = BatchFacts(
-            record.furnisher, index + 1, block, day, len(commitments), tuple(sorted(roles))
+            record.furnisher,
+            claimed.log_index + 1,
+            block,
+            day,
+            len(claimed.commitments),
+            tuple(sorted(judged.roles)),
         )
 
     # ---- tiles, root, block
@@ -407,7 +435,9 @@ class LogReplay:
                 index += 1
                 continue
             run = layout.Run(record, index, self.source.commitments(record.admission))
-            self._judge(run, index, WAITING, None)
+            claimed = self._claimed(run, index)
+            (judged,) = batch_audit.judge([claimed])
+            self._take_batch(run, claimed, judged, WAITING, None)
             index += 1 + min(record.event_count or 0, layout.BATCH_EVENTS_MAX)
 
 

@@ -214,6 +214,9 @@ class RemoteSource:
     def commitments(self, batch: int) -> list[tuple[int, bytes]]:
         return self._call("commitments", batch)
 
+    def block_commitments(self, block: int) -> list[tuple[int, int, bytes]]:
+        return self._call("block-commitments", block)
+
     def tiles(self, level: int, first: int, stop: int) -> list[tuple[int, bytes]]:
         rows: list[tuple[int, bytes]] = []
         for start in range(first, stop, wire.TILES_MAX):

@@ -72,6 +72,9 @@ class Source(Protocol):
     def commitments(self, batch: int) -> list[tuple[int, bytes]]:
         """(position, commitment) of a batch, ascending."""
 
+    def block_commitments(self, block: int) -> list[tuple[int, int, bytes]]:
+        """(batch, position, commitment) of all batches that a block took in, ascending."""
+
     def tiles(self, level: int, first: int, stop: int) -> list[tuple[int, bytes]]:
         """Full tiles and, behind them, the partial one."""
 
@@ -170,6 +173,10 @@ class DatabaseSource:
     def commitments(self, batch: int) -> list[tuple[int, bytes]]:
         with session.transaction(self.engine) as connection:
             return auditing.batch_commitments(connection, batch)
+
+    def block_commitments(self, block: int) -> list[tuple[int, int, bytes]]:
+        with session.transaction(self.engine) as connection:
+            return auditing.block_commitments(connection, block)
 
     def tiles(self, level: int, first: int, stop: int) -> list[tuple[int, bytes]]:
         with session.transaction(self.engine) as connection:

@@ -48,6 +48,7 @@ CALLS = {
     "admissions": Call(("block",), list[AdmissionRecord]),
     "waiting": Call((), Waiting),
     "commitments": Call(("batch",), list[tuple[int, bytes]]),
+    "block-commitments": Call(("block",), list[tuple[int, int, bytes]]),
     "tiles": Call(("level", "first", "stop"), list[tuple[int, bytes]]),
     "edge": Call((), Edge),
     "documents": Call((), list[tuple[bytes, bytes]]),
