@@ -168,9 +168,11 @@ def _check_files(service: Service, batch: BatchFile, search: LogSearch, policy: 
             except CredenceError as error:
                 click.echo(f"WRONG  event {position + 1:,} of the batch: {error.detail}")
                 wrong += 1
-    click.echo(
-        f"{shown:,} events are in the files of the citizens whom they name; of {destroyed:,} the plaintext was destroyed."
-    )
+    gone = f"; of {destroyed:,} the plaintext was destroyed" if destroyed else ""
+    named = "1 event is in the file of the citizen whom it names"
+    if shown != 1:
+        named = f"{shown:,} events are in the files of the citizens whom they name"
+    click.echo(f"{named}{gone}.")
     if wrong:
         sys.exit(1)
 

@@ -139,7 +139,7 @@ def _send(service: Service, path: Path, body: bytes) -> None:
         raise FormatError(f"{service.url} answered with the receipt of something else")
     saved = path.with_name(f"{path.name}.receipt")
     write_whole(saved, submitted.receipt)
-    how = "admitted" if submitted.fresh else "was admitted before"
     events = "1 event" if receipt.count == 1 else f"{receipt.count:,} events"
+    how = "admitted" if submitted.fresh else f"{'was' if receipt.count == 1 else 'were'} admitted before"
     block_by = format_instant(receipt.block_by)
     click.echo(f"{path}: {events} {how}, in a block by {block_by}; the receipt is in {saved}")

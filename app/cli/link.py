@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from app.cli.params import url_option
 from app.services.bureau import Bureau
 from app.services.citizens.links import create_link
 from app.services.home import Home
@@ -12,18 +11,17 @@ from app.services.home import Home
 
 @click.command()
 @click.argument("citizen")
-@url_option
-def link(citizen: str, url: str) -> None:
+def link(citizen: str) -> None:
     """Print a link that opens the record of CITIZEN once, within a day.
 
     For the bureau's staff: works on the bureau's own database. Whoever has the link sees everything, so hand it to the
-    citizen alone.
+    citizen alone. It begins with CREDENCE_ADDRESS, the address at which passkeys work.
 
     \b
         credence link uci:17
     """
     bureau = Bureau.open(Home.from_environment())
     try:
-        click.echo(f"{url}/open/{create_link(bureau, citizen)}")
+        click.echo(f"{bureau.address.origin}/open/{create_link(bureau, citizen)}")
     finally:
         bureau.close()

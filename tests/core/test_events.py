@@ -493,6 +493,25 @@ def test_a_correction_stays_with_its_citizen_furnisher_and_event():
             decode_corrected(decode_event(line(minimal(kind)), HEADER), correction)
 
 
+@pytest.mark.parametrize(
+    ("kind", "field", "value", "allowed"),
+    [
+        ("status", "status", "late", "on_time, late_1, late_30, late_60, late_90, late_120, charged_off"),
+        ("account_opened", "class", "loan", "card, overdraft, instalment, mortgage, student, business"),
+        ("collection_placed", "notified_by", "fax", "letter, message, email, app, in_person, synthetic"),
+        (
+            "consent_given",
+            "purposes",
+            ["any"],
+            "account_review, collection, credit_application, regulator, self",
+        ),
+    ],
+)
+def test_a_value_outside_of_a_closed_list_is_answered_with_the_list(kind, field, value, allowed):
+    detail = refused(minimal(kind, **{field: value}), "format", f"`{field}")
+    assert detail.endswith(f"not one of {allowed}")
+
+
 def test_what_the_sender_wrote_is_quoted_short_and_harmless():
     for value in ("x" * 5000, "\x1b[2J\n"):
         detail = refused(minimal("status", status=value), "format", "`status`: Invalid enum")

@@ -119,6 +119,39 @@ def test_r23_to_r26_a_dispute_from_the_entry_to_its_outcome(signed_in, world, ci
     assert "I did &lt;pay&gt;." in client.get("/record/statements").text
 
 
+def test_whoever_would_have_no_score_while_an_entry_is_checked_reads_it_before_signing(client, world):
+    from app.services.citizens.links import create_link
+
+    short, long = "uci:4043", "uci:4044"
+    for who, months in ((short, 6), (long, 7)):
+        lines = [
+            world.line(LENDER, "account_opened", who, account="c", currency="TWD", day=world.day(300), **{"class": "card"}),
+            world.line(
+                LENDER, "status", who, account="c", status="late_30", day=world.day(36), first_delinquent_on=world.day(70),
+                notified_on=world.day(36), notified_by="letter",
+            ),
+            *(
+                world.line(LENDER, "status", who, account="c", status="on_time", day=world.day(5 + 31 * month))
+                for month in range(months) if month != 1
+            ),
+        ]  # fmt: skip
+        admit(world.bureau, world.batch(LENDER, lines))
+    world.step()
+    for who, warned in ((short, True), (long, False)):
+        with world.bureau.transaction() as connection:
+            found = world.bureau.people.find(connection, [who])[who]
+            events = history.whole_history(connection, found)
+        indices = {getattr(event, "status", ""): index for index, event in events}
+        assert disputes.leaves_no_score(world.bureau, found.id, indices["late_30"]) is warned
+        assert not disputes.leaves_no_score(world.bureau, found.id, indices["on_time"]), "it stays: it helps"
+        sign_in(client, create_link(world.bureau, who))
+        world.step()
+        begin = f"/record/disputes/new/{indices['late_30']}"
+        assert ("you would have no score" in text_of(client.get(begin))) is warned
+        post(client, begin, ground="paid")
+        assert ("you would have no score" in text_of(client.get(f"{begin}/check"))) is warned
+
+
 def test_what_is_not_yours_or_not_to_be_disputed_is_not_there(signed_in, world):
     for index in (0, 1, 10**6, 2**53 + 5):
         for path in ("/record/disputes/new/%d", "/record/disputes/new/%d/check", "/record/statements/new/%d"):

@@ -30,7 +30,7 @@ Source: formats.md section 2; RFC 8785; RFC 9562 section 5.7.
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Union, cast
+from typing import Any, Final, Literal, Union, cast, get_args, get_origin
 
 import msgspec
 import orjson
@@ -249,7 +249,7 @@ def _explain(line: bytes, decoder_says: str) -> Refusal:
         canon.decode(line)
     except CredenceError as error:
         return Refusal("format", error.detail)
-    return _missing_refusal(value) or Refusal("format", _in_words(decoder_says))
+    return _missing_refusal(value) or Refusal("format", _in_words(decoder_says, CLASS_BY_TYPE[value["type"]]))
 
 
 def _type_refusal(value: dict[str, Any]) -> Refusal | None:
@@ -327,15 +327,26 @@ def _missing_refusal(value: dict[str, Any]) -> Refusal | None:
     return Refusal("format", f"`{missing[0]}` is missing")
 
 
-def _in_words(decoder_says: str) -> str:
-    """The decoder's sentence, with the field first and with words for our patterns."""
+def _in_words(decoder_says: str, cls: type[Event]) -> str:
+    """The decoder's sentence, with the field first, and with words for our patterns and closed lists."""
     what, _, place = decoder_says.partition(" - at `$.")
+    if what.startswith("Invalid enum value"):
+        what += _choices(cls, re.split(r"[`\[.]", place)[0])
     for pattern, words in _WORDS.items():
         what = what.replace(f"`str` matching regex {pattern!r}", words)
     what = _clipped(what)
     return (
         f"`{_clipped(place.rstrip('`'))}`: {what}" if place else what or "the line is not in canonical form"
     )
+
+
+def _choices(cls: type[Event], name: str) -> str:
+    """`, not one of ...`: the closed list of a field."""
+    hints = [each.type for each in msgspec.structs.fields(cls) if each.encode_name == name]
+    # The list may stand within others: Optional[Literal[...]], Annotated[tuple[Literal[...], ...], Meta(...)].
+    while hints and get_origin(hints[-1]) is not Literal:
+        hints[-1:] = get_args(hints[-1])
+    return f", not one of {', '.join(map(str, get_args(hints[-1])))}" if hints else ""
 
 
 def _clipped(text: str) -> str:

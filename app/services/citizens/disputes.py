@@ -20,12 +20,13 @@ from app.core.exchange.request_note import DisputesNote
 from app.core.reporting import event_types as types
 from app.core.reporting import events as event_formats
 from app.core.scoring import disputes, repairs
+from app.core.scoring.fold import fold_history
 from app.core.scoring.profiles import PROFILES
 from app.db import admission, disputing
 from app.services import requests
 from app.services.banks import recipients
 from app.services.banks.replies import own_batch, own_event
-from app.services.citizens import evidence
+from app.services.citizens import evidence, simulation
 from app.services.citizens.links import person_by_id
 from app.services.ledger import history, intake
 from app.services.one_by_one import OneByOne
@@ -132,6 +133,26 @@ def item_of(bureau: Bureau, citizen_id: int, index: int) -> Item:
     current = open_[-1] if open_ else None
     due_on = disputes.due_on(today, profile, extended=False) if current is None else current.due_on
     return Item(index, made.standing(index, event), current, due_on, profile.dispute_days)
+
+
+def leaves_no_score(bureau: Bureau, citizen_id: int, index: int) -> bool:
+    """Whether a citizen who has a score would have none while the entry at this log index is in dispute.
+
+    What cannot lower a score can still take it away: without the entry too little may be left for one (`too_young`).
+    Whoever disputes should know that before signing.
+    """
+    standing = simulation.standing(bureau, citizen_id)
+    if standing.scored().score is None:
+        return False
+    with bureau.moment() as connection:
+        events = history.with_waiting(connection, person_by_id(bureau, connection, citizen_id))
+    event = dict(events)[index]
+    common = {
+        name: getattr(event, name) for name in ("v", "ledger", "furnisher", "id", "citizen", "nonce", "day")
+    }
+    opened = types.DisputeOpened(**common, target=index, ground="other")
+    file = fold_history([*events, (events[-1][0] + 1, opened)])
+    return standing._replace(file=file).scored().score is None
 
 
 def _is_disputable(event: Event) -> bool:

@@ -1,15 +1,5 @@
 // Command credence-interop reads what a Credence ledger signs with software that its authors did not write.
 //
-//	credence-interop log URL VKEY [CHECKPOINT...]   the whole public log: tiles, entries, older heads
-//	credence-interop tessera URL VKEY               the same once more, by Tessera's own client and fsck
-//	credence-interop growth VKEY OLD REQUEST        a consistency proof, in a C2SP tlog-witness request
-//	credence-interop proof POLICY FILE              the log's part of a .proof file, under a C2SP policy
-//	credence-interop batch VKEY FILE                a .batch file: the furnisher's note and the events under it
-//	credence-interop note VKEY FILE                 any other signed note, such as a receipt
-//	credence-interop cosign SKEY CHECKPOINT         prints the checkpoint with a cosignature by their witness
-//	credence-interop witnessed SECONDS DIR SKEY POLICY ENTRY...
-//	                                                adds entries to a log of theirs, whose head our witnesses cosign
-//
 // URL is a server's address, VKEY a verifier key (name+id+base64), the rest are files. What holds is said in
 // lines on standard output, with exit code 0; what does not, in one line that begins with "refused:", with exit
 // code 1.
@@ -20,12 +10,29 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 )
 
+const usage = `credence-interop reads a Credence ledger with other people's software (docs/interop.md):
+
+  credence-interop log URL VKEY [CHECKPOINT...]   the whole public log: tiles, entries, older heads
+  credence-interop tessera URL VKEY               the same once more, by Tessera's own client and fsck
+  credence-interop growth VKEY OLD REQUEST        a consistency proof, in a C2SP tlog-witness request
+  credence-interop proof POLICY FILE              the log's part of a .proof file, under a C2SP policy
+  credence-interop batch VKEY FILE                a .batch file: the furnisher's note and the events under it
+  credence-interop note VKEY FILE                 any other signed note, such as a receipt
+  credence-interop cosign SKEY CHECKPOINT         prints the checkpoint with a cosignature by their witness
+  credence-interop witnessed SECONDS DIR SKEY POLICY ENTRY...
+                                                  adds entries to a log of theirs, whose head our witnesses cosign`
+
 func main() {
+	if len(os.Args) == 1 {
+		fmt.Println(usage)
+		os.Exit(2)
+	}
 	if err := run(os.Args[1:]); err != nil {
 		reason, _, _ := strings.Cut(err.Error(), "\n") // what follows are whole tiles in hex
 		fmt.Println("refused:", reason)
@@ -52,5 +59,5 @@ func run(args []string) error {
 	case len(args) >= 6 && args[0] == "witnessed":
 		return growWitnessed(args[1], args[2], args[3], args[4], args[5:])
 	}
-	return fmt.Errorf("not a command; the first lines of main.go say what there is")
+	return errors.New("not a command, or not what it takes; without anything the program says what there is")
 }
