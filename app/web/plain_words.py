@@ -19,6 +19,9 @@ BY_CODE = {
     "bad-text": N_("Write something, in ordinary characters, and not more than the form says."),
     "code-used": N_("This code was used already. Ask for a new one."),
     "not-yet": N_("What was just reported is being taken into the ledger. Try again in a few seconds."),
+    "other-person": N_(
+        "This identifier is not that of the file. Read the paper again; if you read it right, refuse the proposal."
+    ),
     "too-many": N_("Too many of yours are open already. Wait for one of them, or end one, first."),
     "unknown-subject": N_("Choose what it is about."),
 }

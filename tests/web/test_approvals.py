@@ -9,6 +9,7 @@ import pytest
 
 from app.core.log.note import Signer
 from app.core.log.notices import possession_text
+from tests.web.conftest import LENDER
 from tests.web.test_errors import csrf_of
 from tests.web.test_seats import take_seat
 
@@ -103,3 +104,57 @@ def test_what_is_not_there(client, world):
     take_seat(client, world, "officer", label="A. Chen")
     assert client.get("/staff/approvals/999999").status_code == 404
     assert client.get("/staff/approvals/new/nothing").status_code == 404
+
+
+def test_r40_whoever_approves_an_erasure_reads_off_the_paper_whose_it_is_and_is_shown_how_much_goes(
+    officers, world
+):
+    from app.services.ledger.intake import admit
+
+    person, other = "uci:8801", "uci:8802"
+    lines = [
+        world.line(LENDER, "payment", each, account="c", currency="TWD", amount_minor=5)
+        for each in (person, other)
+    ]
+    admit(world.bureau, world.batch(LENDER, lines))
+    world.step()
+    first, second = officers
+    made = post(first, "/staff/approvals/new/erasure", identifier=person, ref="form-88")
+    assert made.status_code == 303, made.text
+    at = made.headers["Location"]
+    page = second.get(at).text
+    assert person not in page
+    assert "Show how much would be erased" in page
+    digest = re.search(r"credence-hash\">([0-9a-f]{64})<", page)[1]
+    for wrong in ("", "nobody", other):
+        for do in ("look", "approve"):
+            answer = post(second, f"{at}/{do}", at, digest=digest, identifier=wrong)
+            assert answer.status_code == 422, (wrong, do)
+            assert "What would be erased" not in answer.text
+    assert "is not that of the file" in answer.text
+    shown = post(second, f"{at}/look", at, identifier=person)
+    assert shown.status_code == 200
+    assert "Payment: 1" in re.sub(r"\s+", " ", shown.text)
+    world.step()
+    looks = [event for event in events_of(world, person) if event["type"] == "look"]
+    assert [(each["case"], each["shown"]) for each in looks] == [
+        (f"approval-{at.rpartition('/')[2]}", ["history"])
+    ]
+    assert post(second, f"{at}/approve", at, digest=digest, identifier=person).status_code == 303
+    world.step()
+    assert [each["basis_ref"] for each in events_of(world, person) if each["type"] == "erasure"] == [
+        "form-88"
+    ]
+    assert events_of(world, other)[-1]["type"] == "payment"
+    assert post(second, f"{at}/look", "/staff/approvals/new/erasure").status_code == 404, "it is decided"
+
+
+def events_of(world, identifier):
+    import json
+
+    from app.core.reporting.events import encode_event
+    from app.services.ledger import history
+
+    with world.bureau.transaction() as connection:
+        person = world.bureau.people.find(connection, [identifier])[identifier]
+        return [json.loads(encode_event(event)) for _, event in history.with_waiting(connection, person)]

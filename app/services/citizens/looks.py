@@ -16,6 +16,8 @@ from app.services.ledger import intake
 from app.services.proving.proofs import SHOWN_TO_CITIZENS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.citizens.people import Person
@@ -23,13 +25,19 @@ if TYPE_CHECKING:
 PURPOSE = "account_review"
 
 
-def record_look(bureau: Bureau, connection: Connection, person: Person, case: str) -> None:
-    """Somebody at the bureau opens the whole file, for a case. `people.hold` comes before."""
+def record_look(
+    bureau: Bureau,
+    connection: Connection,
+    person: Person,
+    case: str,
+    shown: Iterable[str] = SHOWN_TO_CITIZENS,
+) -> None:
+    """Somebody at the bureau opens the file, the whole of it or what is `shown`, for a case. `people.hold` comes before."""
     more = {
         "case": case,
         "purpose": PURPOSE,
         "recipient": bureau.signer.name,
-        "shown": sorted(SHOWN_TO_CITIZENS),
+        "shown": sorted(shown),
     }
     line = own_event(bureau, "look", identifier_of(connection, person), more)
     bureau.will_give(connection, "look", orjson.loads(line)["id"])

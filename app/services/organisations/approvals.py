@@ -28,7 +28,7 @@ from app.core.errors import ConflictError, NotFoundError, RuleError
 from app.db import approvals as rows
 from app.db.session import UniqueViolation, taken_back
 from app.services.citizens.effects import EFFECTS
-from app.services.organisations import seats
+from app.services.organisations import paper_erasure, seats
 
 if TYPE_CHECKING:
     from app.db.approvals import ProposalRow
@@ -75,10 +75,10 @@ def propose(bureau: Bureau, seat: Seat, kind: str, details: dict[str, Any]) -> i
         return rows.add(connection, body, seat.id, now, now + VALID)
 
 
-def approve(bureau: Bureau, seat: Seat, number: int, digest: str) -> None:
-    """Do what a proposal says, as the second person.
+def approve(bureau: Bureau, seat: Seat, number: int, digest: str, identifier: str = "") -> None:
+    """Do what a proposal says, as the second person. Of an erasure, whoever approves says whose it is, off the paper.
 
-    Raises NotFoundError, RuleError, ConflictError, and what the effect raises.
+    Raises FormatError, NotFoundError, RuleError, ConflictError, and what the effect raises.
     """
     _require_officer(seat)
     with bureau.transaction() as connection:
@@ -88,8 +88,10 @@ def approve(bureau: Bureau, seat: Seat, number: int, digest: str) -> None:
             raise RuleError("who proposes something does not approve it", code="same-person")
         if sha256(row.body).hexdigest() != digest:
             raise RuleError("the hash is not this proposal's: read it again", code="other-hash")
-        _decide(bureau, connection, number, approver, "executed")
         content: Any = canon.decode_object(row.body, bytes_max=BODY_BYTES_MAX)
+        if content["kind"] == paper_erasure.KIND:
+            paper_erasure.check_person(bureau, content["details"], identifier)
+        _decide(bureau, connection, number, approver, "executed")
         _do(bureau, connection, content["kind"], content["details"])
 
 

@@ -4,6 +4,7 @@ GET  /staff/approvals                      what is open, what was decided
 GET  /staff/approvals/new/<kind>           a form; POST proposes
 GET  /staff/approvals/<number>             one proposal, in words, with its hash
 POST /staff/approvals/<number>/approve     as the second person: it happens
+POST /staff/approvals/<number>/look        of an erasure: how much would go, once the identifier on the paper was typed
 POST /staff/approvals/<number>/turn-down   withdrawn by its proposer, refused by anybody else
 """
 
@@ -21,10 +22,12 @@ from app.core.log.register import STILL_VALID
 from app.core.reporting.identifiers import check_identifier
 from app.services.ledger import cards
 from app.services.ledger.register import OPEN_ROLES, list_keys
-from app.services.organisations import approvals
+from app.services.organisations import approvals, paper_erasure
+from app.web import words
 from app.web.forms import written
 from app.web.headers import keep_private
 from app.web.language import N_
+from app.web.limits import limited
 from app.web.organisations import seats
 from app.web.state import bureau
 
@@ -183,7 +186,12 @@ def one(number: int) -> str:
     return _one(number, seats.require(ROLE).id)
 
 
-def _one(number: int, seat_id: int, error: CredenceError | None = None) -> str:
+def _one(
+    number: int,
+    seat_id: int,
+    error: CredenceError | None = None,
+    preview: paper_erasure.Preview | None = None,
+) -> str:
     proposal = approvals.proposal(bureau(), number)
     details = proposal.details | _read(proposal.details)
     return render_template(
@@ -195,6 +203,9 @@ def _one(number: int, seat_id: int, error: CredenceError | None = None) -> str:
         facts=[(LABELS[name], _value(name, details[name])) for name in LABELS if name in details],
         verbatim=[(name, text) for name, text in details.items() if name not in LABELS],
         error=error,
+        asks_for_person=proposal.kind == paper_erasure.KIND,
+        preview=preview,
+        words=words,
     )
 
 
@@ -220,10 +231,24 @@ def _value(name: str, value: str) -> str:
 def approve(number: int) -> AnyResponse | tuple[str, int]:
     seat = seats.require(ROLE)
     try:
-        approvals.approve(bureau(), seat, number, written("digest"))
+        approvals.approve(bureau(), seat, number, written("digest"), written("identifier"))
     except CredenceError as error:
         return _one(number, seat.id, error), 422
     return redirect(url_for("approvals.one", number=number), 303)
+
+
+@blueprint.post("/<int:number>/look")
+@limited("20 per minute")
+def look(number: int) -> str | tuple[str, int]:
+    seat = seats.require(ROLE)
+    proposal = approvals.proposal(bureau(), number)
+    if proposal.kind != paper_erasure.KIND or proposal.state != "open":
+        abort(404)
+    try:
+        preview = paper_erasure.preview(bureau(), number, proposal.details, written("identifier"))
+    except CredenceError as error:
+        return _one(number, seat.id, error), 422
+    return _one(number, seat.id, preview=preview)
 
 
 @blueprint.post("/<int:number>/turn-down")
