@@ -14,7 +14,7 @@ import pytest
 from app.core.errors import ConflictError, FormatError, RuleError
 from app.services.banks.inquiries import ConsentError, inquire
 from app.services.citizens import alerts, mail, mailing
-from app.services.citizens.links import create_link, open_link
+from app.services.citizens.links import Began, begin, create_link, open_link, person_by_id
 from app.services.ledger import retention
 from tests.services.builders import BANK, PAPER
 
@@ -68,14 +68,17 @@ def test_r16_every_look_and_every_bad_entry_is_news_within_a_block(ledger, citiz
     with pytest.raises(ConsentError):
         inquire(bureau, ledger.bank.batch([ledger.bank.inquiry(CITIZEN, purpose="collection")]))
     ledger.admit(ledger.lender.batch([ledger.lender.status(CITIZEN, late=True)]))
-    open_link(bureau, create_link(bureau, CITIZEN))  # the citizen's own look is none
+    open_link(bureau, create_link(bureau, CITIZEN))  # somebody had the code in hand before the citizen
+    with bureau.transaction() as connection:
+        bureau.people.hold(connection)  # the citizen's own look, by passkey, is none
+        begin(bureau, connection, person_by_id(bureau, connection, citizen), Began("passkey"))
     ledger.admit(
         ledger.lender.batch([ledger.lender.status(CITIZEN, account="card-2")])
     )  # nor is what is good
     ledger.step()
-    assert alerts.unread(bureau, citizen) == 3
+    assert alerts.unread(bureau, citizen) == 4
     seen = alerts.newest(bureau, citizen, 50)
-    assert sorted(each.kind for each in seen) == ["looked", "negative", "refused"]
+    assert sorted(each.kind for each in seen) == ["looked", "negative", "opened", "refused"]
     assert [each.log_index for each in seen] == sorted((each.log_index for each in seen), reverse=True)
     alerts.mark_read(bureau, citizen, seen)
     assert alerts.unread(bureau, citizen) == 0

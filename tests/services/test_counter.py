@@ -119,7 +119,11 @@ def test_r40_erasure_on_paper_takes_two_and_names_nobody(ledger, bureau, citizen
     made = approvals.proposal(bureau, approvals.propose(bureau, first, "erasure", details))
     assert citizen not in str(made)
     before = ledger.waiting()
-    approvals.approve(bureau, second, made.id, made.digest)
+    for wrong in ("", "uci:4711"):
+        with pytest.raises(CredenceError):
+            approvals.approve(bureau, second, made.id, made.digest, wrong)
+    assert ledger.waiting() == before
+    approvals.approve(bureau, second, made.id, made.digest, citizen)
     assert ledger.waiting() == before + 1
     for again in (details, {"citizen": "0" * 64, "ref": "form-41"}):
         with pytest.raises(CredenceError):

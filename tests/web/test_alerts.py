@@ -65,7 +65,8 @@ def test_r16_a_look_and_a_bad_entry_are_counted_until_they_are_read(mine, world,
     overview = mine.get("/record").text
     for way in re.findall(r'href="(/record/[a-z]+\?entry=\d+)#(entry-\d+)"', overview):
         assert f'id="{way[1]}"' in mine.get(way[0]).text
-    assert overview.count("credence-news__item") == 2
+    assert overview.count("credence-news__item") == 3, "these two, and that the record was opened with a code"
+    assert ("opened with a code" if language == "en" else "发放的登记码打开了您的档案") in overview
     page = mine.get("/record/alerts").text
     assert ("bank.example looked at your file" if language == "en" else "bank.example 查看了您的档案") in page
     assert "credence-count" not in page

@@ -79,7 +79,9 @@ def test_the_journey_of_a_citizen_who_looks_shares_and_leaves(visit, world, citi
     late(world, citizen)
     world.step()
     page.goto("/record")
-    assert page.inner_text(".credence-count").split()[0] == "3"  # the passkey came on paper's ground: a code
+    assert (
+        page.inner_text(".credence-count").split()[0] == "4"
+    )  # also the code, and the passkey on its ground
     page.click("nav a[href$='/record/alerts'], .govuk-service-navigation a[href='/record/alerts']")
     look_at(page, "news", language)
     page.click(".credence-news__item a[href*=looks]")

@@ -1,6 +1,7 @@
 """Which events are news to the citizen whom they are about, and what kind of news that is.
 
     looked         an answer to a bank, a look by staff or a regulator; not the citizen's own
+    opened         the citizen's own look, begun with a code that somebody handed out: its paper's number is the look's `case`
     refused        a bank asked and was refused
     negative       something that speaks against the citizen was reported
     repaired       a dispute was closed, an entry corrected or taken back
@@ -20,7 +21,7 @@ from app.core.reporting.event_base import Signed
 if TYPE_CHECKING:
     from app.core.reporting.event_base import Event
 
-Kind = Literal["looked", "refused", "negative", "repaired", "passkey", "in_your_name"]
+Kind = Literal["looked", "opened", "refused", "negative", "repaired", "passkey", "in_your_name"]
 CITIZEN: Final = "citizen"
 """The recipient of a citizen's own look."""
 
@@ -31,7 +32,9 @@ def kind_of_news(event: Event) -> Kind | None:
         case types.Answer():
             return None if event.range is not None else "looked"
         case types.Look():
-            return None if event.recipient == CITIZEN else "looked"
+            if event.recipient == CITIZEN:
+                return None if event.case is None else "opened"
+            return "looked"
         case types.RefusalGiven():
             return "refused"
         case types.DisputeClosed() | types.Correction() | types.Retraction():

@@ -98,6 +98,8 @@ def begin(bureau: Bureau, connection: Connection, person: Person, began: Began) 
     passkey = hash_of(began.credential) if began.how == "passkey" else None
     rows.add_session(connection, hash_of(token), person.id, expires_at, bureau.now(), sealed, passkey)
     look = {"purpose": "self", "recipient": "citizen", "shown": sorted(SHOWN_TO_CITIZENS)}
+    if began.how == "code" and began.ground is not None:  # somebody else had the code in hand, so it is news
+        look["case"] = began.ground.ref
     line = own_event(bureau, "look", identifier_of(connection, person), look)
     bureau.will_give(connection, "look", orjson.loads(line)["id"])
     checked = own_batch(bureau, bureau.register(connection), f"look-{secrets.token_hex(16)}", line)

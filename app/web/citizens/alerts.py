@@ -133,6 +133,12 @@ def told(alert: Alert) -> tuple[str, str]:
                 purpose=words.word(fields["purpose"]),
             )
             return said, url_for("entries.looks", entry=alert.log_index)
+        case "opened":
+            said = gettext(
+                "Your record was opened with a code handed out on paper %(ref)s. Was it not you? Tell us at once.",
+                ref=fields["case"],
+            )
+            return said, url_for("entries.looks", entry=alert.log_index)
         case "refused":
             said = gettext(
                 "%(who)s asked about you and was refused: %(reason)s.",
