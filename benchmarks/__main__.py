@@ -124,7 +124,7 @@ def _run(report: Report, size: Size, parts: list[str], console: Console) -> None
                 bulk.measure(report, running, research, size.bulk_inquiries)
             with _stage(report, console, "proofs in one process"):
                 proving.measure_running(report, running, research, size.proofs)
-            with _stage(report, console, "an auditor who follows"):
+            with _stage(report, console, "an auditor who follows, and one who replays"):
                 following.measure_running(report, running)
                 following.measure_trie(report, max(size.ledgers))
     with Places() as places:

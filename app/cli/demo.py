@@ -91,7 +91,7 @@ def _memory(running: Running, measured: Measured) -> Iterator[None]:
 
     def sample() -> None:
         while not stop.wait(SAMPLE_S):
-            measured.peak_bytes = max(measured.peak_bytes, sum(map(_pss_bytes, running.pids())))
+            measured.peak_bytes = max(measured.peak_bytes, sum(map(pss_bytes, running.pids())))
 
     thread = threading.Thread(target=sample, daemon=True)
     thread.start()
@@ -102,7 +102,7 @@ def _memory(running: Running, measured: Measured) -> Iterator[None]:
         thread.join()
 
 
-def _pss_bytes(pid: int) -> int:
+def pss_bytes(pid: int) -> int:
     try:
         memory = psutil.Process(pid).memory_full_info()
     except psutil.Error:
