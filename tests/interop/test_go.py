@@ -16,7 +16,7 @@ from app.core.log.checkpoint import Checkpoint, parse_note, sign_checkpoint
 from app.core.log.note import Signer
 from app.core.log.witness import AddCheckpoint
 from tests.interop.conftest import lying, refused
-from tests.interop.test_go_proofs import policy_of, score_proof
+from tests.interop.test_go_proofs import PROOFS, policy_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "interop.md"
 
@@ -153,7 +153,8 @@ def test_the_commands_print_what_the_page_says(grown, foreign, monkeypatch):
     grown.file("request", request(grown, grown.heads[0], grown.heads[-1]))
     grown.file("policy", grown.get("policy"))
     grown.file("policy-witnessed", policy_of(grown, 2))
-    grown.file("score.proof", score_proof(grown))
+    for kind in ("score", "overdue", "contradiction, by a subtree"):
+        grown.file(f"{kind.partition(',')[0]}.proof", PROOFS[kind](grown))
     other = Signer.generate_from_seed(grown.ledger.bureau.origin, bytes(32)).verifier.encode()
     names = {"$URL": grown.url, "$VKEY": grown.vkey, "$OTHER_VKEY": other}
 
