@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain, repeat
 from struct import Struct
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID
 
 from app.db.pgcopy import copy_rows
@@ -24,6 +24,7 @@ from app.db.session import (
     int8,
     int8_array,
     integer,
+    single,
     text_array,
     uuid_array,
 )
@@ -202,10 +203,9 @@ def taken_event_ids(connection: Connection, furnisher_no: int, event_ids: Sequen
 def insert_notice(connection: Connection, payload: bytes) -> int:
     """Admit a notice behind everything admitted so far; waits for admissions under way."""
     lock_out_admissions(connection)
-    row = connection.execute("SELECT nextval('admission')").fetchone()
-    assert row is not None
-    connection.execute("INSERT INTO notices (id, payload) VALUES (%s, %s)", (row[0], payload))
-    return int(row[0])
+    number = int(single(connection, "SELECT nextval('admission')"))
+    connection.execute("INSERT INTO notices (id, payload) VALUES (%s, %s)", (number, payload))
+    return number
 
 
 def lock_accounts(connection: Connection, furnisher: str, accounts: Iterable[tuple[str, str]]) -> None:
@@ -319,11 +319,8 @@ def pending(connection: Connection, after: int, limit: int) -> list[Pending]:
 
 def events_above(connection: Connection, admission_id: int) -> int:
     """How many events the batches with higher ids have: a cheap question, as none of them is read."""
-    row = connection.execute(
-        "SELECT coalesce(sum(event_count), 0) FROM batches WHERE id > %s", (admission_id,)
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+    query = "SELECT coalesce(sum(event_count), 0) FROM batches WHERE id > %s"
+    return int(single(connection, query, (admission_id,)))
 
 
 def body_by_name(connection: Connection, furnisher: str, batch_id: str) -> tuple[str, bytes] | None:
@@ -349,37 +346,31 @@ def bodies_by_names(
 
 
 @dataclass(frozen=True, slots=True)
-class OwnEvent:
-    """A batch of one event: whose, its log index (None while no block holds it), and its sealed body if it is there."""
+class AdmittedEvent:
+    """Whose event, its log index (None while no block holds it), and its sealed body (None once that was destroyed)."""
 
     citizen: int
     log_index: int | None
     sealed: bytes | None
 
 
-def event_by_name(connection: Connection, furnisher: str, batch_id: str) -> OwnEvent | None:
+def event_by_name(connection: Connection, furnisher: str, batch_id: str) -> AdmittedEvent | None:
     """The event of a batch of one, or None when there is no such batch."""
     query = """
         SELECT e.citizen, p.first_index + 1, s.sealed FROM batches b JOIN events e ON e.batch = b.id AND e.position = 0
         LEFT JOIN placements p ON p.admission = b.id LEFT JOIN event_bodies s ON s.batch = b.id AND s.position = 0
         WHERE b.furnisher = %s AND b.batch_id = %s"""
     row = connection.execute(query, (furnisher, batch_id), binary=True).fetchone()
-    return None if row is None else OwnEvent(row[0], row[1], None if row[2] is None else bytes(row[2]))
+    return None if row is None else AdmittedEvent(row[0], row[1], row[2] and bytes(row[2]))
 
 
-class SentRow(NamedTuple):
-    """A batch of somebody's: its name, how many events, its receipt, and the block that holds it, if any."""
-
-    batch_id: str
-    event_count: int
-    receipt: str
-    block: int | None
-
-
-def newest_of(connection: Connection, furnisher: str, limit: int) -> list[SentRow]:
-    """The newest batches of a furnisher first."""
-    query = (
-        "SELECT b.batch_id, b.event_count, b.receipt, p.block FROM batches b LEFT JOIN placements p ON p.admission = b.id"
-        " WHERE b.furnisher = %s ORDER BY b.id DESC LIMIT %s"
-    )
-    return [SentRow(*row) for row in connection.execute(query, (furnisher, limit)).fetchall()]
+def event_by_id(connection: Connection, furnisher: str, event_id: UUID) -> AdmittedEvent | None:
+    """A furnisher's event by the id that it gave."""
+    query = """
+        SELECT e.citizen, p.first_index + 1 + e.position, b.sealed
+        FROM furnishers f JOIN events e ON e.furnisher = f.id AND e.event_id = %s
+        LEFT JOIN placements p ON p.admission = e.batch
+        LEFT JOIN event_bodies b ON b.batch = e.batch AND b.position = e.position
+        WHERE f.name = %s"""
+    row = connection.execute(query, (event_id, furnisher), binary=True).fetchone()
+    return None if row is None else AdmittedEvent(row[0], row[1], row[2] and bytes(row[2]))

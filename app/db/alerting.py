@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.db.session import single
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -54,8 +56,7 @@ def has_event_between(connection: Connection, citizen: int, first: int, last: in
     query = """
         SELECT EXISTS (SELECT FROM events e JOIN placements p ON p.admission = e.batch WHERE e.citizen = %s
             AND p.first_index + 1 + e.position BETWEEN %s AND %s)"""
-    row = connection.execute(query, (citizen, first, last)).fetchone()
-    return row is not None and bool(row[0])
+    return bool(single(connection, query, (citizen, first, last)))
 
 
 def audits(connection: Connection, index: int, block: int) -> list[tuple[int, int, bytes]]:

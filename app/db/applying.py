@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.db.session import single
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -37,12 +39,8 @@ _COLUMNS = "reference_hash, name, role, vkey, possession, sealed, received_at"
 
 def add(connection: Connection, values: Sequence[object]) -> int:
     """A new application: the values of the columns behind `id`, in order. Its number. Raises UniqueViolation."""
-    row = connection.execute(
-        f"INSERT INTO applications ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id",  # noqa: S608
-        values,
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+    query = f"INSERT INTO applications ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id"  # noqa: S608
+    return int(single(connection, query, values))
 
 
 def step(  # noqa: PLR0917 - one after the other as in the row
@@ -90,9 +88,7 @@ def of_name(connection: Connection, name: str) -> list[ApplicationRow]:
 
 def count_since(connection: Connection, moment: datetime) -> int:
     """How many came since."""
-    row = connection.execute("SELECT count(*) FROM applications WHERE received_at > %s", (moment,)).fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(single(connection, "SELECT count(*) FROM applications WHERE received_at > %s", (moment,)))
 
 
 def _row(row: tuple[object, ...]) -> ApplicationRow:

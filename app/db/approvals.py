@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.db.session import single
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -30,12 +32,8 @@ _SELECT = """
 
 def add(connection: Connection, body: bytes, seat: int, now: datetime, expires_at: datetime) -> int:
     """A new proposal; its number."""
-    row = connection.execute(
-        "INSERT INTO proposals (body, seat, proposed_at, expires_at) VALUES (%s, %s, %s, %s) RETURNING id",
-        (body, seat, now, expires_at),
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+    query = "INSERT INTO proposals (body, seat, proposed_at, expires_at) VALUES (%s, %s, %s, %s) RETURNING id"
+    return int(single(connection, query, (body, seat, now, expires_at)))
 
 
 def decide(connection: Connection, proposal: int, seat: int, now: datetime, outcome: str) -> None:

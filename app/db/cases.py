@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.db.session import single
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -37,12 +39,8 @@ _SELECT = "SELECT id, citizen, about, opened_at, seat, looked_at, closed_at FROM
 
 def add(connection: Connection, citizen: int, about: str, now: datetime) -> int:
     """A new case; its number."""
-    row = connection.execute(
-        "INSERT INTO cases (citizen, about, opened_at) VALUES (%s, %s, %s) RETURNING id",
-        (citizen, about, now),
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+    query = "INSERT INTO cases (citizen, about, opened_at) VALUES (%s, %s, %s) RETURNING id"
+    return int(single(connection, query, (citizen, about, now)))
 
 
 def add_text(  # noqa: PLR0917 - a row

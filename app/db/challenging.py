@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.db.session import single
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,9 +40,7 @@ _STALE = " (s.block IS NULL OR s.block < b.block)"
 def count_stale(connection: Connection, scorecard: bytes) -> int:
     """How many accounts have a newer version than the one that was scored."""
     query = "SELECT count(*)" + _NEWEST + " WHERE" + _STALE
-    row = connection.execute(query, {"scorecard": scorecard}).fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(single(connection, query, {"scorecard": scorecard}))
 
 
 def stale(connection: Connection, scorecard: bytes, after: int, limit: int) -> list[Version]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.core.log.note import NoteSignature
+from app.db.session import single
 
 if TYPE_CHECKING:
     from app.db.session import Connection
@@ -64,6 +65,4 @@ def show(connection: Connection, block: int) -> None:
 
 def newest_shown(connection: Connection) -> int:
     """Number of the block that proofs are made from, -1 before the first."""
-    row = connection.execute("SELECT coalesce(max(block), -1) FROM shown").fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(single(connection, "SELECT coalesce(max(block), -1) FROM shown"))

@@ -17,6 +17,7 @@ from app.core.errors import RefusedError
 from app.db.engine import APP_ROLE, make_engine
 from app.db.pgcopy import copy_rows
 from app.db.schema import WORKING, metadata
+from app.db.session import single
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,9 +37,7 @@ Place = tuple[int, int]  # (batch, position) of an event
 
 def may_destroy(connection: Connection) -> bool:
     """Whether this connection's user is a member of the retention role."""
-    query = "SELECT pg_has_role(session_user, %s, 'MEMBER')"
-    row = connection.execute(query, (RETENTION_ROLE,)).fetchone()
-    return row is not None and bool(row[0])
+    return bool(single(connection, "SELECT pg_has_role(session_user, %s, 'MEMBER')", (RETENTION_ROLE,)))
 
 
 def owners(connection: Connection, log_indices: Sequence[int]) -> list[tuple[int, int]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.db.session import single
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date, datetime
@@ -143,8 +145,7 @@ def add_file(  # noqa: PLR0917 - a row
 def count_unfiled(connection: Connection, citizen: int) -> int:
     """How many files all drafts of a citizen have."""
     query = "SELECT count(*) FROM evidence WHERE citizen = %s AND NOT filed"
-    row = connection.execute(query, (citizen,)).fetchone()
-    return 0 if row is None else int(row[0])
+    return int(single(connection, query, (citizen,)))
 
 
 def remove_file(connection: Connection, citizen: int, item: int, number: int) -> None:

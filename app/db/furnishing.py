@@ -1,4 +1,4 @@
-"""What a furnisher sees of its own batches: those that were admitted, and the lines that were refused lately."""
+"""What whoever sends batches sees of its own: those that were admitted, and the lines that were refused lately."""
 
 from __future__ import annotations
 

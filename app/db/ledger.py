@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from app.db import cosignatures
 from app.db.pgcopy import copy_rows
+from app.db.session import single
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,14 +38,12 @@ class StoredBlock:
 
 def try_sequencer_lock(connection: Connection) -> bool:
     """The lock of the one writer, for as long as this connection lives."""
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (SEQUENCER_LOCK,)).fetchone()
-    return row is not None and bool(row[0])
+    return bool(single(connection, "SELECT pg_try_advisory_lock(%s)", (SEQUENCER_LOCK,)))
 
 
 def try_sequencer_lock_for_transaction(connection: Connection) -> bool:
     """The same lock until the transaction ends: for work that must not meet a sequencer."""
-    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (SEQUENCER_LOCK,)).fetchone()
-    return row is not None and bool(row[0])
+    return bool(single(connection, "SELECT pg_try_advisory_xact_lock(%s)", (SEQUENCER_LOCK,)))
 
 
 def release_sequencer_lock(connection: Connection) -> None:
@@ -59,13 +58,12 @@ def ping(connection: Connection) -> None:
 
 def sequencer_is_alive(connection: Connection) -> bool:
     """Whether some connection to this database holds the sequencer's lock."""
-    row = connection.execute(
+    query = (
         "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND database ="
         " (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND (classid::bigint << 32 | objid::bigint) = %s AND granted)",
-        (SEQUENCER_LOCK,),
-    ).fetchone()
-    return row is not None and bool(row[0])
+        " AND (classid::bigint << 32 | objid::bigint) = %s AND granted)"
+    )
+    return bool(single(connection, query, (SEQUENCER_LOCK,)))
 
 
 def place(connection: Connection, placed: Sequence[tuple[int, int]], block: int) -> None:
@@ -186,9 +184,7 @@ def newest_publication(connection: Connection) -> tuple[StoredBlock, str] | None
 
 def newest_published_number(connection: Connection) -> int:
     """Number of the newest published block, -1 before the first."""
-    row = connection.execute("SELECT coalesce(max(block), -1) FROM publications").fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(single(connection, "SELECT coalesce(max(block), -1) FROM publications"))
 
 
 def publication(connection: Connection, block: int) -> str | None:
@@ -235,6 +231,4 @@ def count_between(connection: Connection, after: int, upto: int) -> tuple[int, i
 
 def count_furnishers(connection: Connection) -> int:
     """How many have reported anything."""
-    row = connection.execute("SELECT count(*) FROM furnishers").fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(single(connection, "SELECT count(*) FROM furnishers"))

@@ -1,4 +1,4 @@
-"""The table of letters of adverse action, and the answer that one is about. Beside the ledger."""
+"""The table of letters of adverse action. Beside the ledger."""
 
 from __future__ import annotations
 
@@ -21,27 +21,7 @@ class LetterRow(NamedTuple):
     requested_at: datetime
 
 
-class EventRow(NamedTuple):
-    """An event by its id; `log_index` is None while no block holds it, `sealed` once its body was destroyed."""
-
-    citizen: int
-    log_index: int | None
-    sealed: bytes | None
-
-
 _COLUMNS = "number, bank, citizen, answer, requested_at"
-
-
-def event_by_id(connection: Connection, furnisher: str, event_id: UUID) -> EventRow | None:
-    """A furnisher's event."""
-    query = """
-        SELECT e.citizen, p.first_index + 1 + e.position, b.sealed
-        FROM furnishers f JOIN events e ON e.furnisher = f.id AND e.event_id = %s
-        LEFT JOIN placements p ON p.admission = e.batch
-        LEFT JOIN event_bodies b ON b.batch = e.batch AND b.position = e.position
-        WHERE f.name = %s"""
-    row = connection.execute(query, (event_id, furnisher), binary=True).fetchone()
-    return None if row is None else EventRow(row[0], row[1], row[2] and bytes(row[2]))
 
 
 def add(  # noqa: PLR0917 - the columns

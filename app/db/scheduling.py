@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.db.session import single
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -29,8 +31,7 @@ class LastRun:
 
 def try_lock(connection: Connection) -> bool:
     """The lock of the one scheduler, for as long as this connection lives."""
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (SCHEDULER_LOCK,)).fetchone()
-    return row is not None and bool(row[0])
+    return bool(single(connection, "SELECT pg_try_advisory_lock(%s)", (SCHEDULER_LOCK,)))
 
 
 def unlock(connection: Connection) -> None:

@@ -18,7 +18,7 @@ from psycopg.pq import ExecStatus, Format, TransactionStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from psycopg.pq.abc import PGresult
     from sqlalchemy import Engine
@@ -81,6 +81,13 @@ def moment(engine: Engine) -> Iterator[Connection]:
     with transaction(engine) as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield connection
+
+
+def single(connection: Connection, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> Any:
+    """The one value of a statement that always gives one."""
+    row = connection.execute(query, values).fetchone()
+    assert row is not None, "it always gives a row"
+    return row[0]
 
 
 class Readers:

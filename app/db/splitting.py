@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.db.session import single
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -31,16 +33,13 @@ def add(  # noqa: PLR0917 - a row and its items
     connection: Connection, case: int, citizen: int, now: datetime, sealed: bytes, items: Mapping[int, str]
 ) -> int:
     """A new split of these items (log index -> furnisher); its number."""
-    row = connection.execute(
-        'INSERT INTO splits ("case", citizen, opened_at, sealed) VALUES (%s, %s, %s, %s) RETURNING id',
-        (case, citizen, now, sealed),
-    ).fetchone()
-    assert row is not None
+    query = 'INSERT INTO splits ("case", citizen, opened_at, sealed) VALUES (%s, %s, %s, %s) RETURNING id'
+    number = int(single(connection, query, (case, citizen, now, sealed)))
     connection.cursor().executemany(
         "INSERT INTO split_items (split, item, furnisher) VALUES (%s, %s, %s)",
-        [(row[0], item, furnisher) for item, furnisher in items.items()],
+        [(number, item, furnisher) for item, furnisher in items.items()],
     )
-    return int(row[0])
+    return number
 
 
 def by_id(connection: Connection, split: int) -> SplitRow | None:

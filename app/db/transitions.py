@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.db.session import single
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,8 +37,7 @@ def is_destroyed(connection: Connection, block: int) -> bool:
     query = """
         SELECT EXISTS (SELECT FROM accounts a WHERE a.block = %s AND NOT EXISTS (
             SELECT FROM account_bodies b WHERE b.citizen = a.citizen AND b.block = a.block))"""
-    row = connection.execute(query, (block,)).fetchone()
-    return row is not None and bool(row[0])
+    return bool(single(connection, query, (block,)))
 
 
 def rewritten(connection: Connection, block: int) -> Iterator[Rewritten]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from app.db import cosignatures
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -105,13 +107,12 @@ def end(connection: Connection, number: int, why: str, now: datetime) -> None:
 
 def unseen(connection: Connection, after: int, limit: int) -> tuple[int, list[int]]:
     """(the newest block that readers are shown, watches with numbers above `after` that have not looked at it, ascending)."""
-    row = connection.execute("SELECT coalesce(max(block), -1) FROM shown").fetchone()
-    assert row is not None
+    shown = cosignatures.newest_shown(connection)
     rows = connection.execute(
         "SELECT number FROM watches WHERE ended_at IS NULL AND seen < %s AND number > %s ORDER BY number LIMIT %s",
-        (row[0], after, limit),
+        (shown, after, limit),
     ).fetchall()
-    return row[0], [each[0] for each in rows]
+    return shown, [each[0] for each in rows]
 
 
 def unchanged(connection: Connection, numbers: Sequence[int], block: int) -> set[int]:

@@ -8,7 +8,7 @@ from app.core.errors import NotFoundError
 from app.core.reporting import event_types as types
 from app.core.reporting import events as event_formats
 from app.core.state import sealing
-from app.db import letters as rows
+from app.db import admission
 from app.services.citizens.links import person_by_id
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def answer(bureau: Bureau, connection: Connection, answer_id: UUID, bank: str) -
     """(whose file, the answer). Raises NotFoundError, the same for what is not there and for another bank's; a range
     credential is none, for its audience never saw the score.
     """
-    found = rows.event_by_id(connection, bureau.signer.name, answer_id)
+    found = admission.event_by_id(connection, bureau.signer.name, answer_id)
     if found is None:
         raise NotFoundError(_NONE, code="no-answer")
     person = person_by_id(bureau, connection, found.citizen)

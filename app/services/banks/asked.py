@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.db import admission
+from app.db import furnishing
 
 if TYPE_CHECKING:
-    from app.db.admission import SentRow
+    from app.db.furnishing import BatchRow
     from app.services.bureau import Bureau
 
 SHOWN_MAX = 200
 
 
-def sent_by(bureau: Bureau, bank: str) -> list[SentRow]:
+def sent_by(bureau: Bureau, bank: str) -> list[BatchRow]:
     """The newest batches of a bank first."""
     with bureau.transaction() as connection:
-        return admission.newest_of(connection, bank, SHOWN_MAX)
+        return furnishing.newest_batches(connection, bank, SHOWN_MAX)
