@@ -27,11 +27,11 @@ from app.core.errors import CredenceError, FormatError, ProofError
 from app.core.exchange.request_note import FiledNote
 from app.core.fields import format_instant
 from app.core.log import tiles
-from app.core.log.log_search import LogSearch
 from app.core.log.note import split
 from app.core.log.policy import Policy, VerifiedCheckpoint, verify_checkpoint
 from app.core.proving.claims.event import verify_event
 from app.core.proving.claims.head import Asked
+from app.core.proving.log_search import LogSearch
 from app.core.reporting import batch as batches
 from app.core.reporting.receipt import RECEIPT_MAGIC, Receipt
 

@@ -19,8 +19,8 @@ from app.core.proving.claims.head import Asked
 from app.core.proving.claims.verify import SCORE, kind_of, verify_claim
 from app.core.proving.export import EXPORT_BYTES_MAX, MAGIC, verify_export
 from app.core.proving.proof import verify_score_proof
-from app.core.proving.proof_words import LANGUAGES
 from app.core.reporting.identifiers import check_identifier
+from app.core.scoring.card_texts import LANGUAGES
 from app.core.scoring.profiles import PROFILES
 from app.core.scoring.scorecard import CARD_BYTES_MAX, parse_card
 

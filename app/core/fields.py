@@ -2,6 +2,7 @@
 
     hex32      64 lower-case hex characters                    a hash, a key
     b64url32   43 characters of unpadded base64url             a nonce, a salt: 32 bytes
+    unpadded   unpadded base64url                              WebAuthn's parts, lists of hashes in proofs
     b64        padded standard base64                          hashes and signatures in notes
     day        2026-11-22                                      a local day of the years 1900 to 2199
     instant    2026-11-22T15:24:00Z                            UTC, whole seconds
@@ -24,6 +25,7 @@ from app.core.errors import FormatError
 DAY_MIN = dt.date(1900, 1, 1)
 DAY_MAX = dt.date(2199, 12, 31)
 U63_MAX = 2**63 - 1  # sizes and times of C2SP texts stay within a signed 64-bit integer
+UNPADDED_CHARS_MAX = 4096
 
 
 def hex32(text: object) -> bytes:
@@ -56,6 +58,21 @@ def b64url32(text: object) -> bytes:
 def format_b64url32(value: bytes) -> str:
     assert len(value) == 32, len(value)
     return base64.urlsafe_b64encode(value)[:-1].decode()
+
+
+def unpadded(value: object, what: str, *, chars_max: int = UNPADDED_CHARS_MAX) -> bytes:
+    """Bytes from unpadded base64url; `what` it is stands in the error."""
+    try:
+        data = base64.urlsafe_b64decode(value + "==") if isinstance(value, str) else None
+    except ValueError:
+        data = None
+    if data is None or len(str(value)) > chars_max or format_unpadded(data) != value:
+        raise FormatError(f"{what} is not base64url without padding.")
+    return data
+
+
+def format_unpadded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def b64(text: object, *, length: int | None = None) -> bytes:

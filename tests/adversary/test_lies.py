@@ -32,6 +32,7 @@ from app.db import admission
 from app.db import ledger as rows
 from app.services.ledger.audit import audit
 from app.services.ledger.audit.source import DatabaseSource
+from app.services.ledger.public_log import log_reader
 from app.services.proving import claims, proofs
 from tests.adversary.liar import Liar, later, told
 from tests.services.builders import LENDER, card
@@ -296,7 +297,7 @@ def test_an_older_state_than_the_newest_is_refused_by_the_bank(honest):
         proof = proofs.build(connection, person, old, proofs.account_at(connection, person, old), ("score",))
         newest = rows.publication(connection, 1).encode()
         size, old_size = (rows.block_by_number(connection, n).tree_size for n in (1, 0))
-        path = merkle.inclusion_proof(old_size - 1, size, claims.log_reader(connection, size))
+        path = merkle.inclusion_proof(old_size - 1, size, log_reader(connection, size))
     from app.core.log.tlogproof import TlogProof
 
     moved = canon.decode_object(proof) | {

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.core import fields
 from app.core.errors import FormatError
+from app.core.proving.claims.head import hashes_of
 
 bytes32 = st.binary(min_size=32, max_size=32)
 PARSERS = [fields.hex32, fields.b64url32, fields.b64, fields.parse_day, fields.parse_instant, fields.decimal]
@@ -65,6 +66,32 @@ def test_bad_hex(text):
 def test_bad_b64url(text):
     with pytest.raises(FormatError):
         fields.b64url32(text)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_unpadded_and_hashes_as_one_text(data):
+    text = fields.format_unpadded(data)
+    assert fields.unpadded(text, "it") == data
+    if len(data) % 32:
+        with pytest.raises(FormatError):
+            hashes_of(text, "trie")
+    else:
+        assert b"".join(hashes_of(text, "trie")) == data
+
+
+@pytest.mark.parametrize("text", ["Zg==", "Zh", "Zg\n", "Z g", "A", "+A", "/A", "é", "=", None, 7, b"Zg"])
+def test_bad_unpadded(text):
+    for read in (fields.unpadded, hashes_of):
+        with pytest.raises(FormatError):
+            read(text, "it")
+
+
+def test_a_path_has_256_hashes_at_most():
+    assert len(hashes_of(fields.format_unpadded(bytes(256 * 32)), "trie")) == 256
+    with pytest.raises(FormatError):
+        hashes_of(fields.format_unpadded(bytes(257 * 32)), "trie")
+    with pytest.raises(FormatError):
+        fields.unpadded("A" * 4100, "it")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.core import canon
 from app.core.errors import CredenceError, FormatError, ProofError, SignatureError
 from app.core.proving.proof import PROOF_BYTES_MAX, build_score_proof, parse_score_proof, verify_score_proof
-from app.core.proving.proof_words import LANGUAGES
+from app.core.scoring.card_texts import LANGUAGES
 from app.core.state import account
 
 

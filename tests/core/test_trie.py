@@ -180,18 +180,6 @@ def test_sizes_order_and_limits():
             trie.root(bad)
 
 
-@given(st.binary(max_size=300))
-def test_siblings_as_one_string(data):
-    try:
-        siblings = trie.split_siblings(data)
-    except FormatError:
-        assert len(data) % 32
-        return
-    assert trie.join_siblings(siblings) == data
-    with pytest.raises(FormatError):
-        trie.split_siblings(bytes(257 * 32))
-
-
 @settings(max_examples=80)
 @given(
     st.binary(max_size=34),

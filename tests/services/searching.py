@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.log import checkpoint, tiles
-from app.core.log.log_search import LogSearch
+from app.core.proving.log_search import LogSearch
 from app.services.ledger import public_log
 
 

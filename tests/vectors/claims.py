@@ -107,11 +107,7 @@ class Claims:
     def signer(self, vkey, role):
         register = Register.fold(enumerate(self.make.NOTICES))
         records = sorted(register.records(), key=lambda record: record.encode())
-        record = next(r for r in records if r.vkey == vkey and role in (None, r.role))
-        leaves = [merkle.leaf_hash(each.encode()) for each in records]
-        place = records.index(record)
-        path = merkle.inclusion_proof(place, len(records), LeafReader(leaves))
-        return SignerPlace(record, path, merkle.inclusion_sides(place, len(records)))
+        return SignerPlace.of(register, next(r for r in records if r.vkey == vkey and role in (None, r.role)))
 
     def erasure(self, entries=(11,), reason="retention"):
         """In a ledger that has one more notice and one more block, made later."""

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.core import canon
-from app.core.fields import format_b64url32, format_instant
+from app.core.fields import format_b64url32, format_instant, format_unpadded, unpadded
 from app.core.log import merkle
 from app.core.log.block import Block
 from app.core.log.entries import batch_entry, event_entry
@@ -24,7 +24,7 @@ from app.core.log.register import Register
 from app.core.proving import range_credential
 from app.core.proving.claims.range_proof import Grant, build_credential, present, signed
 from app.core.proving.claims.signer import SignerPlace
-from app.core.proving.holder import Assertion, Holder, format_unpadded, unpadded
+from app.core.proving.holder import Assertion, Holder
 from app.core.proving.range_credential import Attested, Terms
 
 AUDIENCE = "bank.example/cards"
@@ -156,14 +156,10 @@ class Ranges:
         return merkle.inclusion_proof(index, len(self.leaves), LeafReader(self.leaves))
 
     def signer(self, key):
-        make = self.make
-        records = sorted(r.encode() for r in Register.fold(enumerate(make.NOTICES)).records())
-        record = next(
-            r for r in Register.fold(enumerate(make.NOTICES)).records() if r.vkey == key.verifier.encode()
+        register = Register.fold(enumerate(self.make.NOTICES))
+        return SignerPlace.of(
+            register, next(r for r in register.records() if r.vkey == key.verifier.encode())
         )
-        place = records.index(record.encode())
-        path = merkle.inclusion_proof(place, len(records), LeafReader(list(map(merkle.leaf_hash, records))))
-        return SignerPlace(record, path, merkle.inclusion_sides(place, len(records)))
 
     @cached_property
     def tlog(self):
@@ -178,14 +174,8 @@ class Ranges:
         """The holder's file."""
         make, terms, size = self.make, self.terms, len(self.leaves)
         usual = {
-            "key": terms.key,
+            "terms": terms,
             "vrf_proof": make.VRF.prove(make.citizen_alpha(make.ORIGIN, CITIZEN)),
-            "credential": terms.credential,
-            "holder": terms.holder,
-            "audience": terms.audience,
-            "expires": terms.expires,
-            "low": terms.low,
-            "high": terms.high,
             "block_json": self.block.encode(),
             "tlog": self.tlog,
             "scored_json": make.WORLD.blocks()[1].encode(),
@@ -217,7 +207,7 @@ class Ranges:
         data = hashlib.sha256(b"credence.example").digest() + bytes([flags]) + bytes(4)
         algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
         signature = self.passkey.sign(data + hashlib.sha256(client_data).digest(), algorithm)
-        return Assertion(data, client_data, signature, client["challenge"])
+        return Assertion(data, client_data, signature)
 
 
 def changed(proof, **fields):

@@ -29,7 +29,7 @@ from app.core.errors import FormatError, ProofError
 from app.core.log.policy import POLICY_BYTES_MAX, Policy
 from app.core.proving.claims.head import Asked
 from app.core.proving.claims.history import HISTORY_BYTES_MAX, verify_history
-from app.core.proving.proof import verify_score_proof
+from app.core.proving.proof import PROOF_BYTES_MAX, verify_score_proof
 from app.core.scoring.profiles import PROFILES
 from app.core.scoring.scorecard import CARD_BYTES_MAX, parse_card
 
@@ -45,7 +45,7 @@ EXPORT_BYTES_MAX: Final = 128 << 20
 LIMITS: Final = {
     "manifest.json": 4_096,
     "policy": POLICY_BYTES_MAX,
-    "score.proof": 65_536,
+    "score.proof": PROOF_BYTES_MAX,
     "history.proof": HISTORY_BYTES_MAX,
     "scorecard.json": CARD_BYTES_MAX,
     "events.json": 4 * HISTORY_BYTES_MAX,

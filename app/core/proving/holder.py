@@ -13,25 +13,23 @@ Source: docs/formats.md section 16; WebAuthn level 3 sections 6.1, 7.2; RFC 8032
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from app.core import webauthn
 from app.core.errors import FormatError, SignatureError
+from app.core.fields import format_unpadded, unpadded
 from app.core.log.note import ED25519, Verifier
+from app.core.reporting.assertions import ES256_KEY
 
 ED25519_PREFIX: Final = "ed25519:"
 ES256_PREFIX: Final = "es256:"
 ASSERTION_FIELDS: Final = ("authenticator_data", "client_data", "signature")
-_PART_CHARS_MAX: Final = 4096
-_AUTHENTICATOR_DATA_MIN: Final = 37  # hash of the relying party, flags, counter
-_USER_PRESENT: Final = 0x01
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,15 @@ class Holder:
             raise FormatError("A holder's key is an Ed25519 key for notes.")
         return cls(ED25519_PREFIX + format_unpadded(verifier.public_key), verifier.public_key)
 
+    @classmethod
+    def of_passkey(cls, public_key: str) -> Holder | None:
+        """The holder of a passkey, of which the public key is as an event registered it; None unless it is ES256."""
+        found = ES256_KEY.fullmatch(unpadded(public_key, "public_key"))
+        if found is None:
+            return None
+        point = bytes([2 + (found[2][-1] & 1)]) + found[1]  # SEC 1 section 2.3.3, compressed
+        return cls.parse(ES256_PREFIX + format_unpadded(point))
+
     @property
     def is_passkey(self) -> bool:
         """Whether it signs by assertions."""
@@ -73,11 +80,12 @@ class Holder:
         """SignatureError unless this passkey has signed an assertion about the text, with its user present."""
         if not self.is_passkey:
             raise SignatureError("the holder's key is none of a passkey")
-        if assertion.challenge != format_unpadded(sha256(text).digest()):
+        made = webauthn.read(assertion.authenticator_data, assertion.client_data)
+        if made.said.get("challenge") != format_unpadded(sha256(text).digest()):
             raise SignatureError("the passkey's assertion is about something else")
-        if not assertion.authenticator_data[32] & _USER_PRESENT:
+        if not made.user_present:
             raise SignatureError("the passkey's assertion was made without its user")
-        message = assertion.authenticator_data + sha256(assertion.client_data).digest()
+        message = webauthn.signed_message(assertion.authenticator_data, assertion.client_data)
         try:
             _point(self.key).verify(assertion.signature, message, ec.ECDSA(hashes.SHA256()))
         except InvalidSignature:
@@ -86,12 +94,11 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """A WebAuthn assertion; `challenge` is what its client data says."""
+    """A WebAuthn assertion."""
 
     authenticator_data: bytes
     client_data: bytes
     signature: bytes
-    challenge: str
 
     @classmethod
     def parse(cls, value: object) -> Assertion:
@@ -99,35 +106,13 @@ class Assertion:
         if not isinstance(value, dict) or value.keys() != set(ASSERTION_FIELDS):
             raise FormatError(f"An assertion has exactly {', '.join(ASSERTION_FIELDS)}.")
         data, client, signature = (unpadded(value[name], name) for name in ASSERTION_FIELDS)
-        try:
-            said = orjson.loads(client)
-        except orjson.JSONDecodeError:
-            said = None
-        if not isinstance(said, dict) or said.get("type") != "webauthn.get":
-            raise FormatError("The client data of an assertion is a JSON object of type webauthn.get.")
-        if len(data) < _AUTHENTICATOR_DATA_MIN:
-            raise FormatError(f"Authenticator data has at least {_AUTHENTICATOR_DATA_MIN} bytes.")
-        return cls(data, client, signature, str(said.get("challenge")))
+        webauthn.read(data, client)
+        return cls(data, client, signature)
 
     def as_json(self) -> dict[str, str]:
         """The three texts."""
         parts = (self.authenticator_data, self.client_data, self.signature)
         return dict(zip(ASSERTION_FIELDS, map(format_unpadded, parts), strict=True))
-
-
-def unpadded(value: object, what: str) -> bytes:
-    """Bytes from unpadded base64url of at most 4,096 characters, in their one spelling. FormatError."""
-    try:
-        data = urlsafe_b64decode(value + "==") if isinstance(value, str) else None
-    except ValueError:
-        data = None
-    if data is None or len(str(value)) > _PART_CHARS_MAX or format_unpadded(data) != value:
-        raise FormatError(f"{what} is not base64url without padding.")
-    return data
-
-
-def format_unpadded(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _point(key: bytes) -> ec.EllipticCurvePublicKey:

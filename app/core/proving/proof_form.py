@@ -12,9 +12,7 @@ Source: docs/formats.md sections 7 and 10.
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -22,11 +20,11 @@ import orjson
 
 from app.core import canon
 from app.core.errors import FormatError
-from app.core.fields import b64url32, hex32, parse_day
+from app.core.fields import b64url32, format_unpadded, hex32, parse_day
 from app.core.log import tlogproof
 from app.core.log.block import Block
-from app.core.proving.claims.head import format_hashes, format_vrf, integer_of, vrf_of
-from app.core.state import account, trie, vrf
+from app.core.proving.claims.head import format_hashes, hashes_of, integer_of, vrf_of
+from app.core.state import account, vrf
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -154,7 +152,7 @@ def build_score_proof(
         (b'],"key":"', key.hex().encode()),
         (b'","kind":"score","tlog":', orjson.dumps(tlog.decode())),
         (b',"trie":"', format_hashes(siblings).encode()),
-        (b'","v":1,"vrf":"', format_vrf(vrf_proof).encode()),
+        (b'","v":1,"vrf":"', format_unpadded(vrf_proof).encode()),
     )
     return b"".join(piece for part in parts for piece in part) + b'"}'
 
@@ -187,7 +185,7 @@ def parse_score_proof(data: bytes) -> ScoreProof:
         key=_at("key", hex32, fields["key"]),
         vrf_proof=vrf_of(fields["vrf"]),
         shown=shown,
-        siblings=_parse_trie(fields["trie"]),
+        siblings=hashes_of(fields["trie"], "trie"),
         block=Block.parse(block_json),
         block_json=block_json,
         tlog=tlogproof.parse(tlog.encode()),
@@ -245,19 +243,6 @@ def _parse_digests(value: JSON) -> dict[str, bytes]:
     if not items.keys() <= set(account.NAMES):
         raise FormatError("A digest has one of the five names of an account.")
     return {name: _at(f"digest of {name}", hex32, text) for name, text in items.items()}
-
-
-def _parse_trie(text: JSON) -> tuple[bytes, ...]:
-    if not isinstance(text, str) or not text.isascii():
-        raise FormatError("The field trie is not base64url.")
-    try:
-        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except binascii.Error:
-        raise FormatError("The field trie is not base64url.") from None
-    siblings = trie.split_siblings(data)
-    if format_hashes(siblings) != text:
-        raise FormatError("The field trie is not in the one form of base64url without padding.")
-    return siblings
 
 
 def parse_score(value: JSON) -> ScoreValue:

@@ -19,13 +19,11 @@ import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 from app.core.errors import FormatError
-from app.core.proving.claims.head import duration_en, largest_unit
-from app.core.scoring.card_texts import criterion_name, is_known
+from app.core.proving.claims.head import duration_en, duration_zh
+from app.core.scoring.card_texts import LANGUAGES, criterion_name, is_known
 
 if TYPE_CHECKING:
     from app.core.proving.proof import Verified
-
-LANGUAGES: Final = ("en", "zh-Hans")
 
 _WHY_EN: Final = {
     "too_young": "no account is six months old and fewer than six months of bills were reported on time",
@@ -162,7 +160,7 @@ def _proved_zh(v: Verified) -> list[str]:
         said.append(f"见证方已联署该账本头，{enough}：{names}。")
     if v.identity_checked:
         said.append("该档案属于所给出的身份标识，并且该标识在此账本中没有其他档案。")
-    age, allowed = _duration_zh(_age_s(v)), _duration_zh(v.max_age_s)
+    age, allowed = duration_zh(_age_s(v)), duration_zh(v.max_age_s)
     said.append(f"以 {_moment_zh(v.at)} 为准：区块距今 {age}，最长允许 {allowed}。")
     return said
 
@@ -184,11 +182,6 @@ def _not_proved_zh(v: Verified) -> list[str]:
 
 def _moment_zh(moment: dt.datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _duration_zh(seconds: int) -> str:
-    count, unit = largest_unit(seconds)
-    return f"{count} {('秒', '分钟', '小时', '天')[unit]}"
 
 
 # ---- for both ---------------------------------------------------------------------------------------------

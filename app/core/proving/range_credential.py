@@ -27,10 +27,12 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from app.core import canon
 from app.core.errors import FormatError, RuleError
-from app.core.fields import format_instant, hex32
+from app.core.fields import format_instant, hex32, parse_instant
 
 if TYPE_CHECKING:
     import datetime as dt
+
+    from app.core.reporting.event_types import Answer
 
 CONTEXT: Final = "credence/range@v1"
 PRESENTATION: Final = "credence/presentation@v1"
@@ -56,6 +58,23 @@ class Terms:
     expires: dt.datetime
     low: int
     high: int
+
+    @classmethod
+    def of_answer(cls, origin: str, key: bytes, block_hash: bytes, answer: Answer) -> Terms:
+        """The terms of the credential that an answer gives; `block_hash` is that of the block which it names."""
+        given = answer.range
+        assert given is not None, "the answer gives a credential"
+        return cls(
+            origin=origin,
+            key=key,
+            credential=given.credential,
+            block_hash=block_hash,
+            holder=given.holder,
+            audience=answer.recipient,
+            expires=parse_instant(given.expires),
+            low=given.low,
+            high=given.high,
+        )
 
     @property
     def context(self) -> bytes:
@@ -128,9 +147,8 @@ class Chain:
         """The commitment that a value at a threshold leads to. RuleError for a threshold that says nothing."""
         self.check_threshold(threshold)
         head, context, scores = _STEP + self.direction.encode(), self.context, self._scores
-        for score in scores[
-            scores.index(threshold) : -1
-        ]:  # `step` in one line: hundreds of them are most of a check
+        # `step` in one line: hundreds of them are most of a check
+        for score in scores[scores.index(threshold) : -1]:
             value = sha256(head + score.to_bytes(2, "big") + context + value).digest()
         return value
 

@@ -25,13 +25,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
-import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from app.core import webauthn
 from app.core.errors import FormatError, SignatureError
-from app.core.proving.holder import ES256_PREFIX, Holder, format_unpadded, unpadded
+from app.core.fields import format_unpadded, unpadded
+from app.core.reporting.event_base import Signed
 from app.core.reporting.event_types import PasskeyAdded, PasskeyRemoved
 from app.core.reporting.events import encode_event
 from app.core.scoring.fold import fold_owned
@@ -47,14 +48,12 @@ UNKNOWN_PASSKEY: Final = "unknown-passkey"
 """The code of an assertion by a passkey that is not, or no longer, the citizen's."""
 ERASURE: Final = "erasure"
 """The reason of a destruction that may take a registration with it; retention never does."""
-USER_PRESENT: Final = 0x01
-USER_VERIFIED: Final = 0x04
-_DATA_BYTES_MIN: Final = 37  # hash of the relying party, flags, counter
-_FLAGS_AT: Final = 32
 _ORIGIN: Final = re.compile(
     r"(?:https://((?:[a-z0-9-]{1,63}\.)*[a-z0-9-]{1,63})|http://((?:[a-z0-9-]{1,63}\.)*localhost))(?::[0-9]{1,5})?"
 )
-_ES256: Final = re.compile(rb"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20(.{32})\x22\x58\x20(.{32})", re.DOTALL)
+ES256_KEY: Final = re.compile(
+    rb"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20(.{32})\x22\x58\x20(.{32})", re.DOTALL
+)
 _ED25519: Final = re.compile(rb"\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20(.{32})", re.DOTALL)
 
 
@@ -86,7 +85,7 @@ class Passkeys:
         What it says of passkeys counts from here on, whether it should have been admitted or not, as in the folded file.
         """
         try:
-            assertion: Assertion | None = getattr(event, "assertion", None)
+            assertion = assertion_of(event)
             return None if assertion is None else check(event, assertion, self.key(assertion.credential))
         finally:
             if isinstance(event, PasskeyAdded | PasskeyRemoved):
@@ -100,40 +99,42 @@ def challenge_of(event: Event) -> bytes:
 
 def check(event: Event, assertion: Assertion, public_key: str) -> Signing:
     """The key signed this event, with its user present. FormatError, SignatureError."""
-    data = unpadded(assertion.authenticator_data, "authenticator_data")
-    client = unpadded(assertion.client_data, "client_data")
-    signing = check_binding(event, data, client)
-    verify_signature(public_key, unpadded(assertion.signature, "signature"), data + sha256(client).digest())
+    signing = check_binding(event, assertion)
+    signature = unpadded(assertion.signature, "signature")
+    verify_signature(public_key, signature, webauthn.signed_message(*_parts(assertion)))
     return signing
 
 
-def check_binding(event: Event, data: bytes, client: bytes) -> Signing:
+def check_binding(event: Event, assertion: Assertion) -> Signing:
     """The parts of an assertion are about this event and agree with each other; whose key it was remains open."""
-    if len(data) < _DATA_BYTES_MIN:
-        raise FormatError(f"authenticator data has at least {_DATA_BYTES_MIN} bytes")
-    if not data[_FLAGS_AT] & USER_PRESENT:
+    made = webauthn.read(*_parts(assertion))
+    if not made.user_present:
         raise SignatureError("the assertion was made without its user")
-    try:
-        said = orjson.loads(client)
-    except orjson.JSONDecodeError:
-        said = None
-    if not isinstance(said, dict) or said.get("type") != "webauthn.get":
-        raise FormatError("the client data of an assertion is a JSON object of type webauthn.get")
-    if said.get("challenge") != format_unpadded(challenge_of(event)):
+    if made.said.get("challenge") != format_unpadded(challenge_of(event)):
         raise SignatureError("the assertion is about something else than this event")
-    origin, relying_party = said.get("origin"), data[:_FLAGS_AT]
-    if said.get("crossOrigin", False) is not False or not isinstance(origin, str):
+    origin = made.said.get("origin")
+    if made.said.get("crossOrigin", False) is not False or not isinstance(origin, str):
         raise SignatureError("the assertion was made in a frame of another site")
-    if relying_party not in _relying_parties(origin):
+    if made.relying_party not in _relying_parties(origin):
         raise SignatureError("the assertion's relying party is not that of its origin")
-    return Signing(origin, relying_party, bool(data[_FLAGS_AT] & USER_VERIFIED))
+    return Signing(origin, made.relying_party, made.user_verified)
+
+
+def assertion_of(event: Event) -> Assertion | None:
+    """The assertion that an event carries, if its kind can and it does."""
+    return event.assertion if isinstance(event, Signed) else None
+
+
+def _parts(assertion: Assertion) -> tuple[bytes, bytes]:
+    data = unpadded(assertion.authenticator_data, "authenticator_data")
+    return data, unpadded(assertion.client_data, "client_data")
 
 
 def verify_signature(public_key: str, signature: bytes, message: bytes) -> None:
     """FormatError when it is no key of ours, SignatureError when it did not sign."""
     key = unpadded(public_key, "public_key")
     try:
-        if (point := _ES256.fullmatch(key)) is not None:
+        if (point := ES256_KEY.fullmatch(key)) is not None:
             found = ec.EllipticCurvePublicKey.from_encoded_point(
                 ec.SECP256R1(), b"\x04" + b"".join(point.groups())
             )
@@ -159,15 +160,6 @@ def is_public_key(public_key: str) -> bool:
     except SignatureError:
         return True
     raise AssertionError("nothing signs with nothing")
-
-
-def holder_of(public_key: str) -> Holder | None:
-    """The passkey as the holder of a range credential; None for one that is not ES256, which cannot be one."""
-    found = _ES256.fullmatch(unpadded(public_key, "public_key"))
-    if found is None:
-        return None
-    point = bytes([2 + (found[2][-1] & 1)]) + found[1]  # SEC 1 section 2.3.3, compressed
-    return Holder.parse(ES256_PREFIX + format_unpadded(point))
 
 
 def _relying_parties(origin: str) -> set[bytes]:

@@ -151,18 +151,6 @@ def verify_absence(root_hash: bytes, key: bytes, proof: NonMembership) -> None:
     _verify(root_hash, key, end, proof.siblings)
 
 
-def join_siblings(siblings: Sequence[bytes]) -> bytes:
-    """The hashes of a path as one string, as a score proof carries them."""
-    return b"".join(siblings)
-
-
-def split_siblings(data: bytes) -> tuple[bytes, ...]:
-    """The inverse of `join_siblings`; FormatError unless `data` is 0 to 256 whole hashes."""
-    if len(data) % HASH_SIZE or len(data) > DEPTH_MAX * HASH_SIZE:
-        raise FormatError(f"{len(data)} bytes are not a trie path.")
-    return tuple(data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE))
-
-
 def columns(items: Sequence[Leaf]) -> tuple[list[int], list[bytes]]:
     """Sorted (key, leaf hash) pairs as keys (integers) and hashes, which is how the recursion wants them."""
     keys = [int.from_bytes(_sized(key, "key"), "big") for key, _ in items]

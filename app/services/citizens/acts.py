@@ -25,7 +25,7 @@ import orjson
 
 from app.core import canon, fields
 from app.core.errors import FormatError, NotFoundError, SignatureError
-from app.core.proving.holder import format_unpadded, unpadded
+from app.core.fields import format_unpadded, unpadded
 from app.core.reporting import events as event_formats
 from app.core.reporting.assertions import challenge_of, check_binding
 from app.core.reporting.batch import make_batch
@@ -151,9 +151,7 @@ def _signed(line: bytes, given: dict[str, str]) -> bytes:
         assertion = msgspec.convert(given, Assertion)
     except msgspec.ValidationError as error:
         raise FormatError(f"not an assertion: {error}") from None
-    data = unpadded(assertion.authenticator_data, "authenticator_data")
-    client = unpadded(assertion.client_data, "client_data")
-    if not check_binding(event_formats.decode_stored(line), data, client).user_verified:
+    if not check_binding(event_formats.decode_stored(line), assertion).user_verified:
         raise SignatureError("the passkey did not ask who is there: set up a PIN, a fingerprint or a face")
     return canon.encode(canon.decode_object(line) | {"assertion": msgspec.to_builtins(assertion)})
 

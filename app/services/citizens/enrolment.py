@@ -36,7 +36,7 @@ from webauthn.helpers.structs import (
 
 from app.core import canon
 from app.core.errors import ConflictError, FormatError, NotFoundError, SignatureError
-from app.core.proving.holder import format_unpadded, unpadded
+from app.core.fields import format_unpadded, unpadded
 from app.core.reporting.assertions import is_public_key
 from app.core.reporting.batch import make_batch
 from app.db import access

@@ -24,13 +24,12 @@ import orjson
 
 from app.core import canon
 from app.core.errors import FormatError, NotFoundError, RuleError
-from app.core.fields import format_instant, parse_instant
+from app.core.fields import format_instant, format_unpadded, parse_instant, unpadded
 from app.core.log.policy import Policy
 from app.core.log.register import STILL_VALID
 from app.core.proving.claims.head import Asked
 from app.core.proving.claims.range_proof import present, signed, verify_range
-from app.core.proving.holder import Assertion, format_unpadded, unpadded
-from app.core.reporting.assertions import holder_of
+from app.core.proving.holder import Assertion, Holder
 from app.core.state import sealing
 from app.db import sharing
 from app.services.citizens import links, passkeys
@@ -112,7 +111,7 @@ def _holders(file: File) -> dict[str, str]:
     for name in sorted(
         passkeys.standing(file), key=lambda name: file.passkeys[name].added or "", reverse=True
     ):
-        holder = holder_of(file.passkeys[name].public_key or "")
+        holder = Holder.of_passkey(file.passkeys[name].public_key or "")
         if holder is not None:
             found[name] = holder.text
     return found

@@ -19,7 +19,7 @@ import orjson
 from webauthn import verify_authentication_response
 
 from app.core.errors import FormatError, NotFoundError, SignatureError
-from app.core.proving.holder import format_unpadded, unpadded
+from app.core.fields import format_unpadded, unpadded
 from app.db import access
 from app.db import people as rows
 from app.services.citizens import enrolment, links, passkeys

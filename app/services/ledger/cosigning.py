@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING, Final, Self
 import structlog
 
 from app.core.errors import RefusedError
-from app.core.log import merkle, tiles
+from app.core.log import merkle
 from app.db import cosignatures, ledger
 from app.services.ledger import publishing, witness_policy
-from app.services.ledger.public_log import read_tile
+from app.services.ledger.public_log import log_reader
 from app.services.ledger.witness_client import Answer, WitnessClient
 
 if TYPE_CHECKING:
@@ -211,8 +211,7 @@ class Cosigner:
 
     def _prove(self, old_size: int, size: int) -> Sequence[bytes]:
         with self._bureau.transaction() as connection:
-            reader = tiles.TileReader(size, lambda wanted: read_tile(connection, wanted, size))
-            return merkle.consistency_proof(old_size, size, reader)
+            return merkle.consistency_proof(old_size, size, log_reader(connection, size))
 
     def _take(self, item: tuple[Asked, StoredBlock, Answer] | None) -> None:
         if item is None:

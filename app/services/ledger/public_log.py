@@ -48,6 +48,11 @@ def read_tile(connection: Connection, wanted: tiles.TileId, published: int) -> b
     return stored[: 32 * wanted.width]
 
 
+def log_reader(connection: Connection, size: int) -> tiles.TileReader:
+    """The hashes of the tree of a published size, from its tiles."""
+    return tiles.TileReader(size, lambda wanted: read_tile(connection, wanted, size))
+
+
 def cut_bundle(data: bytes, width: int) -> bytes:
     """The first `width` entries of a bundle."""
     end = 0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from app.core.errors import ConflictError, NotFoundError, RefusedError
-from app.core.log import merkle, notices, tiles
+from app.core.log import merkle, notices
 from app.core.log.entries import event_entry
 from app.core.log.note import open_note
 from app.core.log.register import Register
@@ -29,7 +29,7 @@ from app.core.proving.claims.signer import SignerPlace
 from app.core.state import sealing, trie, trie_tiles, vrf
 from app.core.state.account_state import tree_leaf
 from app.db import admission, ledger, people, state
-from app.services.ledger.public_log import read_tile
+from app.services.ledger.public_log import log_reader
 from app.services.proving import proofs
 
 if TYPE_CHECKING:
@@ -259,8 +259,3 @@ def erasure_at(bureau: Bureau, log_index: int) -> bytes:
             log_index, at.block.tree_size, log_reader(connection, at.block.tree_size)
         )
         return build_erasure(notice, log_index, path, block_json=at.block.entry, tlog=at.tlog)
-
-
-def log_reader(connection: Connection, size: int) -> tiles.TileReader:
-    """The hashes of a tree of that size, from its tiles."""
-    return tiles.TileReader(size, lambda wanted: read_tile(connection, wanted, size))

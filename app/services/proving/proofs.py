@@ -13,13 +13,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from app.core.errors import CredenceError, NotFoundError, RefusedError
-from app.core.log import merkle, tiles
+from app.core.log import merkle
 from app.core.log.block import Block
 from app.core.log.tlogproof import TlogProof
 from app.core.proving.proof_form import build_score_proof
 from app.core.state import account, account_state, sealing, trie, trie_tiles
 from app.db import cosignatures, ledger, people, state
-from app.services.ledger.public_log import read_tile
+from app.services.ledger.public_log import log_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -85,8 +85,7 @@ def _tlog(connection: Connection, block: StoredBlock) -> bytes:
     if checkpoint is None:
         raise NotFoundError("no block was published yet", code="no-checkpoint")
     size = block.tree_size
-    reader = tiles.TileReader(size, lambda wanted: read_tile(connection, wanted, size))
-    hashes = merkle.inclusion_proof(size - 1, size, reader)
+    hashes = merkle.inclusion_proof(size - 1, size, log_reader(connection, size))
     return TlogProof(size - 1, tuple(hashes), checkpoint.encode()).encode()
 
 

@@ -40,6 +40,7 @@ from app.db import admission, ledger
 from app.services.banks import replies
 from app.services.banks.inquiries import NotYetError
 from app.services.ledger import history, intake
+from app.services.ledger.public_log import log_reader
 from app.services.proving import claims, proofs
 
 if TYPE_CHECKING:
@@ -200,22 +201,11 @@ def _released(  # noqa: PLR0917 - everything that there is
 ) -> bytes:
     given = answer.range
     assert given is not None, "what the bureau has called a credential is one"
-    expires = fields.parse_instant(given.expires)
-    if expires <= bureau.now():
-        raise RuleError(f"the credential has ended on {given.expires}", code="expired")
     scored = ledger.block_by_number(connection, answer.block)
     assert scored is not None, "blocks stay"
-    terms = Terms(
-        origin=bureau.origin,
-        key=person.key,
-        credential=given.credential,
-        block_hash=merkle.leaf_hash(block_entry(scored.entry)),
-        holder=given.holder,
-        audience=answer.recipient,
-        expires=expires,
-        low=given.low,
-        high=given.high,
-    )
+    terms = Terms.of_answer(bureau.origin, person.key, merkle.leaf_hash(block_entry(scored.entry)), answer)
+    if terms.expires <= bureau.now():
+        raise RuleError(f"the credential has ended on {given.expires}", code="expired")
     if _is_erased(terms, person, given):
         raise NotFoundError("what this credential was made from was erased since", code="destroyed")
     attested = Attested(
@@ -226,17 +216,11 @@ def _released(  # noqa: PLR0917 - everything that there is
         answer=sha256(line).digest(),
     )
     size = at.block.tree_size
-    reader = claims.log_reader(connection, size)
+    reader = log_reader(connection, size)
     return build_credential(
         Grant(
-            key=person.key,
+            terms=terms,
             vrf_proof=person.vrf_proof,
-            credential=given.credential,
-            holder=given.holder,
-            audience=answer.recipient,
-            expires=expires,
-            low=given.low,
-            high=given.high,
             block_json=at.block.entry,
             tlog=at.tlog,
             scored_json=scored.entry,

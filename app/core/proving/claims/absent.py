@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.core import canon
 from app.core.errors import FormatError
+from app.core.fields import format_unpadded
 from app.core.proving.claims import head as h
 from app.core.proving.claims.words import Claimed, claimed, say_head, say_identity
 from app.core.reporting.identifiers import check_identifier
@@ -32,7 +33,7 @@ def build_absent(
         "kind": KIND,
         "trie": h.format_hashes(way.siblings),
         "v": 1,
-        "vrf": h.format_vrf(vrf_proof),
+        "vrf": format_unpadded(vrf_proof),
     }
     if way.other is not None:
         fields["leaf"] = [way.other[0].hex(), way.other[1].hex()]

@@ -22,8 +22,7 @@ from app.core.proving.claims import head as h
 from app.core.proving.claims.filed import Filed
 from app.core.proving.claims.signer import SIGNER_FIELDS, SignerPlace
 from app.core.proving.claims.words import Claimed, claimed, say_head
-from app.core.proving.holder import unpadded
-from app.core.reporting.assertions import check_binding
+from app.core.reporting.assertions import assertion_of, check_binding
 from app.core.reporting.batch import EVENTS_MAX, BatchNote
 from app.core.reporting.events import LINE_BYTES_MAX, decode_stored, type_of
 
@@ -157,12 +156,10 @@ def _signed_batch(place: EventPlace, signer: SignerPlace, event: Event, found: H
 
 def _check_assertion(event: Event) -> bool:
     """Whether there is an assertion; it is about this event. Whose passkey it was, other events say."""
-    assertion = getattr(event, "assertion", None)
-    if assertion is None:
-        return False
-    data = unpadded(assertion.authenticator_data, "authenticator_data")
-    check_binding(event, data, unpadded(assertion.client_data, "client_data"))
-    return True
+    assertion = assertion_of(event)
+    if assertion is not None:
+        check_binding(event, assertion)
+    return assertion is not None
 
 
 def _say_filed(said: Claimed, filed: Filed | None) -> None:

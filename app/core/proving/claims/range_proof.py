@@ -21,7 +21,7 @@ import orjson
 
 from app.core import canon
 from app.core.errors import FormatError, ProofError, RuleError
-from app.core.fields import b64url32, format_instant, parse_instant
+from app.core.fields import b64url32, format_instant, format_unpadded, parse_instant, unpadded
 from app.core.log import merkle
 from app.core.log.block import Block
 from app.core.log.entries import block_entry, event_entry
@@ -30,7 +30,7 @@ from app.core.proving import range_credential
 from app.core.proving.claims import head as h
 from app.core.proving.claims.range_words import say_range
 from app.core.proving.claims.signer import SIGNER_FIELDS, SignerPlace
-from app.core.proving.holder import Assertion, Holder, format_unpadded, unpadded
+from app.core.proving.holder import Assertion, Holder
 from app.core.proving.proof_form import SCORE_MAX, SCORE_MIN
 from app.core.proving.range_credential import AT_LEAST, AT_MOST, Attested, Chain, Terms
 from app.core.reporting.event_base import HOLDER, NAME, REF
@@ -78,16 +78,10 @@ _SHOWN: Final = frozenset({"assertion", "at_least", "at_most", "nonce", "signatu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What the bureau gives: the terms but for origin and block hash, which follow, and where everything stands."""
+    """What the bureau gives: the terms, and where everything stands."""
 
-    key: bytes
+    terms: Terms
     vrf_proof: bytes
-    credential: str
-    holder: str
-    audience: str
-    expires: dt.datetime
-    low: int
-    high: int
     block_json: bytes
     tlog: bytes
     scored_json: bytes
@@ -149,19 +143,20 @@ class Presented:
 
 def build_credential(grant: Grant, score: int, seed_ge: bytes, seed_le: bytes) -> bytes:
     """The holder's file: it tells the score."""
+    terms = grant.terms
     return canon.encode(
         h.block_fields(grant.block_json, grant.tlog)
         | grant.signer.fields()
         | {
-            "audience": grant.audience,
-            "credential": grant.credential,
-            "expires": format_instant(grant.expires),
-            "high": grant.high,
-            "holder": grant.holder,
+            "audience": terms.audience,
+            "credential": terms.credential,
+            "expires": format_instant(terms.expires),
+            "high": terms.high,
+            "holder": terms.holder,
             "index": grant.index,
-            "key": grant.key.hex(),
+            "key": terms.key.hex(),
             "kind": CREDENTIAL_KIND,
-            "low": grant.low,
+            "low": terms.low,
             "note": grant.note.decode(),
             "path": h.format_hashes(grant.path),
             "score": score,
@@ -171,7 +166,7 @@ def build_credential(grant: Grant, score: int, seed_ge: bytes, seed_le: bytes) -
             "seed_ge": seed_ge.hex(),
             "seed_le": seed_le.hex(),
             "v": 1,
-            "vrf": h.format_vrf(grant.vrf_proof),
+            "vrf": format_unpadded(grant.vrf_proof),
         }
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.core.proving.claims.head import duration_en, largest_unit
+from app.core.proving.claims.head import duration_en, duration_zh
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from app.core.canon import JSON
     from app.core.proving.claims.head import Asked, Head
-
-LANGUAGES = ("en", "zh-Hans")
 
 
 @dataclass(slots=True)
@@ -81,7 +79,7 @@ def say_head(said: Claimed, head: Head, asked: Asked) -> None:
     said.proves(
         f"Judged as of {moment(asked.at)}: the block is {duration_en(age_s)} old, "
         f"up to {duration_en(asked.max_age_s)} is allowed.",
-        f"以 {moment(asked.at)} 为准：区块距今 {_duration_zh(age_s)}，最长允许 {_duration_zh(asked.max_age_s)}。",
+        f"以 {moment(asked.at)} 为准：区块距今 {duration_zh(age_s)}，最长允许 {duration_zh(asked.max_age_s)}。",
     )
     if head.cosignatures:
         names = [name for name, _ in head.cosignatures]
@@ -113,8 +111,3 @@ def say_identity(said: Claimed, asked: Asked) -> None:
 
 def moment(instant: dt.datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _duration_zh(seconds: int) -> str:
-    count, unit = largest_unit(seconds)
-    return f"{count} {('秒', '分钟', '小时', '天')[unit]}"

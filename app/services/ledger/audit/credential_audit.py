@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import orjson
 from msgspec import Struct
 
-from app.core.fields import parse_instant
 from app.core.proving import range_credential
 from app.core.proving.range_credential import AT_LEAST, AT_MOST, Terms
 from app.services.ledger.audit.findings import Finding
@@ -85,17 +84,7 @@ def _wrong_commitments(
     said, block = given.range, given.event.block
     if block >= len(blocks) or not blocks[block].leaf_hash:
         return
-    terms = Terms(
-        origin=origin,
-        key=key,
-        credential=said.credential,
-        block_hash=blocks[block].leaf_hash,
-        holder=said.holder,
-        audience=given.event.recipient,
-        expires=parse_instant(said.expires),
-        low=said.low,
-        high=said.high,
-    )
+    terms = Terms.of_answer(origin, key, blocks[block].leaf_hash, given.event)
     context = terms.context
     if said.context != context.hex():
         yield "the context of a range credential is not that of its terms"

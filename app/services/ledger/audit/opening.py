@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from app.core.errors import ConflictError
 from app.core.exchange.audit_note import AuditNote
+from app.core.fields import format_b64url32
 from app.core.log import notices
 from app.db import admission, auditing, ledger
 from app.db.session import UniqueViolation
@@ -46,7 +46,7 @@ def open_audit(bureau: Bureau, note: bytes) -> OpenedAudit:
     request = AuditNote.parse(note)
     requests.check_origin(bureau, request.origin)
     now = bureau.now()
-    token = secrets.token_bytes(32)
+    token = format_b64url32(secrets.token_bytes(32))
     expires_at = now + dt.timedelta(seconds=TOKEN_S)
     try:
         with bureau.transaction() as connection:
@@ -61,21 +61,17 @@ def open_audit(bureau: Bureau, note: bytes) -> OpenedAudit:
         raise ConflictError(
             "this note has opened an audit already: sign a new one", code="note-used"
         ) from None
-    return OpenedAudit(_text(token), request.case, 0, last_index, expires_at)
+    return OpenedAudit(token, request.case, 0, last_index, expires_at)
 
 
 def is_open(bureau: Bureau, token: str) -> bool:
     """Whether a token stands for an audit that is still open, by a regulator whose key is still valid."""
     with bureau.transaction() as connection:
-        regulator = auditing.audit_regulator(connection, sha256(token.encode()).digest(), bureau.now())
+        regulator = auditing.audit_regulator(connection, _hash(token), bureau.now())
         if regulator is None:
             return False
         return any(record.role == ROLE for record in bureau.register(connection).current(regulator))
 
 
-def _text(token: bytes) -> str:
-    return urlsafe_b64encode(token).rstrip(b"=").decode()
-
-
-def _hash(token: bytes) -> bytes:
-    return sha256(_text(token).encode()).digest()
+def _hash(token: str) -> bytes:
+    return sha256(token.encode()).digest()
