@@ -18,7 +18,7 @@ from app.cli.params import KeyFile, url_option, utc_now
 from app.client.transport import Service
 from app.core.errors import FormatError
 from app.core.exchange import webhook
-from app.core.exchange.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+from app.core.exchange.watch_note import WatchEndNote, WatchesNote, WatchNote
 
 if TYPE_CHECKING:
     from app.core.log.note import Signer
@@ -77,7 +77,7 @@ def list_(*, key: Signer, url: str) -> None:
     service = Service(url)
     origin, after = service.genesis().origin, 0
     while True:
-        page = service.watches(NumberNote(WATCHES_MAGIC, origin, key.name, after, utc_now()).sign(key))
+        page = service.watches(WatchesNote(origin, key.name, after, utc_now()).sign(key))
         found, following = page.get("watches"), page.get("after")
         if not isinstance(found, list) or not isinstance(following, int) or following <= after:
             return
@@ -100,7 +100,7 @@ def end(*, number: int, key: Signer, url: str) -> None:
     """
     service = Service(url)
     origin = service.genesis().origin
-    service.end_watch(NumberNote(WATCH_END_MAGIC, origin, key.name, number, utc_now()).sign(key))
+    service.end_watch(WatchEndNote(origin, key.name, number, utc_now()).sign(key))
     click.echo(f"watch {number} has ended")
 
 

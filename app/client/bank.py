@@ -23,8 +23,8 @@ from app.client.drafts import FIRST_LINE, Inquiry, inquiry_batch
 from app.client.transport import Service, problem_of
 from app.core import canon
 from app.core.errors import CredenceError, FormatError, ProofError
-from app.core.exchange.request_note import NUMBER_MAX, CorrectionsNote, LetterNote
-from app.core.exchange.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+from app.core.exchange.request_note import NUMBER_MAX, CorrectionsNote, LetterNote, NumberNote
+from app.core.exchange.watch_note import WatchEndNote, WatchesNote, WatchNote
 from app.core.fields import hex32
 from app.core.log.note import split
 from app.core.proving.proof import verify_score_proof
@@ -165,8 +165,7 @@ class Bank:
         """What was repaired since number `after`, and the number to ask with the next time."""
         found: list[Correction] = []
         while True:
-            note = CorrectionsNote(self.genesis.origin, self.key.name, after, self._now())
-            told = self.service.corrections(note.sign(self.key))
+            told = self.service.corrections(self._numbered(CorrectionsNote, after))
             items = told.get("corrections")
             if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
                 raise FormatError("the corrections are no list of objects")
@@ -196,7 +195,7 @@ class Bank:
         found: list[Watch] = []
         while True:
             after = found[-1].number if found else 0
-            told = self.service.watches(self._numbered(WATCHES_MAGIC, after)).get("watches")
+            told = self.service.watches(self._numbered(WatchesNote, after)).get("watches")
             if not isinstance(told, list):
                 raise FormatError("the watches are no list")
             if not told:
@@ -207,10 +206,10 @@ class Bank:
 
     def end_watch(self, number: int) -> None:
         """Hear no more of it."""
-        self.service.end_watch(self._numbered(WATCH_END_MAGIC, number))
+        self.service.end_watch(self._numbered(WatchEndNote, number))
 
-    def _numbered(self, magic: str, number: int) -> bytes:
-        return NumberNote(magic, self.genesis.origin, self.key.name, number, self._now()).sign(self.key)
+    def _numbered(self, kind: type[NumberNote], number: int) -> bytes:
+        return kind(self.genesis.origin, self.key.name, number, self._now()).sign(self.key)
 
     def _outcome(self, question: _Question, line: int, data: bytes) -> Answer | Refused:
         try:

@@ -1,4 +1,4 @@
-"""A bank's notes for letters and watches, and the messages that come of them: there and back, and any other bytes refused."""
+"""Notes for letters, watches, corrections and disputes, and the messages that come of them: there and back, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from app.core.errors import CredenceError, FormatError
 from app.core.exchange import letter, webhook
-from app.core.exchange.request_note import LetterNote
-from app.core.exchange.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+from app.core.exchange.request_note import CorrectionsNote, DisputesNote, LetterNote
+from app.core.exchange.watch_note import WatchEndNote, WatchesNote, WatchNote
 from app.core.log.note import Signer
 
 ORIGIN, BANK = "ledger.example", "bank.example"
@@ -21,12 +21,12 @@ ANSWER = "019ab6a4-0000-7000-8000-000000000000"
 URL = "https://bank.example/hooks"
 LETTER = LetterNote(ORIGIN, BANK, ANSWER, TIME)
 WATCH = WatchNote(ORIGIN, BANK, ANSWER, (600, 650), URL, TIME)
-NUMBERS = [NumberNote(magic, ORIGIN, BANK, 7, TIME) for magic in (WATCHES_MAGIC, WATCH_END_MAGIC)]
+KINDS = (WatchesNote, WatchEndNote, CorrectionsNote, DisputesNote)
+NUMBERS = [kind(ORIGIN, BANK, 7, TIME) for kind in KINDS]
 PARSERS = {
     "letter": LetterNote.parse,
     "watch": WatchNote.parse,
-    "watches": lambda note: NumberNote.parse(note, WATCHES_MAGIC),
-    "end": lambda note: NumberNote.parse(note, WATCH_END_MAGIC),
+    **{kind.__name__: kind.parse for kind in KINDS},
 }
 GOOD = [LETTER.sign(SIGNER), WATCH.sign(SIGNER), *(each.sign(SIGNER) for each in NUMBERS)]
 

@@ -17,13 +17,13 @@ import pytest
 
 from app.core.reporting import events as event_formats
 from app.core.reporting.event_types import CLASS_BY_TYPE
-from app.db.schema import LEDGER, SEALED, log_edge
+from app.db.schema import LEDGER, SEALED, metadata
 from app.services.ledger.audit import log_audit
 from tests.conftest import url_of
 from tests.services.audited import Tamper, fill
 from tests.services.builders import Ledger
 
-TABLES = {table.name: table for table in (*LEDGER, *SEALED, log_edge)}
+TABLES = {table.name: table for table in (*LEDGER, *SEALED, metadata.tables["log_edge"])}
 COLUMNS = [(table.name, column.name) for table in TABLES.values() for column in table.columns]
 
 BATCH, NOTICE = "batches: batch {id}:", "notices: notice {id}:"

@@ -15,7 +15,7 @@ import pytest
 
 from app.core.errors import FormatError, NotFoundError, RuleError, SignatureError
 from app.core.exchange import webhook
-from app.core.exchange.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+from app.core.exchange.watch_note import WatchEndNote, WatchesNote, WatchNote
 from app.core.log.note import Signer
 from app.services.banks import watching, webhooks
 from app.services.banks.inquiries import ConsentError, inquire
@@ -93,8 +93,8 @@ def note(ledger, answer, receiver, lines=None, **changes):
     return WatchNote(ORIGIN, BANK, time=ledger.clock(), **wanted).sign(ledger.signers[BANK])
 
 
-def number_note(ledger, magic, number):
-    return NumberNote(magic, ORIGIN, BANK, number, ledger.clock()).sign(ledger.signers[BANK])
+def number_note(ledger, kind, number):
+    return kind(ORIGIN, BANK, number, ledger.clock()).sign(ledger.signers[BANK])
 
 
 def fall(ledger):
@@ -114,7 +114,7 @@ def looks(ledger):
 
 
 def watches(ledger):
-    return watching.listed(ledger.bureau, number_note(ledger, WATCHES_MAGIC, 0))
+    return watching.listed(ledger.bureau, number_note(ledger, WatchesNote, 0))
 
 
 def test_r16_a_crossed_line_is_told_once_without_score_or_identifier_and_the_citizen_sees_the_look(
@@ -307,10 +307,10 @@ def test_a_bank_changes_lists_and_ends_its_watches(answered, receiver):
     assert [
         each.number for each in watching.of_citizen(ledger.bureau, person_of(ledger.bureau, CITIZEN).id)
     ] == [1]
-    assert watching.end(ledger.bureau, number_note(ledger, WATCH_END_MAGIC, first.number)) == first.number
+    assert watching.end(ledger.bureau, number_note(ledger, WatchEndNote, first.number)) == first.number
     assert watching.of_citizen(ledger.bureau, person_of(ledger.bureau, CITIZEN).id) == []
     with pytest.raises(NotFoundError):
-        watching.end(ledger.bureau, number_note(ledger, WATCH_END_MAGIC, 99))
+        watching.end(ledger.bureau, number_note(ledger, WatchEndNote, 99))
 
 
 def test_what_moved_is_said_exactly():

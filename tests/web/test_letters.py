@@ -112,7 +112,7 @@ def test_the_command_prints_the_letter_and_the_note(app, world, answer, tmp_path
 def test_a_bank_watches_over_the_api_and_the_citizen_sees_who_does(app, client, world, answer, monkeypatch):
     from base64 import b64encode
 
-    from app.core.exchange.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+    from app.core.exchange.watch_note import WatchEndNote, WatchesNote, WatchNote
     from app.core.log.note import Verifier, open_note
     from app.services.citizens.links import create_link
     from app.services.ledger.intake import admit
@@ -138,7 +138,7 @@ def test_a_bank_watches_over_the_api_and_the_citizen_sees_who_does(app, client, 
     assert (private.status_code, private.get_json()["code"]) == (400, "private-address")
 
     def listed():
-        note = NumberNote(WATCHES_MAGIC, origin, BANK, 0, world.bureau.now()).sign(signer)
+        note = WatchesNote(origin, BANK, 0, world.bureau.now()).sign(signer)
         return client.get(
             "/v1/watches", headers={"Authorization": f"Credence-Note {b64encode(note).decode()}"}
         )
@@ -149,7 +149,7 @@ def test_a_bank_watches_over_the_api_and_the_citizen_sees_who_does(app, client, 
     citizen = app.test_client()
     sign_in(citizen, create_link(world.bureau, CITIZEN))
     assert f"{BANK}, at 600, 650" in citizen.get("/record/letters").text
-    ending = NumberNote(WATCH_END_MAGIC, origin, BANK, number, world.bureau.now()).sign(signer)
+    ending = WatchEndNote(origin, BANK, number, world.bureau.now()).sign(signer)
     assert client.post("/v1/watches/end", data=ending).get_json() == {"watch": number}
     assert listed().get_json()["watches"][0]["ended"] == "asked"
     told = client.get("/v1/webhooks/key").get_json()

@@ -8,14 +8,14 @@
                                      of where events were filed a batch id and the first position wanted
     2026-11-22T15:24:00Z             when it was signed
 
-Source: formats.md sections 13, 14, 18 and 19; C2SP signed-note.
+Source: formats.md sections 13, 14, 18, 19, 20 and 22; C2SP signed-note.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from app.core.errors import FormatError
 from app.core.fields import decimal, format_instant, parse_instant
@@ -56,27 +56,49 @@ def parse_request(note: bytes, magic: str, what: str) -> tuple[str, str, str, dt
     return check_name(origin, f"the origin of {what}"), check_name(name, what), subject, parse_instant(time)
 
 
+def sign_request(  # noqa: PLR0917 - the note's lines
+    signer: Signer, magic: str, origin: str, name: str, subject: str, time: dt.datetime
+) -> bytes:
+    """The request as a signed note; the key's name is that of who requests."""
+    assert signer.name == name, (signer.name, name)
+    return signer.sign(request_text(magic, origin, name, subject, time))
+
+
 @dataclass(frozen=True, slots=True)
-class CorrectionsNote:
-    """What a bank signs to be told of corrections with numbers above `after` (R27)."""
+class NumberNote:
+    """A request whose subject is a number; what it is for, its kind says."""
+
+    magic: ClassVar[str]
+    what: ClassVar[str]
 
     origin: str
-    bank: str
-    after: int
+    name: str
+    number: int
     time: dt.datetime
 
     def sign(self, signer: Signer) -> bytes:
-        """The request as a signed note; the key's name is the bank's."""
-        assert signer.name == self.bank, (signer.name, self.bank)
-        return signer.sign(
-            request_text(CORRECTIONS_MAGIC, self.origin, self.bank, str(self.after), self.time)
-        )
+        """The request as a signed note."""
+        return sign_request(signer, self.magic, self.origin, self.name, str(self.number), self.time)
 
     @classmethod
-    def parse(cls, note: bytes) -> CorrectionsNote:
-        """The fields of a note; FormatError for any other bytes. Its signature is not checked."""
-        origin, bank, after, time = parse_request(note, CORRECTIONS_MAGIC, "the note of a bank")
-        return cls(origin, bank, decimal(after, maximum=NUMBER_MAX), time)
+    def parse(cls, note: bytes) -> Self:
+        """The fields of a note of this kind; FormatError for any other bytes. Its signature is not checked."""
+        origin, name, number, time = parse_request(note, cls.magic, cls.what)
+        return cls(origin, name, decimal(number, maximum=NUMBER_MAX), time)
+
+
+class CorrectionsNote(NumberNote):
+    """What a bank signs to be told of corrections with numbers above this one (R27)."""
+
+    magic = CORRECTIONS_MAGIC
+    what = "the note of a bank"
+
+
+class DisputesNote(NumberNote):
+    """What a furnisher signs to be given the open disputes about its items with numbers above this one (R24)."""
+
+    magic = DISPUTES_MAGIC
+    what = "the note of a furnisher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +111,9 @@ class LetterNote:
     time: dt.datetime
 
     def sign(self, signer: Signer) -> bytes:
-        """The request as a signed note; the key's name is the bank's."""
-        assert signer.name == self.bank, (signer.name, self.bank)
-        return signer.sign(
-            request_text(LETTER_MAGIC, self.origin, self.bank, check_answer(self.answer), self.time)
+        """The request as a signed note."""
+        return sign_request(
+            signer, LETTER_MAGIC, self.origin, self.bank, check_answer(self.answer), self.time
         )
 
     @classmethod
@@ -109,29 +130,6 @@ def check_answer(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class DisputesNote:
-    """What a furnisher signs to be given the open disputes about its items with numbers above `after` (R24)."""
-
-    origin: str
-    furnisher: str
-    after: int
-    time: dt.datetime
-
-    def sign(self, signer: Signer) -> bytes:
-        """The request as a signed note; the key's name is the furnisher's."""
-        assert signer.name == self.furnisher, (signer.name, self.furnisher)
-        return signer.sign(
-            request_text(DISPUTES_MAGIC, self.origin, self.furnisher, str(self.after), self.time)
-        )
-
-    @classmethod
-    def parse(cls, note: bytes) -> DisputesNote:
-        """The fields of a note; FormatError for any other bytes. Its signature is not checked."""
-        origin, furnisher, after, time = parse_request(note, DISPUTES_MAGIC, "the note of a furnisher")
-        return cls(origin, furnisher, decimal(after, maximum=NUMBER_MAX), time)
-
-
-@dataclass(frozen=True, slots=True)
 class FiledNote:
     """What a furnisher signs to be shown where the events of a batch of its own were filed, from position `first` on."""
 
@@ -142,10 +140,9 @@ class FiledNote:
     time: dt.datetime
 
     def sign(self, signer: Signer) -> bytes:
-        """The request as a signed note; the key's name is the furnisher's."""
-        assert signer.name == self.furnisher, (signer.name, self.furnisher)
+        """The request as a signed note."""
         subject = f"{self.batch_id} {self.first}"
-        return signer.sign(request_text(FILED_MAGIC, self.origin, self.furnisher, subject, self.time))
+        return sign_request(signer, FILED_MAGIC, self.origin, self.furnisher, subject, self.time)
 
     @classmethod
     def parse(cls, note: bytes) -> FiledNote:

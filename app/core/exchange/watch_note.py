@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Final
 from app.core import canon
 from app.core.errors import FormatError
 from app.core.exchange.request_note import (
-    NUMBER_MAX,
     REQUEST_BYTES_MAX,
+    NumberNote,
     check_answer,
     parse_request,
-    request_text,
+    sign_request,
 )
 from app.core.exchange.webhook import check_url
-from app.core.fields import decimal
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -53,15 +52,14 @@ class WatchNote:
     time: dt.datetime
 
     def sign(self, signer: Signer) -> bytes:
-        """The request as a signed note; the key's name is the bank's."""
-        assert signer.name == self.bank, (signer.name, self.bank)
+        """The request as a signed note."""
         wanted = {
             "answer": check_answer(self.answer),
             "lines": list(_check_lines(list(self.lines))),
             "url": check_url(self.url),
         }
         subject = canon.encode(wanted).decode()
-        return signer.sign(request_text(WATCH_MAGIC, self.origin, self.bank, subject, self.time))
+        return sign_request(signer, WATCH_MAGIC, self.origin, self.bank, subject, self.time)
 
     @classmethod
     def parse(cls, note: bytes) -> WatchNote:
@@ -83,23 +81,15 @@ def _check_lines(lines: object) -> tuple[int, ...]:
     return tuple(scores)
 
 
-@dataclass(frozen=True, slots=True)
-class NumberNote:
-    """A bank's request about watches that has a number alone: the next ones above it, or to end it."""
+class WatchesNote(NumberNote):
+    """What a bank signs to be told of its watches with numbers above this one."""
 
-    magic: str
-    origin: str
-    bank: str
-    number: int
-    time: dt.datetime
+    magic = WATCHES_MAGIC
+    what = "the note about watches"
 
-    def sign(self, signer: Signer) -> bytes:
-        """The request as a signed note; the key's name is the bank's."""
-        assert signer.name == self.bank, (signer.name, self.bank)
-        return signer.sign(request_text(self.magic, self.origin, self.bank, str(self.number), self.time))
 
-    @classmethod
-    def parse(cls, note: bytes, magic: str) -> NumberNote:
-        """The fields of a note of this kind; FormatError for any other bytes. Its signature is not checked."""
-        origin, bank, number, time = parse_request(note, magic, "the note about watches")
-        return cls(magic, origin, bank, decimal(number, maximum=NUMBER_MAX), time)
+class WatchEndNote(NumberNote):
+    """What a bank signs to end the watch of this number."""
+
+    magic = WATCH_END_MAGIC
+    what = "the note about watches"

@@ -90,6 +90,6 @@ def messages(bureau: Bureau, note: bytes) -> list[Message]:
     request = CorrectionsNote.parse(note)
     requests.check_origin(bureau, request.origin)
     with bureau.transaction() as connection:
-        requests.check_signature(bureau, connection, ROLE, request.bank, request.time, note)
-        rows = corrections.after(connection, request.bank, request.after, MESSAGES_AT_ONCE)
+        requests.check_signature(bureau, connection, ROLE, request.name, request.time, note)
+        rows = corrections.after(connection, request.name, request.number, MESSAGES_AT_ONCE)
     return [Message(*row) for row in rows]

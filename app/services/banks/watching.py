@@ -24,7 +24,7 @@ import orjson
 
 from app.core.errors import NotFoundError, RuleError, SignatureError
 from app.core.exchange import webhook
-from app.core.exchange.watch_note import WATCH_END_MAGIC, WATCHES_MAGIC, NumberNote, WatchNote
+from app.core.exchange.watch_note import WatchEndNote, WatchesNote, WatchNote
 from app.core.scoring import access
 from app.core.state import account_state, sealing
 from app.db import admission, state
@@ -38,6 +38,7 @@ from app.services.ledger import intake, judging
 from app.services.one_by_one import OneByOne
 
 if TYPE_CHECKING:
+    from app.core.exchange.request_note import NumberNote
     from app.core.log.note import Signer
     from app.db.session import Connection
     from app.db.watches import MessageRow, WatchRow
@@ -112,20 +113,20 @@ def put(bureau: Bureau, note: bytes) -> tuple[WatchRow, bool]:
 
 def listed(bureau: Bureau, note: bytes) -> list[WatchRow]:
     """A bank's next watches, and those that ended lately. Raises FormatError, SignatureError."""
-    asked = NumberNote.parse(note, WATCHES_MAGIC)
+    asked = WatchesNote.parse(note)
     with bureau.transaction() as connection:
         _check(bureau, connection, asked, note)
         since = bureau.now() - ENDED_SHOWN
-        return rows.of_bank(connection, asked.bank, asked.number, since, WATCHES_AT_ONCE)
+        return rows.of_bank(connection, asked.name, asked.number, since, WATCHES_AT_ONCE)
 
 
 def end(bureau: Bureau, note: bytes) -> int:
     """The number of the watch that ends. Raises FormatError, SignatureError, NotFoundError."""
-    asked = NumberNote.parse(note, WATCH_END_MAGIC)
+    asked = WatchEndNote.parse(note)
     with bureau.transaction() as connection:
         _check(bureau, connection, asked, note)
         watch = rows.by_number(connection, asked.number, keep=True)
-        if watch is None or watch.bank != asked.bank:
+        if watch is None or watch.bank != asked.name:
             raise NotFoundError("this bank has no such watch", code="no-watch")
         rows.end(connection, watch.number, "asked", bureau.now())
     return watch.number
@@ -133,7 +134,7 @@ def end(bureau: Bureau, note: bytes) -> int:
 
 def _check(bureau: Bureau, connection: Connection, asked: NumberNote, note: bytes) -> None:
     requests.check_origin(bureau, asked.origin)
-    requests.check_signature(bureau, connection, ROLE, asked.bank, asked.time, note)
+    requests.check_signature(bureau, connection, ROLE, asked.name, asked.time, note)
 
 
 def of_citizen(bureau: Bureau, citizen_id: int) -> list[WatchRow]:

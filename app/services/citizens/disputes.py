@@ -189,10 +189,8 @@ def for_furnisher(bureau: Bureau, note: bytes) -> list[Case]:
     request = DisputesNote.parse(note)
     requests.check_origin(bureau, request.origin)
     with bureau.transaction() as connection:
-        requests.check_signature(
-            bureau, connection, ROLES[0], request.furnisher, request.time, note, *ROLES[1:]
-        )
-        return cases_of(bureau, connection, request.furnisher, request.after)
+        requests.check_signature(bureau, connection, ROLES[0], request.name, request.time, note, *ROLES[1:])
+        return cases_of(bureau, connection, request.name, request.number)
 
 
 def cases_of(bureau: Bureau, connection: Connection, furnisher: str, after: int = 0) -> list[Case]:
