@@ -1,4 +1,4 @@
-"""`app/db/schema.py` says what `migrations/` made: the same tables, columns, types and keys, and a class for each."""
+"""`app/db/schema` says what `migrations/` made: the same tables, columns, types and keys, and a class for each."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The audit: everything that the ledger says of itself, worked out again from what it stores.
 
-    1. the log        entries, tiles, roots, batches, receipts, notices, blocks, checkpoints     log_audit
-    2. the citizens   commitments, rules, citizen keys, folds, scores, account values            citizen_audit
+    1. the log        entries, tiles, roots, blocks, checkpoints; batches, receipts, notices     log_audit, admission_audit
+    2. the citizens   commitments, rules, citizen keys; folds, scores, account values            citizen_audit, account_audit
     3. the trie       the root and the stored tiles of every block's state                       trie_audit
     4. the rest       no table has rows that nothing accounts for                                db.auditing
 
@@ -21,7 +21,8 @@ from msgspec import Struct
 from app.core.errors import CredenceError
 from app.core.log import notices
 from app.core.log.note import Verifier
-from app.services.ledger.audit.citizen_audit import CitizenReplay, Facts, Replayed, Unexplained
+from app.services.ledger.audit.account_audit import Facts
+from app.services.ledger.audit.citizen_audit import CitizenReplay, Replayed, Unexplained
 from app.services.ledger.audit.crew import crew_of
 from app.services.ledger.audit.destroyed import destroyed_since
 from app.services.ledger.audit.findings import Finding, in_order

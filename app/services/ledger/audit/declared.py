@@ -35,12 +35,11 @@ class Declared:
         self._genesis = genesis
         self._read_documents()
 
-    def take(self, payload: bytes, index: int, place: str) -> tuple[str, str, str] | None:
+    def take(self, notice: notices.Notice, index: int, place: str) -> tuple[str, str, str] | None:
         """Take a notice at its log index, whose row is at `place`; the problem with it, if there is one. What it destroys is
         not judged here.
         """
         try:
-            notice = notices.decode(payload)
             self.register = Register.fold([(index, notice)], after=self.register)
         except CredenceError as error:
             return "notices", place, error.detail

@@ -1,8 +1,8 @@
 """The log, replayed: entries against what was admitted, tiles against entries, blocks and signatures against both.
 
 Block by block, and one block in memory at a time: `layout` puts together the entries that the rows give and compares them
-with the stored bundles; from the entries that were signed come the key register, by which each batch is judged at its
-index, and the tiles, the root and the block's fields, each compared with what is stored.
+with the stored bundles; from the entries that were signed come what was admitted (`admission_audit`), and the tiles, the root
+and the block's fields, each compared with what is stored.
 
 The ledger may grow meanwhile. The replay ends with the block that the right edge of the log belongs to, read together with
 it; what comes later is left to the next audit.
@@ -10,30 +10,27 @@ it; what comes later is left to the next audit.
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from collections import defaultdict
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from app.core import fields
 from app.core.errors import CredenceError, RefusedError
-from app.core.log import block_rules, checkpoint, entries, log_edge, merkle, notices, tiles
+from app.core.log import block_rules, checkpoint, entries, log_edge, merkle, tiles
 from app.core.log.note import Verifier
-from app.core.proving.transition.pieces import gathered
-from app.services.ledger.audit import batch_audit, block_audit, layout
-from app.services.ledger.audit.batch_audit import WAITING, BatchFacts, Claimed, Judged
-from app.services.ledger.audit.declared import Declared
-from app.services.ledger.audit.destroyed import Destroyed
+from app.services.ledger.audit import block_audit, layout
+from app.services.ledger.audit.admission_audit import Admissions
+from app.services.ledger.audit.batch_audit import WAITING, BatchFacts
 from app.services.ledger.audit.findings import Finding
 from app.services.ledger.audit.records import BlockRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from app.core.log import notices
     from app.core.log.block import Block
     from app.core.proving.transition.pieces import InOrder
     from app.services.ledger.audit.block_audit import BlockFacts
+    from app.services.ledger.audit.destroyed import Destroyed
     from app.services.ledger.audit.layout import Run
     from app.services.ledger.audit.records import Head
     from app.services.ledger.audit.source import Source
@@ -43,7 +40,6 @@ LAST_NUMBER = 2**63 - 1
 LOST_BLOCKS_MAX = 1_000
 BLOCK_ENTRIES_MAX = 1 << 20
 PUBLICATION_WAIT_S = 2.0
-_ADMITTED = (bytes([entries.BATCH]), bytes([entries.NOTICE]))
 
 
 class LogReplay:
@@ -57,21 +53,17 @@ class LogReplay:
         in_order: InOrder = map,
     ) -> None:
         self.source = source
-        self._in_order = in_order
         self.genesis = genesis
         self.findings: list[Finding] = []
-        self.batches: dict[int, BatchFacts] = {}
         self.blocks: list[BlockFacts] = []
-        self.destroyed = Destroyed(genesis)
+        self._admissions = Admissions(source, genesis, witnesses, self.findings, in_order)
+        self._declared = self._admissions.declared
         self._ledger_key = Verifier.parse(genesis.vkey)
-        self._declared = Declared(source, genesis, witnesses)
         self._frontier = merkle.Frontier()
         self._edge: dict[int, tuple[int, bytes]] = {}
         self._before: Block | None = None
         self._signed: dict[int, tuple[int, bytes]] = {}  # tree size -> (block, root)
         self._unpublished: list[tuple[int, str, checkpoint.Checkpoint]] = []
-        self._newest_admission = self._newest_notice = 0
-        self._unaccounted: dict[bytes, int] = {}  # batch and notice entries that no row gives, at their index
 
     def run(self, advance: Callable[[int], None]) -> None:
         """Replay everything; `advance` is told how many events each step covered."""
@@ -81,10 +73,20 @@ class LogReplay:
         until = time.monotonic() + PUBLICATION_WAIT_S
         for number, signed, wanted in self._unpublished:
             self._check_late_publication(number, signed, wanted, until)
-        self._take_waiting()
+        self._admissions.take_waiting(self._frontier.size)
         self.findings += self.destroyed.check(self.batches.values())
         for digest in sorted(self._declared.damaged):
             self._found("documents", digest.hex(), "the body has another hash")
+
+    @property
+    def batches(self) -> dict[int, BatchFacts]:
+        """What is known of each batch, by admission."""
+        return self._admissions.batches
+
+    @property
+    def destroyed(self) -> Destroyed:
+        """What notices destroy."""
+        return self._admissions.destroyed
 
     @property
     def documents(self) -> dict[bytes, bytes]:
@@ -202,7 +204,7 @@ class LogReplay:
         for problem in chosen.problems:
             self._found(*problem)
         block = block_audit.read_entry((chosen.entries[-1][1:], stored.entry), stored.number)
-        self._take_entries(chosen.entries, size, runs, block)
+        self._admissions.take(chosen.entries, size, runs, len(self.blocks), block)
         self._grow(chosen.entries)
         self._close_block(stored, block, lost=lost)
         return sum(len(run.commitments) for run in runs)
@@ -226,103 +228,6 @@ class LogReplay:
             if each is not None and each[:1] == kind:
                 return size + offset + 1, log
         return said, log
-
-    # ---- what the entries of a block say
-
-    def _take_entries(self, chosen: list[bytes], size: int, runs: list[Run], block: Block | None) -> None:
-        """Notices into the register; batches are judged by the register as it is at their index."""
-        number = len(self.blocks)
-        for run in runs:
-            self._check_place(run, size, len(chosen))
-            if run.record.payload is None:  # until it is judged, or when there is nothing to judge
-                start, count = run.first_index + 1, len(run.commitments)
-                self.batches[run.record.admission] = BatchFacts(
-                    run.record.furnisher, start, number, "", count, ()
-                )
-        at = {run.first_index: run for run in runs}
-        judged: list[tuple[Run, Claimed]] = []
-        for index, entry in enumerate(chosen, size):
-            if entry[0:1] in _ADMITTED and (index not in at or at[index].first_entry() != entry):
-                self._unaccounted[entry] = index
-            if entry[:1] == bytes([entries.NOTICE]):
-                place = at[index].row[1] if index in at else f"log index {index}"
-                self._take_notice(entry[1:], index, place)
-                self._take_destroyed(entry[1:], size, place, block=number)
-            elif entry[:1] == bytes([entries.BATCH]) and index in at and at[index].record.note is not None:
-                judged.append((at[index], self._claimed(at[index], index)))
-        pieces = gathered((claimed for _, claimed in judged), lambda claimed: 1 + len(claimed.commitments))
-        found = self._in_order(batch_audit.judge, pieces)
-        for (run, claimed), each in zip(judged, chain.from_iterable(found), strict=True):
-            self._take_batch(run, claimed, each, number, block.time if block else None)
-
-    def _check_place(self, run: Run, size: int, count: int) -> None:
-        record, place = run.record, f"admission {run.record.admission}"
-        if run.first_entry() is None:
-            self._found("placements", place, "neither a batch nor a notice of this id is stored")
-        if record.hash is not None and record.payload is not None:
-            self._found("notices", f"notice {record.admission}", "a batch has the same id")
-        if record.first_index != run.first_index or not size <= run.first_index < size + count - 1:
-            what = f"first_index is {record.first_index}, its place in the log is {run.first_index:,}"
-            self._found("placements", place, what)
-        if record.admission <= self._newest_notice or (
-            record.payload is not None and record.admission < self._newest_admission
-        ):
-            self._found("placements", place, "is not in the order of admission")
-        self._newest_admission = max(self._newest_admission, record.admission)
-        if record.payload is not None:
-            self._newest_notice = max(self._newest_notice, record.admission)
-
-    def _take_notice(self, payload: bytes, index: int, place: str) -> None:
-        problem = self._declared.take(payload, index, place)
-        if problem is not None:
-            self._found(*problem)
-
-    def _take_destroyed(
-        self, payload: bytes, below: int, place: str, *, block: int = WAITING, admission: int = 0
-    ) -> None:
-        """What a notice destroys, if it does: with a block whose first entry is at `below`, or once one takes it in."""
-        try:
-            notice = notices.decode(payload)
-        except CredenceError:
-            return  # found already
-        if isinstance(notice, notices.Destroyed):
-            if block == WAITING:
-                problem = self.destroyed.announce(notice, below, admission)
-            else:
-                problem = self.destroyed.take(notice, below, block, place)
-            if problem:
-                self._found("notices", place, problem)
-
-    def _claimed(self, run: Run, index: int) -> Claimed:
-        commitments = [commitment for _, commitment in run.commitments]
-        return Claimed(run.record, commitments, self._declared.register, index)
-
-    def _take_batch(
-        self, run: Run, claimed: Claimed, judged: Judged, block: int, block_time: dt.datetime | None
-    ) -> None:
-        """The batch as its note and receipt were judged at its index (R4)."""
-        record, receipt, day = run.record, judged.receipt, ""
-        problems = list(judged.problems)
-        if receipt is not None:
-            try:
-                local = receipt.admitted_at + dt.timedelta(minutes=self.genesis.utc_offset_minutes)
-                day = fields.format_day(local.date())
-            except (CredenceError, OverflowError) as error:
-                problems.append(f"the receipt: {error}")
-            if block_time is not None and block_time > receipt.block_by:
-                problems.append("the receipt: the block that it promised came later")
-            if block_time is not None and block_time < receipt.admitted_at:
-                problems.append("the receipt: it is of a later time than the block")
-        for problem in problems:
-            self._found("batches", f"batch {record.admission}", problem)
-        self.batches[record.admission] = BatchFacts(
-            record.furnisher,
-            claimed.log_index + 1,
-            block,
-            day,
-            len(claimed.commitments),
-            tuple(sorted(judged.roles)),
-        )
 
     # ---- tiles, root, block
 
@@ -408,37 +313,6 @@ class LogReplay:
         elif number < copy.published:
             what = f"is of block {number}, and block {copy.published} was published: it was put in its place"
             self._found("head", place, what)
-
-    def _take_waiting(self) -> None:
-        """What is admitted and in no block is judged as the next block would judge it."""
-        waiting = self.source.waiting()
-        index = self._frontier.size
-        for record in waiting.admissions:
-            table = "batches" if record.payload is None else "notices"
-            place = f"{'batch' if record.payload is None else 'notice'} {record.admission}"
-            run = layout.Run(record, index, [])
-            stands = self._unaccounted.get(run.first_entry() or b"")
-            if stands is not None:
-                what = f"missing; what was admitted stands in the log, at log index {stands}"
-                self._found("placements", f"admission {record.admission}", what)
-            if record.admission > waiting.drawn or record.admission <= 0:
-                self._found(table, place, "nobody was given this id")
-            elif record.admission < (
-                self._newest_notice if record.payload is None else self._newest_admission
-            ):
-                self._found(table, place, "is in no block, and what came after it is")
-            if record.payload is not None:
-                if record.hash is not None:
-                    self._found("batches", f"batch {record.admission}", "a notice has the same id")
-                self._take_notice(record.payload, index, place)
-                self._take_destroyed(record.payload, self._frontier.size, place, admission=record.admission)
-                index += 1
-                continue
-            run = layout.Run(record, index, self.source.commitments(record.admission))
-            claimed = self._claimed(run, index)
-            (judged,) = batch_audit.judge([claimed])
-            self._take_batch(run, claimed, judged, WAITING, None)
-            index += 1 + min(record.event_count or 0, layout.BATCH_EVENTS_MAX)
 
 
 def _row_at(index: int, runs: list[Run], block: BlockRecord, stop: int) -> tuple[str, str]:

@@ -16,6 +16,7 @@ Source: docs/formats.md section 13; RFC 6750 (bearer tokens); RFC 9457 (problem+
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -104,6 +105,35 @@ class _Service:
         raise AssertionError("the last try returns or raises")
 
     def _once(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, bytes]:
+        with self._asked(method, path, headers, body) as response:
+            answer = response.raw.read(ANSWER_BYTES_MAX + 1, decode_content=True)
+            status = response.status_code
+        if len(answer) > ANSWER_BYTES_MAX:
+            raise CredenceError(
+                f"{self.url} answered with more than {ANSWER_BYTES_MAX:,} bytes", code="too-large"
+            )
+        return status, answer
+
+    def lines(self, path: str, headers: dict[str, str], line_bytes_max: int) -> Iterator[bytes]:
+        """The lines of a 2xx answer as they come in, without newlines; never more of it in memory than one of them."""
+        rest = b""
+        with self._asked("GET", path, headers) as response:
+            if response.status_code != HTTPStatus.OK:
+                answer = response.raw.read(PROBLEM_BYTES_MAX, decode_content=True)
+                raise _problem(self.url, response.status_code, answer)
+            while chunk := response.raw.read(CHUNK_BYTES, decode_content=True):
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from whole
+                if len(rest) > line_bytes_max:
+                    raise CredenceError(f"{self.url} answered with a line that has no end", code="too-large")
+        if rest:
+            raise FormatError(f"{self.url} answered with a last line that is cut short")
+
+    @contextmanager
+    def _asked(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | None = None
+    ) -> Iterator[requests.Response]:
+        """An answer, whose body is still to be read; what the network does on the way is a CredenceError."""
         try:
             with self._session.request(
                 method,
@@ -114,45 +144,11 @@ class _Service:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                answer = response.raw.read(ANSWER_BYTES_MAX + 1, decode_content=True)
-                status = response.status_code
+                yield response
         except (requests.RequestException, HTTPError) as error:
             raise CredenceError(
                 f"{self.url} does not answer: {type(error).__name__}", code="unreachable"
             ) from error
-        if len(answer) > ANSWER_BYTES_MAX:
-            raise CredenceError(
-                f"{self.url} answered with more than {ANSWER_BYTES_MAX:,} bytes", code="too-large"
-            )
-        return status, answer
-
-    def lines(self, path: str, headers: dict[str, str], line_bytes_max: int) -> Iterator[bytes]:
-        """The lines of a 2xx answer as they come in, without newlines; never more of it in memory than one of them."""
-        try:
-            with self._session.get(
-                self.url + path,
-                headers=headers,
-                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                if response.status_code != HTTPStatus.OK:
-                    answer = response.raw.read(PROBLEM_BYTES_MAX, decode_content=True)
-                    raise _problem(self.url, response.status_code, answer)
-                rest = b""
-                while chunk := response.raw.read(CHUNK_BYTES, decode_content=True):
-                    *whole, rest = (rest + chunk).split(b"\n")
-                    yield from whole
-                    if len(rest) > line_bytes_max:
-                        raise CredenceError(
-                            f"{self.url} answered with a line that has no end", code="too-large"
-                        )
-        except (requests.RequestException, HTTPError) as error:
-            raise CredenceError(
-                f"{self.url} does not answer: {type(error).__name__}", code="unreachable"
-            ) from error
-        if rest:
-            raise FormatError(f"{self.url} answered with a last line that is cut short")
 
 
 def _problem(url: str, status: int, body: bytes) -> CredenceError:
