@@ -19,7 +19,7 @@ from app.core.proving.claims.head import Asked
 from app.core.proving.claims.range_proof import present, signed
 from app.core.proving.claims.verify import verify_claim
 from app.core.proving.holder import Holder
-from app.core.proving.proof_form import SCORE_MAX, SCORE_MIN
+from app.core.reporting.event_base import SCORE_MAX, SCORE_MIN
 from app.services.banks.inquiries import NotYetError
 from app.services.proving.range_credentials import Issued, Wish, fetch, issue
 from benchmarks.cosigning import cosigning_policy, with_cosignatures

@@ -8,6 +8,7 @@ import rfc8785
 
 from app.core.canon import decode as canonical
 from app.core.errors import CredenceError, FormatError, RuleError
+from app.core.months import month_of
 from app.core.reporting import events
 from app.core.reporting.event_types import CLASS_BY_TYPE, FIELDS_BY_TYPE
 from app.core.reporting.events import Header, decode_corrected, decode_event, decode_events
@@ -304,7 +305,7 @@ def test_common_fields(name, value, rule):
 def test_days_at_the_edges():
     assert decode_event(line(minimal("payment", day="1900-01-01")), HEADER).day == "1900-01-01"
     assert decode_event(line(minimal("payment", day="2026-11-22")), HEADER)
-    assert events.month_of("2026-11-22") == 12 * 2026 + 11
+    assert month_of("2026-11-22") == 12 * 2026 + 11
 
 
 def test_scheme_cn_takes_nothing_synthetic():

@@ -19,7 +19,8 @@ from importlib import resources
 import pytest
 
 from app.core import canon
-from app.core.reporting import event_types, events
+from app.core.months import month_of
+from app.core.reporting import event_types
 from app.core.reporting.batch import check_root, parse_batch
 from app.core.reporting.events import Header, decode_events
 from app.core.scoring.episodes import contradictions
@@ -79,7 +80,7 @@ def _check_r8(good):
     on_time, late = defaultdict(list), defaultdict(list)
     for event in good:
         if isinstance(event, event_types.Status):
-            month = events.month_of(event.day)
+            month = month_of(event.day)
             if event.status == "on_time":
                 on_time[event.account].append(month)
             else:

@@ -23,14 +23,13 @@ from html import escape
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.core.exchange.letter_words import EN, ZH, Words
+from app.core.reporting.event_base import SCORE_MAX, SCORE_MIN
 from app.core.scoring.card_texts import CHINESE, insufficient_sentence, reason_sentence
 
 if TYPE_CHECKING:
     from app.core.scoring.scorecard import CardCriterion
 
 COLUMNS: Final = 78
-LOW: Final = 300
-HIGH: Final = 850
 _UNBROKEN: Final = re.compile(r"[\u4e00-\u9fff](?:[，。；：、（）]| )*|[^\u4e00-\u9fff\s]+\s*|\s+")  # noqa: RUF001
 _MONTHS: Final = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -86,8 +85,8 @@ def parts(letter: Letter, language: str) -> tuple[Part, ...]:
             bureau=letter.bureau,
             day=long_day(letter.day, language),
             dispute_days=letter.dispute_days,
-            high=HIGH,
-            low=LOW,
+            high=SCORE_MAX,
+            low=SCORE_MIN,
             reference=letter.reference,
             score=letter.score,
             scored_on=long_day(letter.scored_on, language),

@@ -24,6 +24,7 @@ from app.core.exchange.request_note import (
     sign_request,
 )
 from app.core.exchange.webhook import check_url
+from app.core.reporting.event_base import SCORE_MAX, SCORE_MIN
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -34,7 +35,7 @@ WATCH_MAGIC: Final = "credence/watch@v1"
 WATCHES_MAGIC: Final = "credence/watches@v1"
 WATCH_END_MAGIC: Final = "credence/watch-end@v1"
 LINES_MAX: Final = 10
-SCORES: Final = range(301, 851)
+SCORES: Final = range(SCORE_MIN + 1, SCORE_MAX + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,9 @@ def _check_lines(lines: object) -> tuple[int, ...]:
         [line for line in lines if type(line) is int and line in SCORES] if isinstance(lines, list) else []
     )
     if not 1 <= len(scores) <= LINES_MAX or scores != lines or scores != sorted(set(scores)):
-        raise FormatError(f"a watch has 1 to {LINES_MAX} lines, ascending scores from 301 to 850")
+        raise FormatError(
+            f"a watch has 1 to {LINES_MAX} lines, ascending scores from {SCORES[0]} to {SCORES[-1]}"
+        )
     return tuple(scores)
 
 

@@ -24,6 +24,7 @@ from app.core.fields import b64url32, format_unpadded, hex32, parse_day
 from app.core.log import tlogproof
 from app.core.log.block import Block
 from app.core.proving.claims.head import format_hashes, hashes_of, integer_of, vrf_of
+from app.core.reporting.event_base import SCORE_MAX, SCORE_MIN
 from app.core.state import account, vrf
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from app.core.log.tlogproof import TlogProof
 
 PROOF_BYTES_MAX: Final = 65_536
-SCORE_MIN: Final = 300
-SCORE_MAX: Final = 850
 CRITERIA_MAX: Final = 64
 REASONS_MAX: Final = 5  # four, and a fifth for inquiries alone (R30)
 INSUFFICIENT: Final = ("too_young", "nothing_reported")

@@ -64,6 +64,9 @@ NotifiedBy = Literal["letter", "message", "email", "app", "in_person", "syntheti
 Purpose = Literal["account_review", "collection", "credit_application", "regulator", "self"]
 Disclosure = Literal["file", "flags", "history", "receipt", "score"]
 
+SCORE_MIN: Final = 300
+SCORE_MAX: Final = 850
+"""A score lies between them, both included."""
 COMMON_FIELDS: Final = ("v", "ledger", "furnisher", "id", "type", "citizen", "nonce", "day")
 
 

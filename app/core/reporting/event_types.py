@@ -23,6 +23,8 @@ from app.core.reporting.event_base import (
     COMMON_FIELDS,
     HOLDER,
     NONCE,
+    SCORE_MAX,
+    SCORE_MIN,
     AccountClass,
     Currency,
     Disclosure,
@@ -190,7 +192,7 @@ Shown = Annotated[tuple[Disclosure, ...], Meta(max_length=5)]
 
 HolderKey = Annotated[str, Meta(pattern=HOLDER)]
 Nonce = Annotated[str, Meta(pattern=NONCE)]
-Score = Annotated[int, Meta(ge=300, le=850)]
+Score = Annotated[int, Meta(ge=SCORE_MIN, le=SCORE_MAX)]
 LIFETIME_S_MAX: Final = 30 * 86_400
 """How long a range credential may hold."""
 

@@ -37,6 +37,7 @@ import orjson
 
 from app.core import canon
 from app.core.errors import CredenceError, FormatError, LineProblem, RuleError
+from app.core.months import LAST_DAY
 from app.core.reporting.event_base import (
     B64URL,
     COMMON_FIELDS,
@@ -62,7 +63,6 @@ from app.core.reporting.sensitive import sensitive_topic
 
 LINE_BYTES_MAX: Final = 8192
 PROBLEMS_MAX: Final = 10
-LAST_DAY: Final = "2199-12-31"
 
 _decoder: Final = msgspec.json.Decoder(Union[tuple(CLASS_BY_TYPE.values())])  # noqa: UP007 - dynamic
 _encoder: Final = msgspec.json.Encoder(order="sorted")
@@ -181,11 +181,6 @@ def type_of(event: Event) -> str:
 def is_negative(event: Event) -> bool:
     """Whether the event speaks against the citizen (R5)."""
     return event.negative
-
-
-def month_of(day: str) -> int:
-    """The month of a checked day as the number 12*year + month, month 1..12."""
-    return 12 * int(day[:4]) + int(day[5:7])
 
 
 def _judge(line: bytes, header: Header) -> tuple[Event | None, Refusal | None]:

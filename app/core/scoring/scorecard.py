@@ -33,7 +33,7 @@ from msgspec import Meta, Struct
 
 from app.core import canon
 from app.core.errors import FormatError
-from app.core.reporting.event_base import TEXT
+from app.core.reporting.event_base import SCORE_MAX, SCORE_MIN, TEXT
 from app.core.scoring.measures import MEASURES
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from app.core.scoring.measures.view import Binned, Edges, View
 
 CARD_BYTES_MAX: Final = 65_536
-BASE: Final = 300
-TOP: Final = 850
+BASE: Final = SCORE_MIN
+TOP: Final = SCORE_MAX
 CRITERIA_MAX: Final = 20
 EDGES_MAX: Final = 12
 TOGETHER: Final = "_by_"

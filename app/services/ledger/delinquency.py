@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.core.errors import LineProblem
+from app.core.months import month_of
 from app.core.reporting import events as event_formats
 from app.core.scoring import episodes, folded, repairs
 from app.core.state import account_state, sealing
@@ -40,7 +41,7 @@ def check(
     on_time: dict[tuple[str, str], set[int]] = defaultdict(set)
     for line, event in enumerate(events, FIRST_EVENT_LINE):
         if type(event) is event_formats.Status:
-            place, month = (event.citizen, event.account), event_formats.month_of(event.day)
+            place, month = (event.citizen, event.account), month_of(event.day)
             if event.first_delinquent_on is None:
                 on_time[place].add(month)
             else:
@@ -80,7 +81,7 @@ class Reported:
 
     def add(self, event: event_formats.Status, *, retracted: bool = False) -> None:
         """One more report."""
-        month, first = event_formats.month_of(event.day), event.first_delinquent_on
+        month, first = month_of(event.day), event.first_delinquent_on
         if first is not None:
             self.late[month] = min(self.late.get(month, first), first)
             if not retracted:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.core.errors import FormatError, LineProblem, RuleError
+from app.core.months import month_of
 from app.core.reporting import events as event_formats
 from app.core.scoring import fold, folded, repairs
 from app.core.state import account_state, sealing
@@ -157,7 +158,7 @@ def _reageing(original: event_formats.Event, corrected: event_formats.Event) -> 
         return ""
     if corrected.account != original.account:
         return "a correction cannot move a status to another account (R8): retract it and report anew"
-    if event_formats.month_of(corrected.day) != event_formats.month_of(original.day):
+    if month_of(corrected.day) != month_of(original.day):
         return "a correction cannot move a status to another month (R8): retract it and report anew"
     before, after = original.first_delinquent_on, corrected.first_delinquent_on
     if before and after and after > before:

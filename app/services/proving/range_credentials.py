@@ -29,10 +29,9 @@ from app.core.proving import range_credential
 from app.core.proving.claims.range_proof import ROLE, Grant, build_credential
 from app.core.proving.claims.signer import SignerPlace
 from app.core.proving.holder import Holder
-from app.core.proving.proof_form import SCORE_MAX, SCORE_MIN
 from app.core.proving.range_credential import AT_LEAST, AT_MOST, LIFETIME_S_DEFAULT, Attested, Terms
 from app.core.reporting import events as event_formats
-from app.core.reporting.event_base import NAME
+from app.core.reporting.event_base import NAME, SCORE_MAX, SCORE_MIN
 from app.core.reporting.event_types import LIFETIME_S_MAX, Answer
 from app.core.reporting.identifiers import check_identifier
 from app.core.state import sealing

@@ -27,7 +27,7 @@ from app.core.errors import CredenceError, FormatError, NotFoundError, RuleError
 from app.core.log.policy import Policy
 from app.core.proving.claims.head import Asked
 from app.core.proving.claims.verify import verify_claim
-from app.core.proving.proof_form import SCORE_MAX, SCORE_MIN
+from app.core.reporting.event_base import SCORE_MAX, SCORE_MIN
 from app.services.banks.inquiries import NotYetError
 from app.services.citizens import overview, sharing
 from app.web import errors

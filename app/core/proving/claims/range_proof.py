@@ -31,9 +31,8 @@ from app.core.proving.claims import head as h
 from app.core.proving.claims.range_words import say_range
 from app.core.proving.claims.signer import SIGNER_FIELDS, SignerPlace
 from app.core.proving.holder import Assertion, Holder
-from app.core.proving.proof_form import SCORE_MAX, SCORE_MIN
 from app.core.proving.range_credential import AT_LEAST, AT_MOST, Attested, Chain, Terms
-from app.core.reporting.event_base import HOLDER, NAME, REF
+from app.core.reporting.event_base import HOLDER, NAME, REF, SCORE_MAX, SCORE_MIN
 from app.core.reporting.event_types import LIFETIME_S_MAX
 from app.core.reporting.identifiers import check_identifier
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from app.core.fields import format_instant
 from app.core.proving.claims.words import Claimed, claimed, moment, say_head, say_identity
-from app.core.proving.proof_form import SCORE_MAX, SCORE_MIN
 from app.core.proving.range_credential import AT_LEAST, AT_MOST
+from app.core.reporting.event_base import SCORE_MAX, SCORE_MIN
 
 if TYPE_CHECKING:
     from app.core.canon import JSON
