@@ -16,17 +16,17 @@ import orjson
 import psutil
 import requests
 
-from app.core import canon, fields
-from app.core.reporting.batch import make_batch
+from app.cli.opening import open_bureau
+from app.client.drafts import inquiry_batch
 from app.services.banks import bulk
-from app.services.bureau import Bureau, utc_now
+from app.services.bureau import utc_now
 from app.services.ledger import judging
 from app.services.scoring.research import clients
 from benchmarks.report import Report, Row
 
 if TYPE_CHECKING:
     from app.cli.processes import Running
-    from app.services.scoring.research import Client
+    from app.services.bureau import Bureau
     from benchmarks.importing import Part
 
 SECTION = "Many inquiries in one file"
@@ -35,16 +35,14 @@ PER_SECOND_MIN = 500
 
 def measure(report: Report, running: Running, research: Part, count: int) -> None:
     """One file of `count` citizens, by one connection."""
-    bureau = Bureau.open(running.home, running.database_url)
-    try:
+    with open_bureau(running.home, running.database_url) as bureau:
         known = random.sample(list(islice(clients(), research.citizens)), count)
-        body = _file(bureau, research, known)
+        inquiries = [research.inquiry(client) for client in known]
+        body = inquiry_batch(research.bank, bureau.genesis, inquiries, utc_now(), secrets.token_bytes)
         web = [p for p in psutil.Process().children(recursive=True) if "wsgi:app" in p.cmdline()]
         before = _memory(web)
         took_s, size, peak = _ask(running.url, body, count, web)
         floor_s = _judged_only(bureau, [client.identifier for client in known])
-    finally:
-        bureau.close()
     rate = count / took_s
     report.add(
         SECTION,
@@ -58,30 +56,6 @@ def measure(report: Report, running: Running, research: Part, count: int) -> Non
         ),
         Row("what the web workers' memory grows by meanwhile", f"{(peak - before) / 2**20:,.0f} MiB"),
     )
-
-
-def _file(bureau: Bureau, research: Part, known: list[Client]) -> bytes:
-    now = utc_now()
-    common = {
-        "class": "card",
-        "day": fields.format_day(bureau.local_day(now)),
-        "furnisher": research.bank.name,
-        "ledger": bureau.origin,
-        "purpose": "credit_application",
-        "time": fields.format_instant(now),
-        "type": "inquiry",
-        "v": 1,
-    }
-    lines = []
-    for client in known:
-        own = {
-            "citizen": client.identifier,
-            "consent": research.consent_id(client),
-            "id": fields.uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10)),
-            "nonce": fields.format_b64url32(secrets.token_bytes(32)),
-        }
-        lines.append(canon.encode(common | own))
-    return make_batch(research.bank, bureau.origin, f"bulk-{secrets.token_hex(8)}", lines)
 
 
 def _ask(url: str, body: bytes, count: int, web: list[psutil.Process]) -> tuple[float, int, int]:

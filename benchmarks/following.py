@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import psutil
 
 from app.cli.demo import pss_bytes
+from app.cli.opening import open_bureau
 from app.core.log.note import Signer
 from app.core.state import trie, trie_tiles
 from app.core.state.trie_multiproof import Change, StoredTrie, apply, build
 from app.core.state.trie_store import Trie
 from app.db import ledger
-from app.services.bureau import Bureau
 from app.services.ledger.register import register_key
 from app.services.lifeline import die_with_parent
 from benchmarks.report import Report, Row, at_most
@@ -57,15 +57,12 @@ def measure_trie(report: Report, accounts: int, touched: int = 1_000) -> None:
 
 def measure_running(report: Report, running: Running) -> None:
     """A whole ledger by the very commands, which share two cores with the service and the database that they read."""
-    bureau = Bureau.open(running.home, running.database_url)
     regulator = Signer.generate_from_seed("auditor.bench.example", bytes(32))
-    try:
+    with open_bureau(running.home, running.database_url) as bureau:
         register_key(bureau, regulator, "regulator")
         with bureau.transaction() as connection:
             last = ledger.newest_published_number(connection)
             events, _ = ledger.count_between(connection, -1, last)
-    finally:
-        bureau.close()
     key, state = running.home.path / "regulator.key", running.home.path / "followed"
     key.write_text(regulator.encode())
     follow = ["--follow", running.url, "--key", str(key), "--case", "bench", "--state", str(state), "--once"]

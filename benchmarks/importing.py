@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from app.cli.demo import Measured, _memory
 from app.cli.importing import REQUESTS_UNDER_WAY_MAX, Sender
+from app.cli.opening import open_bureau
 from app.cli.processes import Running
+from app.client.drafts import Inquiry
 from app.client.transport import Service
 from app.db import engine
-from app.services.bureau import Bureau
 from app.services.home import Home
 from app.services.scoring.research import CITIZENS, CITIZENS_PER_BATCH, Research
 from benchmarks.places import folder, free_port
@@ -37,6 +38,10 @@ class Part(Research):
 
     citizens = CITIZENS
 
+    def inquiry(self, client: Client) -> Inquiry:
+        """The demo's bank asks about somebody who has given it their consent."""
+        return Inquiry(client.identifier, "credit_application", self.consent_id(client), "card")
+
     def batches(self) -> Iterator[tuple[Signer, str, list[Client]]]:
         return islice(super().batches(), 2 * self.citizens // CITIZENS_PER_BATCH)
 
@@ -55,11 +60,10 @@ def running_bureau() -> Iterator[Running]:
 
 def measure(report: Report, running: Running, citizens: int) -> Part:
     """Send the data, wait until all of it is in published blocks."""
-    bureau = Bureau.open(running.home, running.database_url)
-    research = Part(running.home, bureau.origin, bureau.local_day(bureau.now()))
-    research.citizens = citizens
-    research.register_keys(bureau)
-    bureau.close()
+    with open_bureau(running.home, running.database_url) as bureau:
+        research = Part(running.home, bureau.origin, bureau.local_day(bureau.now()))
+        research.citizens = citizens
+        research.register_keys(bureau)
     measured, sent = Measured(), 0
 
     def advance(count: int) -> None:

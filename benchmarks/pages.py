@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from app.services.bureau import Bureau
+from app.cli.opening import open_bureau
 from benchmarks.report import Report, Row
 from benchmarks.report import at_most as within
 from benchmarks.serving import signed_in
@@ -32,11 +32,8 @@ _IMPORTED = re.compile(r'from "\./([^"]+)"')
 
 def measure_running(report: Report, running: Running) -> None:
     """Two rows."""
-    bureau = Bureau.open(running.home, running.database_url)
-    try:
+    with open_bureau(running.home, running.database_url) as bureau:
         cookies = signed_in(bureau, PAGES)
-    finally:
-        bureau.close()
     session = requests.Session()
     session.trust_env = False
     took = []

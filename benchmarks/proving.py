@@ -7,9 +7,9 @@ import random
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from app.cli.opening import open_bureau
 from app.core.log.policy import LogKey, Policy
 from app.core.proving.proof import verify_score_proof
-from app.services.bureau import Bureau
 from app.services.proving import proofs
 from app.services.scoring.research import clients
 from benchmarks import ranges
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.cli.processes import Running
+    from app.services.bureau import Bureau
     from benchmarks.importing import Part
 
 SECTION = "Score proofs"
@@ -31,13 +32,10 @@ BYTES_MAX = 4096
 
 def measure_running(report: Report, running: Running, research: Part, count: int) -> None:
     """On the ledger of a running bureau, about `count` research citizens."""
-    bureau = Bureau.open(running.home, running.database_url)
-    try:
+    with open_bureau(running.home, running.database_url) as bureau:
         known = [client.identifier for client in islice(clients(), research.citizens)]
         measure(report, bureau, random.sample(known, count))
         ranges.measure(report, bureau, random.sample(known, min(count, 100)))
-    finally:
-        bureau.close()
 
 
 def measure(report: Report, bureau: Bureau, identifiers: Sequence[str]) -> None:

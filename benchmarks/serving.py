@@ -21,11 +21,11 @@ import requests
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
+from app.cli.opening import open_bureau
 from app.cli.processes import ROOT, end
-from app.core import canon, fields
-from app.core.reporting.batch import make_batch
+from app.client.drafts import inquiry_batch
 from app.db import people
-from app.services.bureau import Bureau, utc_now
+from app.services.bureau import utc_now
 from app.services.lifeline import die_with_parent
 from app.services.scoring.research import clients
 from app.web import _cookie_key
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.cli.processes import Running
+    from app.services.bureau import Bureau
     from benchmarks.importing import Part
 
 SECTION = "Serving, against a hello-world"
@@ -49,9 +50,8 @@ SPARE = 1.5  # requests signed for a round, as a multiple of what the trial says
 
 
 def measure(report: Report, running: Running, research: Part, rounds: int, seconds: float) -> None:
-    bureau = Bureau.open(running.home, running.database_url)
     port = int(running.url.rsplit(":", 1)[1])
-    try:
+    with open_bureau(running.home, running.database_url) as bureau:
         proofs = proof_requests(bureau)
         inquiries = inquiry_requests(bureau, research)
         with hello_world() as hello_port:
@@ -71,8 +71,6 @@ def measure(report: Report, running: Running, research: Part, rounds: int, secon
                         load.measure(port, batch, seconds, CONNECTIONS, once=True),
                     )
                 )
-    finally:
-        bureau.close()
     _report(report, results)
 
 
@@ -150,20 +148,6 @@ def inquiry_requests(bureau: Bureau, research: Part) -> Iterator[bytes]:
     known = list(islice(clients(), research.citizens))
     random.shuffle(known)
     for client in cycle(known):
-        now, event_id = utc_now(), fields.uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))
-        inquiry = {
-            "citizen": client.identifier,
-            "class": "card",
-            "consent": research.consent_id(client),
-            "day": fields.format_day(bureau.local_day(now)),
-            "furnisher": research.bank.name,
-            "id": event_id,
-            "ledger": bureau.origin,
-            "nonce": fields.format_b64url32(secrets.token_bytes(32)),
-            "purpose": "credit_application",
-            "time": fields.format_instant(now),
-            "type": "inquiry",
-            "v": 1,
-        }
-        batch = make_batch(research.bank, bureau.origin, event_id, [canon.encode(inquiry)])
+        inquiry = research.inquiry(client)
+        batch = inquiry_batch(research.bank, bureau.genesis, [inquiry], utc_now(), secrets.token_bytes)
         yield load.post("/v1/inquiries", batch)

@@ -116,22 +116,12 @@ def audit(  # noqa: PLR0917 - one command's options
     Following keeps a few kilobytes: each block is checked against the one before, by its transition proof, and then kept in
     --state, from where a restart goes on. It refuses the first block that is not right, and says why (exit code 1).
     """
-    from app.client.transport import Service  # noqa: PLC0415 - only where a service is asked
-    from app.core.proving.transition import Checker  # noqa: PLC0415
-    from app.services.ledger.audit.crew import crew_of  # noqa: PLC0415
-    from app.services.ledger.audit.following import Memory  # noqa: PLC0415
-
     if follow_url is not None:
         if url is not None or head_file is not None or key is None or case is None or state is None:
             raise click.UsageError(
                 "--follow needs --key, --case and --state, and goes without --url and --head"
             )
-        genesis = Service(follow_url).genesis()
-        ledger = _trusted(policy, genesis.origin)[0] or Verifier.parse(genesis.vkey)
-        memory = Memory(state, cosign, lambda: int(utc_now().timestamp()))
-        with crew_of(processes) as in_order:
-            follower = Follower(follow_url, key, case, genesis.origin, Checker(in_order))
-            follow(follower, memory, Sender(follow_url), ledger, once=once)
+        _follow(follow_url, key, case, policy, state, cosign, processes, once=once)
         return
     if state or cosign or once:
         raise click.UsageError("--state, --cosign and --once go with --follow")
@@ -151,6 +141,30 @@ def audit(  # noqa: PLR0917 - one command's options
     say(report)
     is_another = head_file is not None and _is_another(opened, ledger_key, head_file)
     sys.exit(1 if report.findings or is_another else 0)
+
+
+def _follow(  # noqa: PLR0917 - the options that go with --follow
+    url: str,
+    key: Signer,
+    case: str,
+    policy: bytes | None,
+    state: Path,
+    cosign: Signer | None,
+    processes: int,
+    *,
+    once: bool,
+) -> None:
+    from app.client.transport import Service  # noqa: PLC0415 - only where a service is asked
+    from app.core.proving.transition import Checker  # noqa: PLC0415
+    from app.services.ledger.audit.crew import crew_of  # noqa: PLC0415
+    from app.services.ledger.audit.following import Memory  # noqa: PLC0415
+
+    genesis = Service(url).genesis()
+    ledger = _trusted(policy, genesis.origin)[0] or Verifier.parse(genesis.vkey)
+    memory = Memory(state, cosign, lambda: int(utc_now().timestamp()))
+    with crew_of(processes) as in_order:
+        follower = Follower(url, key, case, genesis.origin, Checker(in_order))
+        follow(follower, memory, Sender(url), ledger, once=once)
 
 
 def _is_another(opened: OpenDatabase | OpenService, ledger_key: Verifier | None, file: Path) -> bool:
@@ -182,7 +196,6 @@ def _database() -> tuple[OpenDatabase, str]:
 
 
 def _service(url: str, key: Signer, case: str) -> tuple[OpenService, str]:
-    from app.cli.params import utc_now  # noqa: PLC0415
     from app.client.transport import Service  # noqa: PLC0415
     from app.services.ledger.audit.remote import open_remote  # noqa: PLC0415
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from app.cli.opening import open_bureau
 from app.cli.params import FILE, policy_option, read_limited, url_option
 from app.client.transport import Service
 from app.core.log.checkpoint import parse_note
@@ -62,25 +63,15 @@ def checkpoint(url: str, local: bool, policy: bytes | None, adopt_head: Path | N
 
 
 def _adopt(outside: bytes) -> None:
-    from app.services.bureau import Bureau  # noqa: PLC0415
-    from app.services.home import Home  # noqa: PLC0415
     from app.services.ledger import publishing  # noqa: PLC0415 - loads the database
 
-    bureau = Bureau.open(Home.from_environment())
-    try:
+    with open_bureau() as bureau:
         head = publishing.adopt_head(bureau, outside)
-    finally:
-        bureau.close()
     click.echo(f"{bureau.home.head} is now the head of {head.size:,} entries. Start the sequencer.")
 
 
 def _local_checkpoint() -> bytes:
-    from app.services.bureau import Bureau  # noqa: PLC0415
-    from app.services.home import Home  # noqa: PLC0415
     from app.services.ledger import public_log  # noqa: PLC0415 - loads the database
 
-    bureau = Bureau.open(Home.from_environment())
-    try:
+    with open_bureau() as bureau:
         return public_log.checkpoint(bureau)
-    finally:
-        bureau.close()

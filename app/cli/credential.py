@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.files import PRIVATE, write_new
+from app.cli.opening import open_bureau
 from app.cli.params import FILE, NEW_FILE, Duration, KeyFile, read_limited, vkey_or_key
-from app.cli.scorecard import open_bureau
 from app.core.errors import ConflictError, FormatError
 from app.core.log.note import Signer
 from app.core.proving.claims.head import CLAIM_BYTES_MAX

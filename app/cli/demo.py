@@ -18,12 +18,13 @@ from rich.console import Console
 from rich.table import Table
 
 from app.cli.importing import adopt_fitted_card, import_research
+from app.cli.opening import open_bureau
 from app.cli.processes import Running
 from app.client.drafts import Inquiry, inquiry_batch
 from app.client.transport import Service
 from app.core import canon
 from app.core.errors import RefusedError
-from app.services.bureau import Bureau, utc_now
+from app.services.bureau import utc_now
 from app.services.home import Home
 from app.services.ledger.figures import Figures, figures
 from app.services.scoring import statistics
@@ -111,11 +112,8 @@ def pss_bytes(pid: int) -> int:
 
 
 def _figures(home: Home, running: Running) -> Figures:
-    bureau = Bureau.open(home, running.database_url)
-    try:
+    with open_bureau(home, running.database_url) as bureau:
         return figures(bureau)
-    finally:
-        bureau.close()
 
 
 def _ask(home: Home, running: Running) -> None:
@@ -150,12 +148,9 @@ def _verify(folder: Path, console: Console) -> None:
 
 
 def _auc(home: Home, database_url: str | None = None) -> float:
-    bureau = Bureau.open(home, database_url)
-    try:
-        labels = {f"{LENDER}:{client.account}": client.defaulted for client in clients()}
+    labels = {f"{LENDER}:{client.account}": client.defaulted for client in clients()}
+    with open_bureau(home, database_url) as bureau:
         return statistics.auc_of_scores(bureau, labels)
-    finally:
-        bureau.close()
 
 
 def _table(now: Figures, measured: Measured, sent: int, auc: tuple[float, float]) -> Table:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from app.services.bureau import Bureau
+from app.cli.opening import open_bureau
 from app.services.citizens.enrolment import issue_code
-from app.services.home import Home
 
 
 @click.command()
@@ -24,9 +23,6 @@ def enrol(citizen: str, ref: str, basis: str) -> None:
     \b
         credence enrol uci:17 --ref form-17
     """
-    bureau = Bureau.open(Home.from_environment())
-    try:
+    with open_bureau() as bureau:
         code = issue_code(bureau, citizen, ref, basis=basis)
         click.echo(f"{code}\n{bureau.address.origin}/open/{code}")
-    finally:
-        bureau.close()

@@ -23,9 +23,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from app.cli.opening import open_bureau
 from app.client.transport import Service, Submitted
 from app.core.errors import CredenceError, NotFoundError, RefusedError
-from app.services.bureau import Bureau
 from app.services.ledger import cards
 from app.services.ledger.figures import figures
 from app.services.scoring.research import EVENTS, Research
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from app.services.bureau import Bureau
     from app.services.home import Home
 
 REQUESTS_UNDER_WAY_MAX = 2
@@ -55,14 +56,11 @@ def import_research(
     home: Home, database_url: str, url: str, console: Console, stop: threading.Event | None = None
 ) -> int:
     """Send every batch that the ledger does not hold yet, until `stop` is set; how many events that were."""
-    bureau = Bureau.open(home, database_url)
-    try:
+    with open_bureau(home, database_url) as bureau:
         if not wants_research(bureau):
             return 0
         research = Research(home, bureau.origin, bureau.local_day(bureau.now()))
         research.register_keys(bureau)
-    finally:
-        bureau.close()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -149,8 +147,7 @@ def adopt_fitted_card(home: Home, database_url: str, stop: threading.Event | Non
     """Publish the shipped fitted card in a research ledger that has only its founding card, and wait for the block that
     scores everybody anew; whether that was done.
     """
-    bureau = Bureau.open(home, database_url)
-    try:
+    with open_bureau(home, database_url) as bureau:
         if (
             bureau.scheme != "uci"
             or not (home.path / "research.json").exists()
@@ -169,6 +166,4 @@ def adopt_fitted_card(home: Home, database_url: str, stop: threading.Event | Non
                 message = f"no block used the fitted card within {SETTLE_TIMEOUT_S} s: see log/ in the home"
                 raise RefusedError(message)
             time.sleep(0.1)
-    finally:
-        bureau.close()
     return True

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import click
 import orjson
@@ -27,20 +27,20 @@ import orjson
 from app.cli import plain
 from app.cli.files import write_once, write_whole
 from app.cli.params import FILE, PURPOSES, KeyFile, policy_option, read_limited, url_option, utc_now
+from app.client.bank import inquiries_of
 from app.client.drafts import Inquiry, inquiry_batch
 from app.client.transport import RefusalError, Service
 from app.core import canon
 from app.core.errors import ConflictError, FormatError
 from app.core.proving.proof import verify_score_proof
 from app.core.reporting.batch import parse_batch
+from app.core.reporting.event_base import AccountClass
 from app.core.reporting.identifiers import check_identifier
 
 if TYPE_CHECKING:
     from app.core.log.note import Signer
 
-CHOSEN_FIELDS = ("citizen", "purpose", "consent", "class", "case")
 INQUIRY_BYTES_MAX = 1 << 16
-CLASSES = ("card", "overdraft", "instalment", "mortgage", "student", "business")
 
 
 class Defaults(NamedTuple):
@@ -58,7 +58,9 @@ class Defaults(NamedTuple):
 @click.option("--bulk", type=FILE, help="About many: a CSV file, or one identifier a line.")
 @click.option("--purpose", type=click.Choice(PURPOSES), help="For what: the consent must cover it.")
 @click.option("--consent", metavar="UUID", help="The consent's id, when there is one.")
-@click.option("--class", "class_", type=click.Choice(CLASSES), help="Of the credit that is applied for.")
+@click.option(
+    "--class", "class_", type=click.Choice(get_args(AccountClass)), help="Of the credit that is applied for."
+)
 @click.option("--case", metavar="REF", help="Your case number, if it should be in the ledger.")
 @click.option(
     "--out",
@@ -120,7 +122,7 @@ def inquire(
         except FormatError as error:
             raise click.BadParameter(error.detail, param_hint="--citizen") from None
         write_once(asked, inquiry_batch(key, genesis, [inquiry], utc_now(), secrets.token_bytes))
-    batch = _same_inquiry(asked, key, inquiry.fields())
+    batch = _same_inquiry(asked, key, inquiry)
     proof = _ask(service, batch, out, answered, refused)
     if policy is None:
         click.echo("Not verified: give --policy, or run `credence verify`.")
@@ -151,12 +153,9 @@ def _ask(service: Service, batch: bytes, out: Path, answered: Path, refused: Pat
     return proof
 
 
-def _same_inquiry(asked: Path, key: Signer, chosen: dict[str, str]) -> bytes:
+def _same_inquiry(asked: Path, key: Signer, inquiry: Inquiry) -> bytes:
     """The signed inquiry on file, of this run or of one that was not answered."""
     batch = read_limited(asked, INQUIRY_BYTES_MAX)
-    file = parse_batch(batch)
-    event = canon.decode_object(file.lines[0])
-    said = {name: event[name] for name in CHOSEN_FIELDS if name in event}
-    if (file.header.furnisher, said) != (key.name, chosen):
+    if parse_batch(batch).header.furnisher != key.name or inquiries_of(batch) != [inquiry]:
         raise ConflictError(f"{asked} is there already, and it asks something else: choose another --out")
     return batch

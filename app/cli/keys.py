@@ -9,24 +9,18 @@ these work on the bureau's own database).
 from __future__ import annotations
 
 import secrets
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from app.cli import plain
 from app.cli.files import PRIVATE, write_new
+from app.cli.opening import open_bureau
 from app.cli.params import FILE, ROLES, KeyFile, read_limited, url_option, vkey_or_key
 from app.client.transport import Service
 from app.core.errors import ConflictError, FormatError, RuleError
 from app.core.log.note import Signer, Verifier, split
 from app.core.log.notices import possession_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from app.services.bureau import Bureau
 
 POSSESSION_BYTES_MAX = 1 << 14
 APPLIED_FOR = ("bank", "lender", "utility", "public_body")
@@ -139,7 +133,7 @@ def register(keyfile: Path, role: str, note_file: Path | None) -> None:
     proof = key if isinstance(key, Signer) else _possession_of(key, note_file)
     from app.services.ledger.register import register_key  # noqa: PLC0415 - loads the database
 
-    with _bureau() as bureau:
+    with open_bureau() as bureau:
         record = register_key(bureau, proof, role)
     click.echo(f"{record.name} is registered as {role}. What it signs from now on is taken.")
 
@@ -156,7 +150,7 @@ def revoke(name: str, role: str, reason: str) -> None:
     """
     from app.services.ledger.register import revoke_key  # noqa: PLC0415 - loads the database
 
-    with _bureau() as bureau:
+    with open_bureau() as bureau:
         revoke_key(bureau, name, role, reason)
     click.echo(f"{name} is revoked as {role}. What it signs from now on is refused.")
 
@@ -171,7 +165,7 @@ def list_() -> None:
     from app.core.log.register import STILL_VALID  # noqa: PLC0415
     from app.services.ledger.register import list_keys  # noqa: PLC0415 - loads the database
 
-    with _bureau() as bureau:
+    with open_bureau() as bureau:
         for record in list_keys(bureau):
             since, until = record.from_index, record.to_index
             began = "waits for its block" if since > LOG_INDEX_MAX else f"since entry {since}"
@@ -189,16 +183,3 @@ def _possession_of(key: Verifier, note_file: Path | None) -> bytes:
     if key.encode().encode() not in split(note)[0].split(b"\n"):
         raise RuleError(f"{note_file} is about another key", code="no-possession")
     return note
-
-
-@contextmanager
-def _bureau() -> Iterator[Bureau]:
-    """The bureau of CREDENCE_HOME."""
-    from app.services.bureau import Bureau  # noqa: PLC0415 - loads the database
-    from app.services.home import Home  # noqa: PLC0415
-
-    bureau = Bureau.open(Home.from_environment())
-    try:
-        yield bureau
-    finally:
-        bureau.close()

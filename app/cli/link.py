@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from app.services.bureau import Bureau
+from app.cli.opening import open_bureau
 from app.services.citizens.links import create_link
-from app.services.home import Home
 
 
 @click.command()
@@ -20,8 +19,5 @@ def link(citizen: str) -> None:
     \b
         credence link uci:17
     """
-    bureau = Bureau.open(Home.from_environment())
-    try:
+    with open_bureau() as bureau:
         click.echo(f"{bureau.address.origin}/open/{create_link(bureau, citizen)}")
-    finally:
-        bureau.close()

@@ -14,20 +14,21 @@ from __future__ import annotations
 import datetime as dt
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 import click
 
 from app.core.errors import FormatError
 from app.core.fields import parse_day, parse_instant
 from app.core.log.note import ED25519, Signer, Verifier
+from app.core.reporting.event_base import Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 URL_DEFAULT = "http://127.0.0.1:8080"
 ROLES = ("lender", "utility", "public_body", "bank", "enrolment", "regulator")
-PURPOSES = ("account_review", "collection", "credit_application", "regulator", "self")
+PURPOSES = get_args(Purpose)
 SMALL_FILE_BYTES_MAX = 1 << 16
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

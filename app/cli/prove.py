@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.files import write_whole
+from app.cli.opening import open_bureau
 from app.cli.params import NEW_FILE
-from app.cli.scorecard import open_bureau
 from app.core.errors import NotFoundError
 from app.core.reporting.identifiers import check_identifier
 

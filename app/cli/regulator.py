@@ -5,20 +5,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 import orjson
 
+from app.cli.opening import open_bureau
 from app.cli.params import FILE, KeyFile, url_option, utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from app.core.log.note import Signer
-    from app.services.bureau import Bureau
 
 
 @click.group()
@@ -43,11 +42,10 @@ def figures() -> None:
     from app.services.organisations import given, quality, transparency  # noqa: PLC0415 - loads the database
     from app.services.scoring import monitoring  # noqa: PLC0415 - loads the database
 
-    with _bureau() as bureau:
+    with open_bureau() as bureau:
         for work in (quality.count, given.compare, monitoring.make):
-            with suppress(
-                PartlyDoneError
-            ):  # what cannot be opened is in the figures as such; the scheduler's log has more
+            # what cannot be opened is in the figures as such; the scheduler's log has more
+            with suppress(PartlyDoneError):
                 work(bureau)
         click.echo(orjson.dumps(transparency.public(bureau), option=orjson.OPT_INDENT_2).decode())
 
@@ -67,7 +65,7 @@ def fairness(*, labels: Path) -> None:
     from app.services.scoring.labels import read_labels  # noqa: PLC0415
 
     table = {account: label.groups for account, label in read_labels(labels).items()}
-    with _bureau() as bureau:
+    with open_bureau() as bureau:
         body = monitoring.fairness_of(bureau, table)
     click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
 
@@ -81,7 +79,7 @@ def audits() -> None:
     """
     from app.services.organisations import supervision  # noqa: PLC0415
 
-    with _bureau() as bureau:
+    with open_bureau() as bureau:
         click.echo(f"{supervision.run_audits(bureau)} audits run")
 
 
@@ -100,15 +98,3 @@ def note(*, key: Signer, case: str, url: str) -> None:
 
     signed = AuditNote(Service(url).genesis().origin, key.name, case, utc_now()).sign(key)
     click.echo(signed, nl=False)
-
-
-@contextmanager
-def _bureau() -> Iterator[Bureau]:
-    from app.services.bureau import Bureau  # noqa: PLC0415
-    from app.services.home import Home  # noqa: PLC0415
-
-    bureau = Bureau.open(Home.from_environment())
-    try:
-        yield bureau
-    finally:
-        bureau.close()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.services.bureau import Bureau
-from app.services.home import Home
+from app.cli.opening import open_bureau
 from app.services.ledger import retention as service
 from app.services.one_by_one import PartlyDoneError
+
+if TYPE_CHECKING:
+    from app.services.bureau import Bureau
 
 
 @click.command()
@@ -34,10 +38,9 @@ def retention(*, dry_run: bool, thorough: bool, scrub: bool) -> None:
     """
     if dry_run and scrub:
         raise click.UsageError("--dry-run changes nothing, so it goes without --scrub")
-    bureau = Bureau.open(Home.from_environment())
     console = Console(stderr=True)
     columns = (TextColumn("Citizens"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    try:
+    with open_bureau() as bureau:
         with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
             bar = progress.add_task("", total=service.count_citizens(bureau))
             done = service.run(bureau, lambda n: progress.advance(bar, n), dry=dry_run, thorough=thorough)
@@ -46,8 +49,6 @@ def retention(*, dry_run: bool, thorough: bool, scrub: bool) -> None:
             _scrub(bureau)
         if done.failed:
             raise PartlyDoneError(done.events, done.failed)
-    finally:
-        bureau.close()
 
 
 def _say(done: service.Run) -> None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
-import structlog
 
+from app.cli.daemons import LOCK_PATIENCE_S, work_until_told
+from app.cli.opening import open_bureau
 from app.core.errors import RefusedError
-from app.db.session import DATABASE_ERRORS
 from app.services import scheduler as service
-from app.services.bureau import Bureau
-from app.services.home import Home
-from app.web import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LOCK_PATIENCE_S = 20  # one that was told to stop, or killed, may still hold the lock
+    from app.services.home import Home
 
 
 @click.command()
@@ -35,39 +32,18 @@ def scheduler(*, once: bool) -> None:
     \b
         CREDENCE_HOME=/srv/credence DATABASE_URL=postgresql:///credence credence scheduler
     """
-    stopping = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    home = Home.from_environment()
-    logs.configure(logs.open_log(home.path / "log" / "scheduler.jsonl"))
-    try:
-        _schedule(home, lambda: stopping, once=once)
-    except DATABASE_ERRORS as error:
-        structlog.get_logger().error("database", kind=type(error).__name__)
-        message = (
-            f"the database does not answer as it should ({type(error).__name__}): start the scheduler again"
-        )
-        raise RefusedError(message, code="database") from error
+    work_until_told("scheduler", partial(_schedule, once=once))
 
 
 def _schedule(home: Home, stop: Callable[[], bool], *, once: bool) -> None:
-    bureau = Bureau.open(home)
-    try:
-        with service.Scheduler(bureau, patience_s=LOCK_PATIENCE_S) as working:
-            if not once:
-                working.run(stop)
-                return
-            for name, done in working.turn(stop).items():
-                click.echo(f"{name}: {done:,} done")
-            if working.failed:
-                message = (
-                    f"not all of it could be done ({', '.join(working.failed)}): log/scheduler.jsonl says why"
-                )
-                raise RefusedError(message, code="job-failed")
-    finally:
-        bureau.close()
+    with open_bureau(home) as bureau, service.Scheduler(bureau, patience_s=LOCK_PATIENCE_S) as working:
+        if not once:
+            working.run(stop)
+            return
+        for name, done in working.turn(stop).items():
+            click.echo(f"{name}: {done:,} done")
+        if working.failed:
+            message = (
+                f"not all of it could be done ({', '.join(working.failed)}): log/scheduler.jsonl says why"
+            )
+            raise RefusedError(message, code="job-failed")

@@ -12,11 +12,11 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import importlib.util
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, get_args
 
 import click
 
+from app.cli.opening import open_bureau
 from app.cli.params import FILE, Day, read_limited
 from app.core.errors import FormatError, NotFoundError
 from app.core.log.notices import CardRole
@@ -24,10 +24,8 @@ from app.core.scoring.card_texts import bin_label
 from app.core.scoring.scorecard import CARD_BYTES_MAX, parse_card
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from app.services.bureau import Bureau
     from app.services.ledger.cards import PublishedCard
 
 ELSEWHERE = {
@@ -200,16 +198,3 @@ def publish(file: Path, report: Path | None, from_day: dt.date | None, role: Car
         click.echo(f"is published; blocks use it from {day} on, and the first of them scores everybody anew.")
     else:
         click.echo(f"is published as challenger from {day} on. Then: `credence scorecard challenge`.")
-
-
-@contextmanager
-def open_bureau() -> Iterator[Bureau]:
-    """The bureau of this machine's CREDENCE_HOME, for the time of a command."""
-    from app.services.bureau import Bureau  # noqa: PLC0415 - loads the database
-    from app.services.home import Home  # noqa: PLC0415
-
-    bureau = Bureau.open(Home.from_environment())
-    try:
-        yield bureau
-    finally:
-        bureau.close()

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.files import write_whole
+from app.cli.opening import open_bureau
 from app.cli.params import FILE
-from app.cli.scorecard import find, open_bureau
+from app.cli.scorecard import find
 from app.core.errors import NotFoundError
 from app.core.scoring.scorecard import parse_card
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.files import write_whole
+from app.cli.opening import open_bureau
 from app.cli.params import FILE, NEW_FILE, read_limited
-from app.cli.scorecard import open_bureau
 from app.core.errors import RefusedError
 from app.core.fields import format_day
 from app.core.scoring.profiles import PROFILES

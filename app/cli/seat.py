@@ -5,18 +5,11 @@ A seat is opened by a one-time link, good for a day; `link` makes another one fo
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
 import click
 
+from app.cli.opening import open_bureau
 from app.cli.params import url_option
-from app.services.bureau import Bureau
-from app.services.home import Home
 from app.services.organisations import seats
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @click.group()
@@ -43,7 +36,7 @@ def add(organisation: str, role: str, label: str, url: str) -> None:
     \b
         credence seat add bureau officer "B. Wang"
     """
-    with _bureau() as bureau:
+    with open_bureau() as bureau:
         made = seats.add(bureau, organisation, role, label)
         click.echo(f"{url}/seat/open/{seats.create_link(bureau, made.id)}")
 
@@ -57,7 +50,7 @@ def link(number: int, url: str) -> None:
     \b
         credence seat link 7
     """
-    with _bureau() as bureau:
+    with open_bureau() as bureau:
         click.echo(f"{url}/seat/open/{seats.create_link(bureau, number)}")
 
 
@@ -68,7 +61,7 @@ def list_() -> None:
     \b
         credence seat list
     """
-    with _bureau() as bureau:
+    with open_bureau() as bureau:
         for row in seats.all_seats(bureau):
             ended = "" if row.ended_at is None else f"  ended {row.ended_at:%Y-%m-%d}"
             click.echo(f"{row.id:>5}  {row.role:<10} {row.organisation}  {row.label}{ended}")
@@ -82,15 +75,6 @@ def end(number: int) -> None:
     \b
         credence seat end 7
     """
-    with _bureau() as bureau:
+    with open_bureau() as bureau:
         seats.end(bureau, number)
     click.echo(f"Seat {number} has ended.")
-
-
-@contextmanager
-def _bureau() -> Iterator[Bureau]:
-    bureau = Bureau.open(Home.from_environment())
-    try:
-        yield bureau
-    finally:
-        bureau.close()

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import signal
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
-import structlog
 
-from app.core.errors import RefusedError
-from app.db.session import DATABASE_ERRORS
-from app.services.bureau import Bureau
-from app.services.home import Home
+from app.cli.daemons import LOCK_PATIENCE_S, work_until_told
+from app.cli.opening import open_bureau
 from app.services.ledger.cosigning import Cosigner
 from app.services.ledger.folding import FoldingPool
 from app.services.ledger.sequencer import Sequencer
-from app.web import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.services.home import Home
+
 FOLDING_PROCESSES = 2
-LOCK_PATIENCE_S = 20  # one that was told to stop, or killed, may still hold the lock
 
 
 @click.command()
@@ -40,24 +38,7 @@ def sequencer(processes: int) -> None:
     \b
         CREDENCE_HOME=/srv/credence DATABASE_URL=postgresql:///credence credence sequencer
     """
-    stopping = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    home = Home.from_environment()
-    logs.configure(logs.open_log(home.path / "log" / "sequencer.jsonl"))
-    try:
-        _sequence(home, processes, lambda: stopping)
-    except DATABASE_ERRORS as error:
-        structlog.get_logger().error("database", kind=type(error).__name__)
-        message = (
-            f"the database does not answer as it should ({type(error).__name__}): start the sequencer again"
-        )
-        raise RefusedError(message, code="database") from error
+    work_until_told("sequencer", partial(_sequence, processes))
 
 
 def _told(cosigner: Cosigner | None) -> bool:
@@ -67,15 +48,13 @@ def _told(cosigner: Cosigner | None) -> bool:
     return False
 
 
-def _sequence(home: Home, processes: int, stop: Callable[[], bool]) -> None:
-    bureau = Bureau.open(home)
-    url = bureau.engine.url.render_as_string(hide_password=False)
-    pool = FoldingPool(url, bureau.people.wrap_key, processes)
-    try:
-        with Cosigner.at_work(bureau) as cosigner:
+def _sequence(processes: int, home: Home, stop: Callable[[], bool]) -> None:
+    with open_bureau(home) as bureau:
+        url = bureau.engine.url.render_as_string(hide_password=False)
+        with (
+            closing(FoldingPool(url, bureau.people.wrap_key, processes)) as pool,
+            Cosigner.at_work(bureau) as cosigner,
+        ):
             wake = cosigner.wake if cosigner else None
             with Sequencer(bureau, pool=pool, patience_s=LOCK_PATIENCE_S, published=wake) as writer:
                 writer.run(lambda: _told(cosigner) or stop())
-    finally:
-        pool.close()
-        bureau.close()

@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 
 from app.cli.importing import adopt_fitted_card, import_research
+from app.cli.opening import open_bureau
 from app.cli.processes import Running
-from app.services.bureau import Bureau
 from app.services.citizens import address
 from app.services.citizens.links import create_link
 from app.services.home import Home
@@ -22,6 +22,8 @@ from app.services.scoring.research import BANK, LENDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from app.services.bureau import Bureau
 
 DEMO_CITIZEN = "uci:17"
 REGULATOR = "regulator.demo"
@@ -77,8 +79,7 @@ def up(host: str, port: int, workers: int, research: bool) -> None:
 
 
 def _summary(home: Home, running: Running) -> list[str]:
-    bureau = Bureau.open(home, running.database_url)
-    try:
+    with open_bureau(home, running.database_url) as bureau:
         now = figures(bureau)
         lines = [*_counts(now), f"[bold]Credence is at {running.url}[/bold]  (Ctrl-C stops it)"]
         if now.events and bureau.scheme == "uci":
@@ -97,8 +98,6 @@ def _summary(home: Home, running: Running) -> list[str]:
             key = home.keys / f"{REGULATOR}.key"
             lines.append(f"Audit everything at {running.url}/regulator/audits with the key file {key}")
         return lines
-    finally:
-        bureau.close()
 
 
 def _demo_links(bureau: Bureau) -> Iterator[tuple[str, str, str]]:

@@ -18,7 +18,7 @@ from app.cli.params import KeyFile, url_option, utc_now
 from app.client.transport import Service
 from app.core.errors import FormatError
 from app.core.exchange import webhook
-from app.core.exchange.watch_note import WatchEndNote, WatchesNote, WatchNote
+from app.core.exchange.watch_note import SCORES, WatchEndNote, WatchesNote, WatchNote
 
 if TYPE_CHECKING:
     from app.core.log.note import Signer
@@ -46,7 +46,7 @@ def watch() -> None:
 @click.option(
     "--line",
     "lines",
-    type=click.IntRange(301, 850),
+    type=click.IntRange(SCORES[0], SCORES[-1]),
     multiple=True,
     required=True,
     help="A score; up to 10 of them.",

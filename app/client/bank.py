@@ -28,7 +28,9 @@ from app.core.exchange.watch_note import WatchEndNote, WatchesNote, WatchNote
 from app.core.fields import hex32
 from app.core.log.note import split
 from app.core.proving.proof import verify_score_proof
+from app.core.reporting import event_types as et
 from app.core.reporting.batch import parse_batch
+from app.core.reporting.events import decode_stored
 from app.core.reporting.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -265,16 +267,10 @@ def _questions(batch: bytes) -> list[_Question]:
     file = parse_batch(batch)
     header, questions = file.header, []
     for line in file.lines:
-        event: dict[str, Any] = canon.decode_object(line)
-        if event.get("type") != "inquiry":
+        event = decode_stored(line)
+        if not isinstance(event, et.Inquiry):
             raise FormatError("the batch has something else than inquiries")
-        inquiry = Inquiry(
-            event["citizen"],
-            event["purpose"],
-            event.get("consent"),
-            event.get("class"),
-            event.get("case"),
-        )
+        inquiry = Inquiry(event.citizen, event.purpose, event.consent, event.class_, event.case)
         commitment = sha256(line).hexdigest()
         questions.append(_Question(inquiry, commitment, header.furnisher, header.origin, file.batch_hash))
     return questions

@@ -30,6 +30,7 @@ from urllib3.exceptions import HTTPError
 
 from app.core.errors import CredenceError, FormatError, LineProblem, NotFoundError, RuleError
 from app.core.log import checkpoint, notices, tiles
+from app.core.log.entries import NOTICE, parse_entry
 from app.core.log.notices import Genesis
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ PATIENCE_S = 30
 ANSWER_BYTES_MAX = 1 << 22
 LINE_BYTES_MAX, PART_BYTES = 1 << 20, 1 << 16
 BULK_PATH = "/v1/inquiries/bulk"
+BATCH_TYPE = "application/x-ndjson"
 PROBLEMS_MAX = 10
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -86,11 +88,7 @@ class Service:
 
     def inquire(self, batch: bytes) -> dict[str, object]:
         """Send a `.batch` of one inquiry; the members of the answer as they came."""
-        _, body = self._ask("POST", "/v1/inquiries", batch)
-        answer = _json(body)
-        if answer is None:
-            raise FormatError(f"{self.url} answered the inquiry with something that is not a JSON object")
-        return answer
+        return self._object("POST", "/v1/inquiries", batch, {"Content-Type": BATCH_TYPE})
 
     def letter(self, note: bytes, *, language: str, as_pdf: bool) -> bytes:
         """Send a bank's signed note for a letter of adverse action; the letter as text or PDF."""
@@ -125,20 +123,11 @@ class Service:
         """The key that webhooks are signed with, and the note that says so; unverified."""
         return self._object("GET", "/v1/webhooks/key")
 
-    def _object(
-        self, method: str, path: str, note: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> dict[str, object]:
-        more = {"Content-Type": "text/plain"} if note is not None else {}
-        answer = _json(self._ask(method, path, note, more | dict(headers or {}))[1])
-        if answer is None:
-            raise FormatError(f"{self.url}{path} answered with something that is not a JSON object")
-        return answer
-
     def apply(self, note: bytes, organisation: str, contact: str) -> dict[str, object]:
         """Apply for the registration of the key that signed a possession note; the members of the answer."""
         body = orjson.dumps({"possession": note.decode(), "organisation": organisation, "contact": contact})
-        answer = _json(self._ask("POST", "/v1/applications", body, {"Content-Type": "application/json"})[1])
-        if answer is None or not isinstance(answer.get("reference"), str):
+        answer = self._object("POST", "/v1/applications", body, {"Content-Type": "application/json"})
+        if not isinstance(answer.get("reference"), str):
             raise FormatError(f"{self.url} answered without a reference")
         return answer
 
@@ -156,8 +145,7 @@ class Service:
 
     def filed(self, note: bytes) -> list[bytes]:
         """Where the next events of a furnisher's own batch were filed: a proof for each, unverified."""
-        granted = {"Authorization": f"Credence-Note {b64encode(note).decode()}"}
-        return self._ask("GET", "/v1/filed", headers=granted)[1].splitlines()
+        return self._ask("GET", "/v1/filed", headers=_signed(note))[1].splitlines()
 
     def figures(self) -> dict[str, Any]:
         """The live figures of the ledger, as `/v1/figures` gives them."""
@@ -169,11 +157,21 @@ class Service:
         if tree_size == 0:
             raise NotFoundError(f"the ledger at {self.url} has no entry yet")
         tile = tiles.tile_at(tiles.ENTRIES, 0, tree_size)
-        entry = tiles.decode_bundle(self._ask("GET", f"/{tile.path}")[1], tile.width)[0]
-        notice = notices.decode(entry[1:]) if entry[:1] == b"\x04" else None
+        kind, payload = parse_entry(tiles.decode_bundle(self.tile(tile.path), tile.width)[0])
+        notice = notices.decode(payload) if kind == NOTICE else None
         if not isinstance(notice, Genesis):
             raise FormatError(f"the ledger at {self.url} does not begin with a genesis notice")
         return notice
+
+    def _object(
+        self, method: str, path: str, note: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, object]:
+        """The members of a 2xx answer as they came; what is sent is a note, unless the headers say otherwise."""
+        more = {"Content-Type": "text/plain"} if note is not None else {}
+        answer = _json(self._ask(method, path, note, more | dict(headers or {}))[1])
+        if answer is None:
+            raise FormatError(f"{self.url}{path} answered with something that is not a JSON object")
+        return answer
 
     def _ask(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -188,7 +186,7 @@ class Service:
     ) -> Iterator[requests.Response]:
         """A 2xx answer, whose body is still to be read; CredenceError otherwise, and when it cannot be read."""
         deadline_s = time.monotonic() + self._patience_s
-        kind = {"Content-Type": "application/x-ndjson"} if body is not None else {}
+        kind = {"Content-Type": BATCH_TYPE} if body is not None else {}
         try:
             while True:
                 with self._session.request(

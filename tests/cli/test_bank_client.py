@@ -145,6 +145,16 @@ def test_what_the_ledger_would_refuse_is_not_sent(bank):
     assert [(each.line, each.rule) for each in caught.value.problems] == [(4, "limit")]
 
 
+def test_a_batch_of_something_else_is_no_question(bank, ledger):
+    from app.client import inquiries_of
+
+    asked = inquiry(PEOPLE[0], class_="card", case="loan-1")
+    assert inquiries_of(bank.sign(asked)) == [asked]
+    for event in (consent(PEOPLE[0]), {"type": "inquiry", "day": day(), "citizen": PEOPLE[0]}):
+        with pytest.raises(FormatError):
+            inquiries_of(batch(ledger, bank.key, [event]))
+
+
 class Meddler:
     """A service between bank and bureau that changes, cuts or repeats what comes."""
 
