@@ -101,6 +101,7 @@ def make_engine(
             f"-c statement_timeout={statement_timeout_ms}",
             f"-c lock_timeout={lock_timeout_ms}",
             "-c plan_cache_mode=force_generic_plan",  # a point query's planning costs five times its execution
+            "-c enable_seqscan=off",  # and what was planned when a table was small is run when it is large
         ]
     engine = create_engine(
         address.difference_update_query(["options"]),
