@@ -212,6 +212,11 @@ def type_name(event_type: str, fields: Mapping[str, Any]) -> str:
     return _said(TYPES[event_type]) if event_type in TYPES else event_type
 
 
+def label(name: str) -> str:
+    """What people call a field, with the name that batches have for it."""
+    return f"{_said(FIELDS[name])} ({name})" if name in FIELDS else name
+
+
 def word(value: str) -> str:
     """What people call a value of a closed list."""
     return _said(VALUES[value]) if value in VALUES else value

@@ -48,6 +48,15 @@ def look_at(page, name, language):
         judge(page, f"office-{name}", language, width)
 
 
+def own_late(world, citizen):
+    """The log index of the late month of a citizen."""
+    from app.services.ledger import history
+
+    with world.bureau.transaction() as connection:
+        person = world.bureau.people.find(connection, [citizen])[citizen]
+        return next(index for index, event in history.whole_history(connection, person) if event.negative)
+
+
 def sit(page, world, role, organisation="bureau", label="A. Chen"):
     """Take a seat through its link."""
     from app.services.organisations import seats
@@ -135,11 +144,20 @@ def test_a_case_a_mixed_file_and_a_key(visit, world, mixed, tmp_path, language):
     own.goto("/record/looks")
     assert "case-" in own.inner_text("main")
 
-    _officers(visit, world, language)
+    lender.goto(f"/furnisher/entries/{own_late(world, other)}")
+    assert not lender.is_visible("#reason")
+    look_at(lender, "entry", language)
+    lender.check("input[value=retract]")
+    lender.wait_for_selector("#reason")
+    assert not lender.is_visible("#field-status")
+    lender.check("input[value=correct]")
+    lender.wait_for_selector("#field-status")
+    look_at(lender, "entry-correct", language)
+    _officers(visit, world, language, citizen)
 
 
-def _officers(visit, world, language):  # noqa: F811
-    """A key is proposed by one and approved by another."""
+def _officers(visit, world, language, citizen):  # noqa: F811
+    """A key, and an erasure on paper, are proposed by one and approved by another."""
     first, second = visit(language), visit(language)
     applicant = Signer.generate_from_seed(f"bank-{language}.example", bytes(range(32)))
     text = possession_text(world.bureau.origin, applicant.name, "bank", applicant.verifier.encode())
@@ -159,6 +177,24 @@ def _officers(visit, world, language):  # noqa: F811
     for path in ("", "/new/key_revocation", "/new/scorecard", "/new/erasure"):
         second.goto(f"/staff/approvals{path}")
         look_at(second, f"approvals{path.replace('/', '-')}", language)
+    first.goto("/staff/approvals/new/erasure")
+    first.fill("#identifier", citizen)
+    first.fill("#ref", f"form-{language}")
+    first.locator("main form button[type=submit]").click()
+    first.wait_for_selector(".credence-hash")
+    second.goto(first.url)
+    second.fill("#identifier", citizen[:-1])
+    second.click("main button[formaction$='/look']")
+    second.wait_for_selector(".govuk-error-summary")
+    look_at(second, "erasure-other", language)
+    second.fill("#identifier", citizen)
+    second.click("main button[formaction$='/look']")
+    second.wait_for_selector("main h2:not(.govuk-error-summary__title)")
+    look_at(second, "erasure-preview", language)
+    second.locator("main form[action$='/approve'] button[type=submit]").last.click()
+    second.wait_for_url(first.url)
+    second.wait_for_load_state()
+    assert second.locator("main form[action$='/approve']").count() == 0
     for path in ("/staff/applications", "/staff/journal"):
         second.goto(path)
         look_at(second, path.replace("/", "-"), language)
