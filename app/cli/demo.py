@@ -21,7 +21,7 @@ from app.cli.importing import adopt_fitted_card, import_research
 from app.cli.opening import open_bureau
 from app.cli.processes import Running
 from app.client.drafts import Inquiry, inquiry_batch
-from app.client.transport import Service
+from app.client.transport import RefusalError, Service
 from app.core import canon
 from app.core.errors import RefusedError
 from app.services.bureau import utc_now
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CITIZEN_ROW = 17
+ROWS = range(17, 22)
 SAMPLE_S = 0.5
 
 
@@ -61,6 +61,7 @@ def demo(port: int) -> None:
     """Load the research data, make blocks, ask for a score as a bank, verify its proof offline, and print what it took.
 
     Leaves `policy`, `checkpoint` and `score.proof` in CREDENCE_HOME/demo. Exit code 0 only when the proof holds.
+    It is about uci:17, or about the next citizen if that file was frozen.
 
     \b
         credence demo
@@ -78,9 +79,9 @@ def demo(port: int) -> None:
             adopt_fitted_card(home, running.database_url)
         now = _figures(home, running)
         with measured.stage("inquiry, answer, proof"):
-            _ask(home, running)
+            citizen = _ask(home, running, console)
     with measured.stage("verification in a process of its own"):
-        _verify(home.demo, console)
+        _verify(home.demo, citizen, console)
     with measured.stage("comparison with the label"):
         auc = _auc(home)
     console.print(_table(now, measured, sent, (before, auc)))
@@ -116,21 +117,31 @@ def _figures(home: Home, running: Running) -> Figures:
         return figures(bureau)
 
 
-def _ask(home: Home, running: Running) -> None:
-    """Inquire about one citizen as the demo's bank, and keep what a bank would keep."""
+def _ask(home: Home, running: Running, console: Console) -> str:
+    """Inquire about one citizen as the demo's bank, and keep what a bank would keep; who it was.
+
+    Whoever tried out the pages of uci:17 may have frozen that file or withdrawn the consent: then the next one is asked.
+    """
     service = Service(running.url)
     genesis = service.genesis()
     research = Research(home, genesis.origin, utc_now().date())
-    client = next(client for client in clients() if client.row == CITIZEN_ROW)
-    inquiry = Inquiry(client.identifier, "credit_application", research.consent_id(client), "card")
-    batch = inquiry_batch(research.bank, genesis, [inquiry], utc_now(), secrets.token_bytes)
-    answer = service.inquire(batch)
-    home.write(home.demo / "policy", f"log {genesis.vkey}\nquorum none\n")
-    home.write(home.demo / "checkpoint", service.checkpoint())
-    home.write(home.demo / "score.proof", canon.encode(answer["proof"]))
+    for client in (client for client in clients() if client.row in ROWS):
+        inquiry = Inquiry(client.identifier, "credit_application", research.consent_id(client), "card")
+        batch = inquiry_batch(research.bank, genesis, [inquiry], utc_now(), secrets.token_bytes)
+        try:
+            answer = service.inquire(batch)
+        except RefusalError as error:
+            said = f"About {client.identifier} no bank is answered: {error.detail}. The next one is asked."
+            console.print(said, highlight=False, markup=False, soft_wrap=True)
+            continue
+        home.write(home.demo / "policy", f"log {genesis.vkey}\nquorum none\n")
+        home.write(home.demo / "checkpoint", service.checkpoint())
+        home.write(home.demo / "score.proof", canon.encode(answer["proof"]))
+        return client.identifier
+    raise RefusedError("none of the citizens who were tried lets bank.demo ask", code="demo-failed")
 
 
-def _verify(folder: Path, console: Console) -> None:
+def _verify(folder: Path, citizen: str, console: Console) -> None:
     command = [
         sys.executable,
         "-m",
@@ -140,7 +151,7 @@ def _verify(folder: Path, console: Console) -> None:
         "--policy",
         str(folder / "policy"),
     ]
-    command += ["--citizen", f"uci:{CITIZEN_ROW}"]
+    command += ["--citizen", citizen]
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)  # noqa: S603 - our own command
     console.print(result.stdout + result.stderr, highlight=False, markup=False, soft_wrap=True)
     if result.returncode != 0:

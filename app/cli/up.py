@@ -89,6 +89,10 @@ def _summary(home: Home, running: Running) -> list[str]:
                 f"{label} of {name}, once: {running.url}/seat/open/{link}"
                 for name, label, link in _demo_links(bureau)
             ]
+            lines.append(
+                "A browser sits in one seat at a time: open each of them in a private window of its own."
+                " `credence link` and `credence seat link` print further links."
+            )
             key = home.keys / f"{BANK}.key"
             if key.exists():
                 lines.append(
