@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.web.test_errors import csrf_of
@@ -82,3 +84,23 @@ def test_signing_out_ends_the_session_on_the_server(client, world):
 def test_forms_of_seats_need_their_token(client, world):
     take_seat(client, world, "clerk")
     assert client.post("/seat/sign-out").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "place"),
+    [
+        ("bank", "/bank/letters", "Letters"),
+        ("clerk", "/staff/codes", "Enrolment codes"),
+        ("clerk", "/staff/cases/new", "Cases"),
+        ("officer", "/staff/approvals", "Approvals"),
+        ("clerk", "/seat", "Your seat"),
+    ],
+)
+def test_one_place_of_the_menu_is_where_one_is(client, world, role, path, place):
+    take_seat(client, world, role, "bank.example" if role == "bank" else "bureau")
+    page = client.get(path).text
+    menu = page[page.index("govuk-service-navigation__list") :]
+    marked = re.findall(
+        r'aria-current="(?:page|true)"[^>]*>\s*(?:<strong[^>]*>)?\s*([^<]+?)\s*<', menu[: menu.index("</ul>")]
+    )
+    assert marked == [place]

@@ -111,15 +111,16 @@ def require(*roles: str) -> Seat:
 
 
 def navigation() -> list[dict[str, object]]:
-    """What `office.html` shows above the page."""
+    """What `office.html` shows above the page: the place with the longest path that leads to here is where one is."""
     here, seat = request.path, current()
     offered = () if seat is None else PLACES[seat.role]
+    within = max((path for path, _ in offered if f"{here}/".startswith(f"{path}/")), key=len, default="")
     return [
         {
             "href": path,
             "text": gettext(name),
             "current": here == path,
-            "active": path != "/staff" and here.startswith(f"{path}/"),
+            "active": path == within,
         }
         for path, name in [*offered, ("/seat", "Your seat")]
     ]
