@@ -16,6 +16,7 @@ from app.core.log.checkpoint import WITNESS_KEY_TYPES, open_checkpoint
 if TYPE_CHECKING:
     from app.core.log.note import Signer, Verifier
     from app.core.proving.transition import AuditorState
+    from app.services.ledger.audit.ahead import Ahead
     from app.services.ledger.audit.following import Check, Memory
     from app.services.ledger.audit.remote import RemoteSource
 
@@ -36,6 +37,7 @@ class Follower:
     def __init__(self, url: str, key: Signer, case: str, origin: str, checked: Check | None = None) -> None:
         self._url, self._key, self._case, self._origin, self._checked = url, key, case, origin, checked
         self._source: RemoteSource | None = None
+        self._ahead: Ahead | None = None
 
     def block(self, state: AuditorState, memory: Memory) -> AuditorState:
         """The state after the next block. NotFoundError while there is none."""
@@ -45,15 +47,18 @@ class Follower:
         except SignatureError as error:
             if fresh or error.code not in {"unauthorized", "http-401"}:
                 raise
-        self._source = None
+        self._source = self._ahead = None
         return self._follow(state, memory)
 
     def _follow(self, state: AuditorState, memory: Memory) -> AuditorState:
         from app.core.proving.transition import check  # noqa: PLC0415
+        from app.services.ledger.audit.ahead import Ahead  # noqa: PLC0415
         from app.services.ledger.audit.following import follow_block  # noqa: PLC0415
 
         source = self._open()
-        lines = source.transition(state.next_block)
+        if self._ahead is None:
+            self._ahead = Ahead(source.transition)
+        lines = self._ahead.transition(state.next_block)
         return follow_block(state, lines, memory, source.tile, self._checked or check)
 
     def compare_head(self, state: AuditorState, memory: Memory) -> None:

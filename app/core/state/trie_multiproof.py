@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from app.core.errors import FormatError, ProofError
 from app.core.state import trie, trie_tiles
 from app.core.state.trie import DEPTH_MAX, EMPTY, HASH_SIZE, leaf_hash, node_hash
-from app.core.state.trie_tiles import LEVELS, MANY, NONE, SINGLE
+from app.core.state.trie_tiles import LEVELS, MANY, SINGLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -72,18 +72,28 @@ class StoredTrie:
         self._leaves = leaves
         self._keys, self._hashes = trie.columns([(key, leaf_hash(key, value)) for key, value in leaves])
 
-    def node(self, depth: int, bits: int) -> tuple[int, bytes]:
-        """(NONE, SINGLE or MANY, hash) of the node whose first `depth` bits are `bits`."""
+    def kind(self, depth: int, bits: int) -> int:
+        """NONE, SINGLE or MANY: how many leaves are below the node whose first `depth` bits are `bits`."""
+        tile, place = self._tile(depth, bits)
+        if tile is not None:
+            return trie_tiles.fold(tile)[1][place]
+        low, high = self._range(depth, bits)
+        return min(high - low, MANY)
+
+    def hash(self, depth: int, bits: int) -> bytes:
+        """The hash of that node."""
+        tile, place = self._tile(depth, bits)
+        if tile is not None:
+            return trie_tiles.fold(tile)[0][place]
+        low, high = self._range(depth, bits)
+        return trie.subtree(self._keys, self._hashes, low, high, depth)
+
+    def _tile(self, depth: int, bits: int) -> tuple[bytes | None, int]:
+        """The tile that a node is in, and its place there; None where no tile reaches."""
         above = (depth - 1) // LEVELS * LEVELS if depth else 0
         key = (bits << DEPTH_MAX - depth).to_bytes(HASH_SIZE, "big")
-        tile = self._tiles.get(trie_tiles.tile_id(key, above))
-        if tile is not None:
-            hashes, kinds = trie_tiles.fold(tile)
-            down = depth - above
-            place = 1 << down | bits & (1 << down) - 1
-            return kinds[place], hashes[place]
-        low, high = self._range(depth, bits)
-        return min(high - low, MANY), trie.subtree(self._keys, self._hashes, low, high, depth)
+        down = depth - above
+        return self._tiles.get(trie_tiles.tile_id(key, above)), 1 << down | bits & (1 << down) - 1
 
     def leaf(self, depth: int, bits: int) -> tuple[bytes, bytes]:
         """(key, value) of the only leaf below a node. FormatError when it is not at hand."""
@@ -105,11 +115,12 @@ def build(stored: StoredTrie, touched: Iterable[bytes]) -> bytes:
     hashes: list[bytes] = []
 
     def visit(depth: int, prefix: int, low: int, high: int) -> None:
-        kind, node = stored.node(depth, prefix)
         if low == high:
-            bits.append(int(kind != NONE))
-            hashes.extend([node] if kind != NONE else [])
+            node = stored.hash(depth, prefix)
+            bits.append(int(node != EMPTY))
+            hashes.extend([node] if node != EMPTY else [])
             return
+        kind = stored.kind(depth, prefix)
         if kind == MANY:
             bits.extend((1, 1))
             middle = bisect_left(keys, (prefix << 1 | 1) << DEPTH_MAX - depth - 1, low, high)
