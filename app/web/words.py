@@ -87,6 +87,7 @@ FIELDS = {
     "outcome": N_("Outcome"),
     "target": N_("About entry"),
     "text": N_("Text"),
+    "assertion": N_("Signed"),
     "basis": N_("Basis"),
     "basis_ref": N_("Number of the paper"),
 }
@@ -166,6 +167,7 @@ TO_OTHERS = {
     "You were told on": N_("The citizen was told on"),
     "Your score, which the credential does not show": N_("The score, which the credential does not show"),
     "your own look": N_("the citizen's own look"),
+    "with your passkey": N_("with the citizen's passkey"),
     "the deadline passed, so it was settled for you": N_(
         "the deadline passed, so it was settled for the citizen"
     ),
@@ -251,7 +253,7 @@ def unnamed(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (name, value if isinstance(value, str) else orjson.dumps(value).decode())
         for name, value in fields.items()
-        if name not in FIELDS and name != "currency"
+        if (name not in FIELDS or name == "assertion") and name != "currency"
     ]
 
 
@@ -262,6 +264,8 @@ def _text(name: str, value: Any, currency: str) -> str:
         return language.format_day(value)
     if name == "recipient" and value == "citizen":
         return _said(N_("you"))
+    if name == "assertion":
+        return _said(N_("with your passkey"))
     if isinstance(value, list):
         return _separator().join(_text(name, each, currency) for each in value)
     if isinstance(value, str) and name in WORD_FIELDS:

@@ -103,6 +103,7 @@ def test_r23_to_r26_a_dispute_from_the_entry_to_its_outcome(signed_in, world, ci
     assert [each.media_type for each in view.evidence] == ["image/png"]
     world.step()
     assert "being checked" in client.get("/record/disputes").text
+    assert "Signed with your passkey" in text_of(client.get("/record/events")).replace("Signed: ", "Signed ")
     assert "You have disputed this entry" in client.get(begin).text
     closing = world.line(
         LENDER, "dispute_closed", WHO, target=index, outcome="upheld", reason="The bank saw nothing."

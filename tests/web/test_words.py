@@ -18,14 +18,18 @@ def test_every_event_type_has_a_name():
 
 
 def test_every_field_is_shown_somewhere():
-    """With a label, or under its own name behind the seal; the common ones stand in the title."""
+    """With a label, or under its own name behind the seal; the common ones stand in the title. Of an assertion both is
+    shown: that there is one, in words, and its bytes.
+    """
     from app.core.reporting.event_base import COMMON_FIELDS
     from app.core.reporting.event_types import FIELDS_BY_TYPE
     from app.web import words
 
     for kind, names in FIELDS_BY_TYPE.items():
-        for name in names - set(COMMON_FIELDS) - {"currency"}:
+        for name in names - set(COMMON_FIELDS) - {"currency", "assertion"}:
             assert (name in words.FIELDS) != bool(words.unnamed({name: "x"})), (kind, name)
+    assert "assertion" in words.FIELDS
+    assert words.unnamed({"assertion": {"signature": "x"}})
 
 
 CATALOGS = sorted(WEB.glob("translations/*/zh_Hans/LC_MESSAGES/messages.po"))
