@@ -27,6 +27,7 @@ from app.core.scoring.repairs import touches_repair
 from app.core.state import account, account_state, sealing, trie_multiproof, trie_tiles
 from app.core.state.trie import EMPTY
 from app.db import auditing, ledger, state, transitions
+from app.services.ledger.audit.records import AdmissionRecord
 from app.services.proving.proofs import depth_max
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def transition(bureau: Bureau, number: int) -> Iterator[bytes]:
                 " shown any more: follow the blocks as they are made"
             )
             raise NotFoundError(message, code="destroyed")
-        admitted = auditing.placed(connection, number)
+        admitted = [AdmissionRecord(*row) for row in auditing.placed(connection, number)]
         at = _place(bureau, number, admitted)
         keys = transitions.written_keys(connection, number)
         yield form.encode(_head(connection, block, checkpoint, admitted, keys))
@@ -94,14 +95,15 @@ def transition(bureau: Bureau, number: int) -> Iterator[bytes]:
             yield from _lines(connection, at, [_open(at, row, events.pop(row.citizen, [])) for row in page])
 
 
-def _place(bureau: Bureau, number: int, admitted: Sequence[tuple[object, ...]]) -> _At:
+def _place(bureau: Bureau, number: int, admitted: Sequence[AdmissionRecord]) -> _At:
     first_indices: dict[int, int] = {}
     doomed: set[int] = set()
-    for admission, first_index, furnisher, *_, payload in admitted:
-        if furnisher is not None:
-            first_indices[admission] = first_index + 1  # type: ignore[index, operator]
+    for record in admitted:
+        if record.payload is None:
+            assert record.first_index is not None, "what a block took in has its place"
+            first_indices[record.admission] = record.first_index + 1
             continue
-        notice = notices.decode(payload)  # type: ignore[arg-type]
+        notice = notices.decode(record.payload)
         doomed.update(notice.entries if isinstance(notice, notices.Destroyed) else ())
     return _At(number, first_indices, frozenset(doomed), bureau.people.wrap_key)
 
@@ -113,7 +115,7 @@ def _head(
     connection: Connection,
     block: ledger.StoredBlock,
     checkpoint: str,
-    admitted: Sequence[tuple[object, ...]],
+    admitted: Sequence[AdmissionRecord],
     keys: Sequence[bytes],
 ) -> form.Head:
     stored = ledger.block_by_number(connection, block.number - 1)
@@ -133,18 +135,19 @@ def _head(
     )
 
 
-def _admissions(connection: Connection, admitted: Sequence[tuple[object, ...]]) -> list[form.Admission]:
+def _admissions(connection: Connection, admitted: Sequence[AdmissionRecord]) -> list[form.Admission]:
     commitments: dict[int, list[bytes]] = defaultdict(list)
-    batches = [row[0] for row in admitted if row[2] is not None]
-    for batch, commitment in ledger.commitments(connection, batches):  # type: ignore[arg-type]
+    batches = [record.admission for record in admitted if record.payload is None]
+    for batch, commitment in ledger.commitments(connection, batches):
         commitments[batch].append(commitment)
     made = []
-    for admission, _, furnisher, _, _, _, note, receipt, payload in admitted:
-        if furnisher is None:
-            made.append(form.Admission(notice=payload))  # type: ignore[arg-type]
+    for record in admitted:
+        if record.payload is not None:
+            made.append(form.Admission(notice=record.payload))
         else:
-            joined = b"".join(commitments[admission])  # type: ignore[index]
-            made.append(form.Admission(note=note, receipt=receipt, commitments=joined))  # type: ignore[arg-type]
+            assert record.note is not None and record.receipt is not None, "a batch has both"  # noqa: PT018
+            joined = b"".join(commitments[record.admission])
+            made.append(form.Admission(note=record.note, receipt=record.receipt, commitments=joined))
     return made
 
 
