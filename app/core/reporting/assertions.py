@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
 UNKNOWN_PASSKEY: Final = "unknown-passkey"
 """The code of an assertion by a passkey that is not, or no longer, the citizen's."""
-ERASURE: Final = "erasure"
-"""The reason of a destruction that may take a registration with it; retention never does."""
 _ORIGIN: Final = re.compile(
     r"(?:https://((?:[a-z0-9-]{1,63}\.)*[a-z0-9-]{1,63})|http://((?:[a-z0-9-]{1,63}\.)*localhost))(?::[0-9]{1,5})?"
 )

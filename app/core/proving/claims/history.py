@@ -26,14 +26,14 @@ from app.core.log.merkle import Frontier
 from app.core.proving.claims import head as h
 from app.core.proving.claims.words import Claimed, claimed, say_head, say_identity
 from app.core.proving.proof_form import disclosed, parse_score
-from app.core.reporting.assertions import ERASURE, UNKNOWN_PASSKEY, Passkeys
+from app.core.reporting.assertions import UNKNOWN_PASSKEY, Passkeys
 from app.core.reporting.events import LINE_BYTES_MAX, decode_stored
 from app.core.reporting.identifiers import check_identifier
 from app.core.scoring.fold import fold_history
 from app.core.scoring.folded import encode_file
 from app.core.scoring.profiles import rules_hash
 from app.core.scoring.score import receipt_json, score_file
-from app.core.state import account, account_state, trie
+from app.core.state import account, account_state, erasure, trie
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,7 +182,7 @@ def _check_assertions(parts: Sequence[Part], events: dict[int, Event]) -> int:
     """
     passkeys, signed, gone = Passkeys(), 0, False
     for part in parts:
-        gone = gone or part.reason == ERASURE
+        gone = gone or part.reason == erasure.REASON
         if part.line:
             try:
                 signed += passkeys.follow(events[part.index]) is not None

@@ -26,7 +26,7 @@ from app.core.log import merkle
 from app.core.log.merkle import Frontier
 from app.core.proving.transition import form
 from app.core.proving.transition.pieces import Shown
-from app.core.reporting.assertions import ERASURE, UNKNOWN_PASSKEY, Passkeys
+from app.core.reporting.assertions import UNKNOWN_PASSKEY, Passkeys
 from app.core.reporting.events import ROLES_BY_TYPE, decode_event, decode_events, decode_stored, type_of
 from app.core.scoring.folded import reopen_file
 from app.core.state import account, account_state, erasure, vrf
@@ -265,7 +265,7 @@ def _decoded(named: Sequence[tuple[int, Reported, bytes]], header: Header) -> li
 
 def _check_assertions(new: Sequence[PlacedEvent], state: AccountState | None, past: Past | None) -> None:
     """By the passkeys of the file as it was; where this very block erases what it was, by those that are left."""
-    erased = past is not None and any(part.reason == ERASURE for part in past.gone)
+    erased = past is not None and any(part.reason == erasure.REASON for part in past.gone)
     passkeys = Passkeys(None if state is None else reopen_file(bytes(state.file)).passkeys)
     if state is None and past is not None:
         for _, event in past.surviving:

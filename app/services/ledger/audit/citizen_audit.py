@@ -15,7 +15,7 @@ from app.core.errors import CredenceError
 from app.core.log import entries, merkle
 from app.core.months import LAST_DAY
 from app.core.reporting import events
-from app.core.reporting.assertions import ERASURE, UNKNOWN_PASSKEY, Passkeys
+from app.core.reporting.assertions import UNKNOWN_PASSKEY, Passkeys
 from app.core.scoring.profiles import PROFILES
 from app.core.state import erasure, vrf
 from app.services.ledger.audit.account_audit import (
@@ -216,7 +216,7 @@ class CitizenReplay:
         for opened in placed:
             if opened.event is None:
                 destroyed = self.facts.destroyed[opened.log_index]
-                gone = max(gone, destroyed.block if destroyed.reason == ERASURE else -1)
+                gone = max(gone, destroyed.block if destroyed.reason == erasure.REASON else -1)
                 continue
             try:
                 passkeys.follow(opened.event)
