@@ -38,6 +38,7 @@ from app.services.proving import filing
 from app.web import errors, logs
 from app.web.limits import BATCHES_A_MINUTE, limited
 from app.web.machines import schemas
+from app.web.machines.answers import A_MOMENT, JSON, NDJSON, PLAIN, answer
 from app.web.machines.described import endpoint
 from app.web.state import bureau
 
@@ -54,12 +55,21 @@ BULK_BYTES_MAX = 16 * 1024 * 1024
 BULKS_AT_ONCE, BULK_RETRY_AFTER_S = 2, 5
 _BULKS = BoundedSemaphore(BULKS_AT_ONCE)
 """How many files a worker answers at the same time: a file takes a thread for seconds, and others are to be served too."""
-PLAIN = "text/plain; charset=utf-8"
-NDJSON = "application/x-ndjson"
 INQUIRIES_PATH = "/inquiries"
-JSON_HEADERS = [("Content-Type", "application/json")]
+JSON_HEADERS = [("Content-Type", JSON)]
 NOTE_SCHEME = "credence-note"
 UNAVAILABLE = "The ledger refuses to go on, or the database does not answer."
+
+
+def note_problems(whose: str) -> dict[int, str]:
+    """Of a request with a signed note in its header."""
+    return {
+        400: f"The note is not that of a {whose}.",
+        401: "No `Authorization: Credence-Note <base64 of the signed note>`.",
+        403: f"Not signed by a valid {whose}'s key, or not within the last five minutes.",
+        503: UNAVAILABLE,
+    }
+
 
 blueprint = Blueprint(
     "api", __name__, url_prefix="/v1", description="Signed batches in, signed receipts and proofs out."
@@ -254,12 +264,7 @@ def outcome_line(teller: Bureau, line: int, outcome: bulk.Outcome, request_id: s
     "/corrections",
     summary="What was repaired since this bank was answered",
     good={200: (schemas.Corrections, "Up to 1,000 items, the oldest first. Ask again with `after`.")},
-    problems={
-        400: "The note is not that of a bank.",
-        401: "No `Authorization: Credence-Note <base64 of the signed note>`.",
-        403: "Not signed by a valid bank's key, or not within the last five minutes.",
-        503: UNAVAILABLE,
-    },
+    problems=note_problems("bank"),
 )
 def get_corrections() -> Response:
     """A signed GET: the note is short, and in a header, so that addresses and their logs hold nothing."""
@@ -267,9 +272,7 @@ def get_corrections() -> Response:
     told = recipients.messages(bureau(), note)
     items = [{"citizen": message.citizen.hex(), "index": message.index} for message in told]
     after = {"after": told[-1].number} if told else {}
-    response = Response(orjson.dumps({"corrections": items, **after}), content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answer(orjson.dumps({"corrections": items, **after}))
 
 
 @endpoint(
@@ -280,19 +283,12 @@ def get_corrections() -> Response:
     good={
         200: (NDJSON, "For each of the next 100 events a proof of kind event that shows its citizen's file.")
     },
-    problems={
-        400: "The note is not that of a furnisher.",
-        401: "No `Authorization: Credence-Note <base64 of the signed note>`.",
-        403: "Not signed by a valid key of the furnisher's, or not within the last five minutes.",
-        404: "This furnisher has no such batch, or it is in no block yet.",
-        503: UNAVAILABLE,
-    },
+    problems=note_problems("furnisher")
+    | {404: "This furnisher has no such batch, or it is in no block yet."},
 )
 def get_filed() -> Response:
-    answers = filing.filed_events(bureau(), signed_note("filed", 22))
-    response = Response(b"".join(answer + b"\n" for answer in answers), content_type=NDJSON)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    found = filing.filed_events(bureau(), signed_note("filed", 22))
+    return answer(b"".join(each + b"\n" for each in found), NDJSON)
 
 
 @endpoint(
@@ -303,21 +299,13 @@ def get_filed() -> Response:
     good={
         200: (schemas.Disputes, "Open disputes with all evidence, the oldest first. Ask again with `after`.")
     },
-    problems={
-        400: "The note is not that of a furnisher.",
-        401: "No `Authorization: Credence-Note <base64 of the signed note>`.",
-        403: "Not signed by a valid furnisher's key, or not within the last five minutes.",
-        503: UNAVAILABLE,
-    },
+    problems=note_problems("furnisher"),
 )
 def get_disputes() -> Response:
     """The answer is a batch: `dispute_closed`, with a `correction` or `retraction` where the citizen is right."""
     cases = disputes.for_furnisher(bureau(), signed_note("disputes", 19))
     after = {"after": cases[-1].number} if cases else {}
-    body = orjson.dumps({"disputes": [_case(case) for case in cases], **after})
-    response = Response(body, content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answer(orjson.dumps({"disputes": [_case(case) for case in cases], **after}))
 
 
 def _case(case: disputes.Case) -> dict[str, object]:
@@ -369,10 +357,7 @@ def signed_note(realm: str, section: int) -> bytes:
     problems={503: UNAVAILABLE},
 )
 def get_figures() -> Response:
-    body = orjson.dumps(schemas.Figures().dump(figures.figures(bureau())))
-    response = Response(body, content_type="application/json")
-    response.headers["Cache-Control"] = "public, max-age=1"
-    return response
+    return answer(orjson.dumps(schemas.Figures().dump(figures.figures(bureau()))), keep=A_MOMENT)
 
 
 def register(app: Flask) -> Api:

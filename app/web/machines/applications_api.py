@@ -6,17 +6,22 @@ GET  /v1/applications/<reference>   what became of it
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import orjson
-from flask import Response
 from flask_smorest import Blueprint
 
 from app.core.errors import FormatError
 from app.services.organisations import applications
 from app.web.limits import limited
 from app.web.machines import schemas
+from app.web.machines.answers import answer
 from app.web.machines.api import UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
 from app.web.state import bureau
+
+if TYPE_CHECKING:
+    from flask import Response
 
 BODY_BYTES_MAX = 16 * 1024
 FIELDS = ("possession", "organisation", "contact")
@@ -77,6 +82,4 @@ def get_application(reference: str) -> Response:
 def _said(reference: str, status: int) -> Response:
     found = applications.of_reference(bureau(), reference)
     body = {"reference": reference, "state": found.state, "reason": found.reason}
-    response = Response(orjson.dumps(body), status, content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answer(orjson.dumps(body), status=status)

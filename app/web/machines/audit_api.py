@@ -29,6 +29,7 @@ from app.services.proving import claims
 from app.services.proving.transitions import transition
 from app.web.limits import AUDITS_A_MINUTE, limited
 from app.web.machines import schemas
+from app.web.machines.answers import JSON, NDJSON, answer
 from app.web.machines.api import UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
 from app.web.state import bureau
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 IDENTIFIER_BYTES_MAX = 64
+NOT_OPEN = "No token, or one that is unknown or expired."
 
 blueprint = Blueprint("audits", __name__, url_prefix="/v1/audits", description="Full audits by regulators.")
 transitions_blueprint = Blueprint(
@@ -71,7 +73,7 @@ def open_audit() -> Response:
         "to": opened.last_index,
         "expires": format_instant(opened.expires_at),
     }
-    return _json(orjson.dumps(members), 201)
+    return answer(orjson.dumps(members), status=201)
 
 
 @endpoint(
@@ -79,10 +81,10 @@ def open_audit() -> Response:
     "GET",
     "/current/<string:what>",
     summary="Read what an audit replays",
-    good={200: ("application/json", "Records as docs/formats.md section 13 lists them.")},
+    good={200: (JSON, "Records as docs/formats.md section 13 lists them.")},
     problems={
         400: "The query is not what this reading takes.",
-        401: "No token, or one that is unknown or expired.",
+        401: NOT_OPEN,
         404: "There is no such reading.",
         422: "Too much at a time.",
         503: UNAVAILABLE,
@@ -92,7 +94,7 @@ def read_audit(what: str) -> Response:
     _require_token()
     if len(request.args) != len(list(request.args.items(multi=True))):
         raise FormatError("the query names something twice")
-    return _json(wire.answer(DatabaseSource.of_bureau(bureau()), what, request.args), 200)
+    return answer(wire.answer(DatabaseSource.of_bureau(bureau()), what, request.args))
 
 
 @endpoint(
@@ -100,9 +102,9 @@ def read_audit(what: str) -> Response:
     "GET",
     "/transitions/<int:block>",
     summary="Read how a block follows from the one before",
-    good={200: ("application/x-ndjson", "A transition proof, docs/formats.md section 17.")},
+    good={200: (NDJSON, "A transition proof, docs/formats.md section 17.")},
     problems={
-        401: "No token, or one that is unknown or expired.",
+        401: NOT_OPEN,
         404: "This block was not published yet.",
         410: "Part of what the block wrote was destroyed since, so the transition cannot be shown any more (R11).",
         503: UNAVAILABLE,
@@ -122,9 +124,7 @@ def read_transition(block: int) -> Response:
         yield head
         yield from lines
 
-    response = Response(body(), content_type="application/x-ndjson")
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answer(body(), NDJSON)
 
 
 @endpoint(
@@ -133,10 +133,10 @@ def read_transition(block: int) -> Response:
     "/absences",
     summary="Prove that somebody has no file",
     takes="text/plain",
-    good={200: ("application/json", "A proof file of kind absent, docs/formats.md section 15.")},
+    good={200: (JSON, "A proof file of kind absent, docs/formats.md section 15.")},
     problems={
         400: "The body is not an identifier of this ledger's scheme.",
-        401: "No token, or one that is unknown or expired.",
+        401: NOT_OPEN,
         409: "There is a file.",
         413: "More than an identifier has.",
         415: "The body is compressed.",
@@ -153,7 +153,7 @@ def prove_absence() -> Response:
     except UnicodeDecodeError:
         raise FormatError("the body is not an identifier") from None
     check_identifier(bureau().scheme, identifier)
-    return _json(claims.absence_of(bureau(), identifier), 200)
+    return answer(claims.absence_of(bureau(), identifier))
 
 
 def _require_token() -> None:
@@ -164,9 +164,3 @@ def _require_token() -> None:
             "Open an audit first; a token is good for an hour, and as long as its regulator's key is valid.",
             www_authenticate=WWWAuthenticate("bearer", {"realm": "audit"}),
         )
-
-
-def _json(body: bytes, status: int) -> Response:
-    response = Response(body, status, content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response

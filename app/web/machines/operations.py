@@ -18,6 +18,7 @@ from app.db.session import DatabaseError
 from app.services import scheduler
 from app.services.ledger import figures
 from app.web.errors import problem
+from app.web.machines.answers import PLAIN, answer
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -26,15 +27,9 @@ if TYPE_CHECKING:
 blueprint = Blueprint("operations", __name__)
 
 
-def _plain(text: str) -> Response:
-    response = Response(text, content_type="text/plain; charset=utf-8")
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 @blueprint.get("/livez")
 def livez() -> Response:
-    return _plain("alive\n")
+    return answer(b"alive\n", PLAIN)
 
 
 @blueprint.get("/readyz")
@@ -44,7 +39,7 @@ def readyz() -> Response:
     except SQLAlchemyError as error:  # no connection at all
         problems = [f"the database does not answer: {type(error).__name__}"]
     if not problems:
-        return _plain("ready\n")
+        return answer(b"ready\n", PLAIN)
     return problem(
         503,
         title="Not ready",
@@ -61,6 +56,4 @@ def metrics() -> Response:
         ledger, jobs = figures.figures(bureau()), list(scheduler.last_runs(bureau()).values())
     except (CredenceError, DatabaseError, SQLAlchemyError):
         ledger, jobs = None, []  # the counters matter most when the database is away
-    response = Response(counters.render(ledger, jobs), content_type=CONTENT_TYPE_LATEST)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answer(counters.render(ledger, jobs), CONTENT_TYPE_LATEST)

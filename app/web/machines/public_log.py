@@ -24,16 +24,13 @@ from app.core.errors import FormatError, NotFoundError
 from app.services.ledger import cosignature_intake, public_log, witness_policy
 from app.services.proving import claims
 from app.web.limits import COSIGNATURES_A_MINUTE, limited
+from app.web.machines.answers import A_MOMENT, IMMUTABLE, JSON, OCTETS, PLAIN, answer
 from app.web.machines.api import UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
 from app.web.state import bureau
 
 if TYPE_CHECKING:
     from app.services.bureau import Bureau
-
-IMMUTABLE = "public, max-age=31536000, immutable"
-OCTETS = "application/octet-stream"
-PLAIN = "text/plain; charset=utf-8"
 
 blueprint = Blueprint("log", __name__, description="The public log, as C2SP tlog-tiles says.")
 
@@ -65,9 +62,7 @@ def own_policy_of(ledger: Bureau) -> bytes:
     problems={},
 )
 def policy() -> Response:
-    response = Response(own_policy_of(bureau()), content_type=PLAIN)
-    response.headers["Cache-Control"] = "public, max-age=3600"
-    return response
+    return answer(own_policy_of(bureau()), PLAIN, keep="public, max-age=3600")
 
 
 @endpoint(
@@ -79,9 +74,7 @@ def policy() -> Response:
     problems={404: "No block was published yet."},
 )
 def checkpoint() -> Response:
-    response = Response(public_log.checkpoint(bureau()), content_type=PLAIN)
-    response.headers["Cache-Control"] = "public, max-age=1"
-    return response
+    return answer(public_log.checkpoint(bureau()), PLAIN, keep=A_MOMENT)
 
 
 @endpoint(
@@ -98,14 +91,12 @@ def tile(rest: str) -> Response:
         body = public_log.tile(bureau(), path)
     except FormatError as error:
         raise NotFoundError("This is not the path of a tile.", code="no-such-tile") from error
-    response = Response(content_type=OCTETS)
+    response = answer(body, OCTETS, keep=IMMUTABLE)
     if rest.startswith("entries/"):
         response.headers["Vary"] = "Accept-Encoding"
         if request.accept_encodings["gzip"] > 0:
-            body = gzip.compress(body, compresslevel=6, mtime=0)
+            response.set_data(gzip.compress(body, compresslevel=6, mtime=0))
             response.headers["Content-Encoding"] = "gzip"
-    response.set_data(body)
-    response.headers["Cache-Control"] = IMMUTABLE
     return response
 
 
@@ -116,16 +107,14 @@ def tile(rest: str) -> Response:
     summary="A proof that the log only grew",
     good={
         200: (
-            "application/json",
+            JSON,
             "A proof file of kind consistency, from a published head to the newest one.",
         )
     },
     problems={404: "No published head has this size."},
 )
 def consistency(old_size: int) -> Response:
-    response = Response(claims.consistency_from(bureau(), old_size), content_type="application/json")
-    response.headers["Cache-Control"] = "public, max-age=1"
-    return response
+    return answer(claims.consistency_from(bureau(), old_size), keep=A_MOMENT)
 
 
 @endpoint(
@@ -133,13 +122,11 @@ def consistency(old_size: int) -> Response:
     "GET",
     "/v1/erasures/<int:log_index>",
     summary="A proof that a destruction was announced",
-    good={200: ("application/json", "A proof file of kind erasure: the notice at this log index.")},
+    good={200: (JSON, "A proof file of kind erasure: the notice at this log index.")},
     problems={404: "No notice of destruction stands there in a published block."},
 )
 def erasure(log_index: int) -> Response:
-    response = Response(claims.erasure_at(bureau(), log_index), content_type="application/json")
-    response.headers["Cache-Control"] = "public, max-age=1"
-    return response
+    return answer(claims.erasure_at(bureau(), log_index), keep=A_MOMENT)
 
 
 @endpoint(

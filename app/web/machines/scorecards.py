@@ -9,17 +9,19 @@ Whoever has a score's `scorecard` reads here what it stands for, and finds the s
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import orjson
-from flask import Response
 from flask_smorest import Blueprint
 
 from app.services.ledger import cards
 from app.web.machines import schemas
+from app.web.machines.answers import A_MOMENT, IMMUTABLE, answer
 from app.web.machines.described import endpoint
-from app.web.machines.public_log import IMMUTABLE
 from app.web.state import bureau
 
-JSON = "application/json"
+if TYPE_CHECKING:
+    from flask import Response
 
 blueprint = Blueprint(
     "scorecards", __name__, url_prefix="/v1/scorecards", description="What scores are made with."
@@ -36,9 +38,7 @@ blueprint = Blueprint(
 )
 def get_scorecards() -> Response:
     body = orjson.dumps(schemas.PublishedCards().dump({"scorecards": cards.list_cards(bureau())}))
-    response = Response(body, content_type=JSON)
-    response.headers["Cache-Control"] = "public, max-age=1"
-    return response
+    return answer(body, keep=A_MOMENT)
 
 
 @endpoint(
@@ -50,9 +50,7 @@ def get_scorecards() -> Response:
     problems={404: "No such card was published in this ledger."},
 )
 def get_scorecard(scorecard: str) -> Response:
-    response = Response(cards.published_document(bureau(), scorecard), content_type=JSON)
-    response.headers["Cache-Control"] = IMMUTABLE
-    return response
+    return answer(cards.published_document(bureau(), scorecard), keep=IMMUTABLE)
 
 
 @endpoint(
@@ -64,6 +62,4 @@ def get_scorecard(scorecard: str) -> Response:
     problems={404: "No such card, or none of its publications has a report."},
 )
 def get_report(scorecard: str) -> Response:
-    response = Response(cards.published_report(bureau(), scorecard), content_type=JSON)
-    response.headers["Cache-Control"] = "public, max-age=60"
-    return response
+    return answer(cards.published_report(bureau(), scorecard), keep="public, max-age=60")

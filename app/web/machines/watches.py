@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from flask import Response
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
@@ -21,11 +20,14 @@ from app.core.exchange import webhook
 from app.core.exchange.request_note import REQUEST_BYTES_MAX
 from app.core.fields import format_instant
 from app.services.banks import watching, webhooks
-from app.web.machines.api import UNAVAILABLE, read_body, signed_note
+from app.web.machines.answers import answer
+from app.web.machines.api import UNAVAILABLE, note_problems, read_body, signed_note
 from app.web.machines.described import endpoint
 from app.web.state import bureau
 
 if TYPE_CHECKING:
+    from flask import Response
+
     from app.db.watches import WatchRow
 
 blueprint = Blueprint(
@@ -89,7 +91,7 @@ class WebhookKey(Schema):
 )
 def post_watch() -> Response:
     watch, fresh = watching.put(bureau(), read_body(REQUEST_BYTES_MAX))
-    return _json(_said(watch), 201 if fresh else 200)
+    return answer(orjson.dumps(_said(watch)), status=201 if fresh else 200)
 
 
 @endpoint(
@@ -98,17 +100,12 @@ def post_watch() -> Response:
     "/watches",
     summary="What this bank watches",
     good={200: (Watches, "The next ones. Ask again with `after`.")},
-    problems={
-        400: "The note is not that of a bank.",
-        401: "No `Authorization: Credence-Note <base64 of the signed note>`.",
-        403: SIGNED[403],
-        503: UNAVAILABLE,
-    },
+    problems=note_problems("bank"),
 )
 def get_watches() -> Response:
     found = watching.listed(bureau(), signed_note("watches", 20))
     after = {"after": found[-1].number} if found else {}
-    return _json({"watches": [_said(watch) for watch in found], **after})
+    return answer(orjson.dumps({"watches": [_said(watch) for watch in found], **after}))
 
 
 @endpoint(
@@ -121,7 +118,7 @@ def get_watches() -> Response:
     problems=SIGNED | {404: "This bank has no such watch."},
 )
 def end_watch() -> Response:
-    return _json({"watch": watching.end(bureau(), read_body(REQUEST_BYTES_MAX))})
+    return answer(orjson.dumps({"watch": watching.end(bureau(), read_body(REQUEST_BYTES_MAX))}))
 
 
 @endpoint(
@@ -135,9 +132,7 @@ def end_watch() -> Response:
 def get_key() -> Response:
     key = webhook.public_key(webhooks.signer_of(bureau()))
     note = bureau().service.sign(webhook.key_text(bureau().origin, key))
-    response = _json({"key": key, "note": note.decode()})
-    response.headers["Cache-Control"] = "public, max-age=3600"
-    return response
+    return answer(orjson.dumps({"key": key, "note": note.decode()}), keep="public, max-age=3600")
 
 
 def _said(watch: WatchRow) -> dict[str, Any]:
@@ -150,9 +145,3 @@ def _said(watch: WatchRow) -> dict[str, Any]:
         "since": format_instant(watch.since),
         **ended,
     }
-
-
-def _json(body: dict[str, Any], status: int = 200) -> Response:
-    response = Response(orjson.dumps(body), status, content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response

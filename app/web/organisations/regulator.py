@@ -28,6 +28,7 @@ from app.web import words
 from app.web.forms import signed_note
 from app.web.headers import attachment, keep_private
 from app.web.language import N_, instant
+from app.web.machines.answers import answer
 from app.web.machines.api import UNAVAILABLE
 from app.web.machines.described import endpoint
 from app.web.organisations import notice_words, refusal_words, seats
@@ -94,9 +95,7 @@ def _keep_private(response: Response) -> Response:
     problems={503: UNAVAILABLE},
 )
 def get_transparency() -> Response:
-    response = Response(orjson.dumps(transparency.public(bureau())), content_type="application/json")
-    response.headers["Cache-Control"] = "public, max-age=60"
-    return response
+    return answer(orjson.dumps(transparency.public(bureau())), keep="public, max-age=60")
 
 
 @blueprint.get("/transparency")
