@@ -23,8 +23,7 @@ from app.core.proving.claims.head import Asked
 from app.core.proving.claims.verify import SCORE, kind_of, verify_claim
 from app.core.proving.proof import verify_score_proof
 from app.core.reporting.identifiers import check_identifier
-from app.core.scoring.card_words import EN, ZH
-from app.web import errors
+from app.web import errors, words
 from app.web.language import N_, text_language
 from app.web.limits import limited
 from app.web.machines.public_log import own_policy_of
@@ -39,8 +38,6 @@ POLICY_CHARACTERS_MAX = 16_384
 FORM_BYTES_MAX = 96 * 1024
 REQUEST_BYTES_MAX = FILE_BYTES_MAX + FORM_BYTES_MAX  # a proof, a policy and the form around them
 TEXT_CHARACTERS_MAX = 128  # identifier, audience, nonce
-EXAMPLES = {"cn": "cn:11010519491231002X", "uci": "uci:17"}
-NOT_PROVED = ("Not ", "未")  # how the sentences about what is not proved begin
 HEADINGS = {
     "score": N_("No score"),  # of a file that has none; else the score is the heading
     "history": N_("All events of one citizen"),
@@ -125,8 +122,7 @@ def _answer(data: bytes, policy: bytes, asked: Asked) -> Answer:
         kind,
         score,
         day,
-        [each for each in said if not each.startswith(NOT_PROVED)],
-        [each for each in said if each.startswith(NOT_PROVED)],
+        *words.parted(said),
         {name: str(facts[name]) for name in ("block_hash", "key", "scorecard") if name in facts},
     )
 
@@ -168,7 +164,7 @@ def _problem_beside(identifier: str | None, policy: bytes) -> tuple[str, str] | 
         except FormatError:
             said = gettext(
                 "This is no identifier of this ledger. Write it like %(example)s.",
-                example=EXAMPLES[bureau().scheme],
+                example=words.example(),
             )
             return ("identifier", said)
     try:
@@ -186,7 +182,6 @@ def _page(
     answer: Answer | None = None,
     own_policy: bool = True,
 ) -> str:
-    words = {"en": EN, "zh-Hans": ZH}[text_language()]
     return render_template(
         "check.html",
         form=form,
@@ -194,10 +189,10 @@ def _page(
         failed=failed,
         failed_kind=None if failed is None else errors.kind_of(failed),
         answer=answer,
-        headings={kind: gettext(words) for kind, words in HEADINGS.items()},
+        headings={kind: gettext(text) for kind, text in HEADINGS.items()},
         own_policy=own_policy,
-        example=EXAMPLES[bureau().scheme],
+        example=words.example(),
         scheme=bureau().scheme,
         policy=own_policy_of(bureau()).decode(),
-        measures={name: each.name for name, each in words.items()},
+        measures=words.measures(),
     )

@@ -16,11 +16,13 @@ from flask_babel import gettext
 from app.core.log import tiles
 from app.core.reporting.event_base import COMMON_FIELDS
 from app.core.reporting.events import encode_event
+from app.core.scoring.card_words import EN, ZH
 from app.web import language
 from app.web.language import N_
+from app.web.state import bureau
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from app.core.reporting.event_base import Event
 
@@ -181,6 +183,10 @@ TO_OTHERS = {
     "you": N_("the citizen"),
 }
 
+EXAMPLES = {"cn": "cn:11010519491231002X", "uci": "uci:17"}
+MEASURES = {"en": EN, "zh-Hans": ZH}
+NOT_PROVED = ("Not ", "未")  # how a proof's sentences about what is not proved begin
+
 # Fields whose text is a word of ours; other texts (names, references, free text) are shown as they are.
 WORD_FIELDS = frozenset(
     {
@@ -239,6 +245,25 @@ def facts_of(event: Event) -> list[tuple[str, str]]:
     """`describe` for an event that is at hand as a value."""
     line = orjson.loads(encode_event(event))
     return describe({name: value for name, value in line.items() if name not in COMMON_FIELDS})
+
+
+def example() -> str:
+    """An identifier of this ledger's scheme, made up."""
+    return EXAMPLES[bureau().scheme]
+
+
+def measures() -> dict[str, str]:
+    """What the measures of a scorecard are called."""
+    return {name: each.name for name, each in MEASURES[language.text_language()].items()}
+
+
+def parted(sentences: Iterable[str]) -> tuple[list[str], list[str]]:
+    """(what a proof proves, what it does not) of its sentences."""
+    said = list(sentences)
+    return (
+        [each for each in said if not each.startswith(NOT_PROVED)],
+        [each for each in said if each.startswith(NOT_PROVED)],
+    )
 
 
 def size(byte_count: int) -> str:

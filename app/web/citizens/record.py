@@ -50,6 +50,17 @@ def session_citizen() -> int:
     return citizen_id
 
 
+def begin_session(token: str) -> None:
+    """The browser's session is this one from now on, and nothing of an earlier one is left."""
+    session.clear()
+    session[TOKEN] = token
+
+
+def browser() -> str:
+    """What kind of browser asks."""
+    return browser_of(request.headers.get("User-Agent", ""))
+
+
 @blueprint.get("/open/<token>")
 def ask_to_open(token: str) -> str:
     return render_template("open.html", token=token)
@@ -59,12 +70,10 @@ def ask_to_open(token: str) -> str:
 @limited("10 per minute")
 def open_record(token: str) -> AnyResponse:
     try:
-        session_token = links.open_link(bureau(), token, browser_of(request.headers.get("User-Agent", "")))
+        begin_session(links.open_link(bureau(), token, browser()))
     except NotFoundError:
         # The same words whether the link was used, has expired or never was: a guesser learns nothing.
         return errors.page(410)
-    session.clear()
-    session[TOKEN] = session_token
     return redirect(url_for("record.show"), 303)
 
 

@@ -30,8 +30,7 @@ from app.core.proving.claims.verify import verify_claim
 from app.core.reporting.event_base import SCORE_MAX, SCORE_MIN
 from app.services.banks.inquiries import NotYetError
 from app.services.citizens import overview, sharing
-from app.web import errors
-from app.web.check import NOT_PROVED
+from app.web import errors, words
 from app.web.citizens import signing
 from app.web.citizens.record import not_yet, session_citizen
 from app.web.headers import attachment, keep_private
@@ -198,12 +197,13 @@ def opened(token: str) -> Response:
     if found is None:
         return errors.page(410)
     said, failed = _judged(found)
+    proved, not_proved = words.parted(said)
     html = render_template(
         "shared.html",
         shared=found,
         token=token,
-        proved=[each for each in said if not each.startswith(NOT_PROVED)],
-        not_proved=[each for each in said if each.startswith(NOT_PROVED)],
+        proved=proved,
+        not_proved=not_proved,
         failed=failed,
         ends=instant(found.expires),
         given={

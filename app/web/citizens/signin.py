@@ -30,8 +30,7 @@ from flask import (
 from app.core.errors import FormatError, NotFoundError, SignatureError
 from app.services.citizens import links, sign_in
 from app.services.citizens.identity import Provider
-from app.services.citizens.sessions import browser_of
-from app.web.citizens.record import TOKEN
+from app.web.citizens.record import begin_session, browser
 from app.web.citizens.signing import elsewhere, read_answer
 from app.web.headers import keep_private
 from app.web.limits import limited
@@ -43,17 +42,6 @@ if TYPE_CHECKING:
 blueprint = Blueprint("signin", __name__)
 blueprint.after_request(keep_private)
 IDENTITY = "identity"
-
-
-def begin_session(token: str) -> None:
-    """The browser's session is this one from now on, and nothing of an earlier one is left."""
-    session.clear()
-    session[TOKEN] = token
-
-
-def browser() -> str:
-    """What kind of browser asks."""
-    return browser_of(request.headers.get("User-Agent", ""))
 
 
 @blueprint.get("/sign-in")

@@ -14,24 +14,23 @@ need not be chosen anew for each question.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import orjson
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 
 from app.core.errors import CredenceError, FormatError
+from app.core.reporting.event_base import AccountClass
 from app.core.scoring.card_texts import criterion_name, insufficient_sentence, reason_sentence
-from app.core.scoring.card_words import EN, ZH
 from app.services.banks import asked, inquiries, recipients
 from app.services.banks.inquiries import ConsentError, NotYetError
 from app.services.ledger import cards
 from app.services.organisations import applications
-from app.web import chart, headers
-from app.web.check import EXAMPLES
+from app.web import chart, headers, words
 from app.web.forms import typed
 from app.web.headers import keep_private
-from app.web.language import N_, code, instant, text_language
+from app.web.language import N_, instant, text_language
 from app.web.limits import limited
 from app.web.machines.api import inquiry_body
 from app.web.machines.public_log import own_policy_of
@@ -46,21 +45,13 @@ if TYPE_CHECKING:
 blueprint = Blueprint("bank", __name__, url_prefix="/bank")
 blueprint.after_request(keep_private)
 BATCH_CHARS_MAX = 65_536
-WORDS = {"en": EN, "zh": ZH}
 
 PURPOSES = {
     "credit_application": N_("They apply for credit"),
     "account_review": N_("Review of an account that they have with us"),
     "collection": N_("Collection of a debt that they owe us"),
 }
-CLASSES = {
-    "card": N_("credit card"),
-    "overdraft": N_("overdraft"),
-    "instalment": N_("instalment credit"),
-    "mortgage": N_("mortgage"),
-    "student": N_("student loan"),
-    "business": N_("business credit"),
-}
+CLASSES = {name: words.VALUES[name] for name in get_args(AccountClass)}
 REFUSED = {
     "no_consent": (
         N_("The citizen has not agreed to it"),
@@ -215,7 +206,7 @@ def _page(template: str, **more: Any) -> str:
         "scheme": ledger.scheme,
         "language": text_language(),
         "policy": own_policy_of(bureau()).decode(),
-        "measures": {name: each.name for name, each in WORDS[code()].items()},
+        "measures": words.measures(),
     }
     seat = seats.current()
     navigation = [
@@ -230,7 +221,7 @@ def _page(template: str, **more: Any) -> str:
 
 
 def _choices() -> dict[str, Any]:
-    return {"purposes": PURPOSES, "classes": CLASSES, "example": EXAMPLES[bureau().scheme]}
+    return {"purposes": PURPOSES, "classes": CLASSES, "example": words.example()}
 
 
 def _in_words(answer: inquiries.Answer) -> dict[str, Any]:

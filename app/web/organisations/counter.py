@@ -13,8 +13,10 @@ from flask import Blueprint, redirect, render_template, request, url_for
 
 from app.core.errors import CredenceError, FormatError
 from app.core.fields import U63_MAX
+from app.services.citizens import consents
 from app.services.organisations import counter
 from app.web import words
+from app.web.citizens.disputes import GROUNDS
 from app.web.forms import written
 from app.web.headers import keep_private
 from app.web.language import N_
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("counter", __name__, url_prefix="/staff")
 blueprint.after_request(keep_private)
-GROUNDS = ("not_mine", "wrong_amount", "wrong_day", "wrong_status", "paid", "too_old", "not_told", "other")
-PURPOSES = ("account_review", "collection", "credit_application")
 KINDS = {
     "freeze": N_("Freeze the file"),
     "thaw": N_("Thaw the file"),
@@ -72,7 +72,7 @@ def paper() -> AnyResponse | str | tuple[str, int]:
         kind=kind if kind in KINDS else "",
         done=KINDS.get(request.args.get("done", "")),
         grounds=GROUNDS,
-        purposes=PURPOSES,
+        purposes=consents.PURPOSES,
         words=words,
         error=error,
         given=request.form,

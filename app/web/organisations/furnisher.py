@@ -20,13 +20,14 @@ signed in the browser with the key file, which goes nowhere (static/furnisher.js
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 
 from app.core.errors import CredenceError, FormatError, NotFoundError
 from app.core.fields import U63_MAX
 from app.core.reporting.batch import parse_batch
+from app.core.reporting.event_base import NotifiedBy
 from app.services.citizens import disputes
 from app.services.ledger import intake
 from app.services.organisations import furnishing, splitting
@@ -48,7 +49,7 @@ blueprint = Blueprint("furnisher", __name__, url_prefix="/furnisher")
 blueprint.after_request(keep_private)
 ROLE = "furnisher"
 UPLOAD_BYTES_MAX = 16 << 20  # larger batches go to /v1/batches
-TOLD_BY = ("letter", "message", "email", "app", "in_person")
+TOLD_BY = tuple(each for each in get_args(NotifiedBy) if each != "synthetic")
 REASONS = ("wrong_person", "reported_in_error", "not_verifiable", "ordered")
 
 FIGURES = {
