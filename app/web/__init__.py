@@ -40,7 +40,7 @@ from flask_wtf.csrf import CSRFProtect
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.web import check, errors, headers, language, logs, pages, plain_words
+from app.web import check, errors, headers, language, logs, pages, plain_words, words
 from app.web.application import Application
 from app.web.citizens import (
     alerts,
@@ -221,6 +221,7 @@ def _prepare_templates(app: Flask) -> None:
     app.jinja_env.globals.update(
         static=static,
         menu=menu,
+        option_list=words.options,
         unread_alerts=alerts.unread,
         newest_alerts=alerts.few,
         told=alerts.told,

@@ -266,6 +266,11 @@ def parted(sentences: Iterable[str]) -> tuple[list[str], list[str]]:
     )
 
 
+def options(table: Mapping[str, str]) -> list[dict[str, str]]:
+    """A table of words as the items of a select or of radios."""
+    return [{"value": value, "text": gettext(text)} for value, text in table.items()]
+
+
 def size(byte_count: int) -> str:
     """How large a file is, as people say it."""
     if byte_count < 1_000_000:

@@ -112,17 +112,12 @@ def _form(kind: str, error: CredenceError | None = None) -> str:
         heading=KINDS[kind],
         error=error,
         given=request.form,
-        choices=_choices,
         roles={role: KEY_ROLES[role] for role in OPEN_ROLES},
         card_roles=CARD_ROLES,
         keys=_keys() if kind == "key_revocation" else [],
         cards=_cards() if kind == "scorecard" else [],
         today=bureau().today(),
     )
-
-
-def _choices(table: dict[str, str]) -> list[dict[str, str]]:
-    return [{"value": value, "text": gettext(text)} for value, text in table.items()]
 
 
 def _keys() -> list[dict[str, str]]:

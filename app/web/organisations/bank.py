@@ -97,17 +97,6 @@ NAVIGATION = (
 )
 
 
-@blueprint.app_template_global("option_list")
-def _option_list(table: Mapping[str, str]) -> list[dict[str, str]]:
-    """A table of words as the items of a select or of radios."""
-    return [{"value": value, "text": gettext(text)} for value, text in table.items()]
-
-
-@blueprint.app_template_filter("combine")
-def _combine(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    return {**first, **second}
-
-
 @blueprint.route("", methods=["GET", "POST"])
 def one() -> str | tuple[str, int]:
     """POST: the answer's page has the part `#answer`, which the script puts in the place of the last one."""

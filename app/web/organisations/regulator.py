@@ -126,7 +126,7 @@ def _notices(page: int | None) -> dict[str, Any]:
         abort(404)
     size, first = (10, 0) if page is None else (NOTICES_A_PAGE, (page - 1) * NOTICES_A_PAGE)
     shown = [_said(each) for each in supervision.announced(bureau(), size, first)]
-    return {"notices": shown, "page": page, "pages": pages, "count": count}
+    return {"notices": shown, "page": page, "page_count": pages, "count": count}
 
 
 def _said(each: Announced) -> tuple[int | None, str, str]:

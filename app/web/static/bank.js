@@ -1,12 +1,12 @@
 // The bank's pages: signs in this browser what their forms ask, with the key file, and checks the proof of what comes back. The key file is
 // read here and goes nowhere: its field has no name, and what is kept of it is a WebCrypto key that cannot be read out.
+import { given, itemsOf } from "./page.js";
 import { makeBatch } from "./sign/batch.js";
 import { eventLine, instantOf, uuid7 } from "./sign/event.js";
 import { readKey } from "./sign/key.js";
 import { correctionsText, possessionText, signNote } from "./sign/note.js";
 import { Refused, isIdentifier, sentences, verify } from "./verify/verify.js";
 
-export const given = JSON.parse(document.getElementById("given").textContent);
 const form = document.querySelector("form[data-act]");
 let busy = false;
 
@@ -111,13 +111,7 @@ async function judge(place) {
     verdict.textContent = `${given.said.fails} (${error.message})`;
     verdict.className = "govuk-body credence-verdict--bad";
   }
-  part(place, "sentences").replaceChildren(
-    ...[...said.proved, ...said.notProved].map((sentence) => {
-      const line = document.createElement("li");
-      line.textContent = sentence;
-      return line;
-    }),
-  );
+  part(place, "sentences").replaceChildren(...itemsOf([...said.proved, ...said.notProved]));
 }
 
 function offer(place, texts) {

@@ -1,6 +1,7 @@
 // Many inquiries from a list: one signed batch, the answers checked one by one as they come, a table and an archive in the end. A stream that
 // broke off, or what waits for a block, is asked for with the same batch again; nobody is asked about twice.
-import { attempt, checked, chosenKey, given, inquiryBatch, Problem, reach, save } from "./bank.js";
+import { attempt, checked, chosenKey, inquiryBatch, Problem, reach, save } from "./bank.js";
+import { given } from "./page.js";
 import { parseCsv, toCsv } from "./sign/csv.js";
 import { canonical } from "./verify/json.js";
 import { Refused } from "./verify/verify.js";

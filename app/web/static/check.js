@@ -1,18 +1,9 @@
 // Checks the chosen file in this browser, by verify/. Nothing is sent: the page's content security policy allows no request, and the form
 // is not submitted. A browser without WebCrypto's Ed25519 is left alone, and the server checks what the form sends.
+import { canVerify, given, itemsOf, partsOf } from "./page.js";
 import { PROOF_BYTES_MAX, Refused, isIdentifier, parsePolicy, sentences, stepName, toHex, verify } from "./verify/verify.js";
 
 const form = document.querySelector("form[action='/check']");
-const given = JSON.parse(document.getElementById("given").textContent);
-
-async function canVerify() {
-  try {
-    await crypto.subtle.importKey("raw", new Uint8Array(32), "Ed25519", false, ["verify"]);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 if (await canVerify()) {
   form.addEventListener("submit", (event) => {
@@ -50,8 +41,7 @@ async function check() {
 /** A copy of a template, and its parts by name. */
 function copyOf(id) {
   const copy = document.getElementById(id).content.cloneNode(true);
-  const parts = Object.fromEntries([...copy.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
-  return { copy, parts };
+  return { copy, parts: partsOf(copy) };
 }
 
 function holds(found, ownPolicy) {
@@ -60,8 +50,8 @@ function holds(found, ownPolicy) {
   parts.heading.textContent = score.score ?? given.headings[found.kind];
   parts.day.textContent = found.kind === "score" ? dayOf(found.day) : "";
   const said = sentences(found, given.language, given.measures);
-  parts.proved.append(...said.proved.map(item));
-  parts.notProved.prepend(...said.notProved.map(item));
+  parts.proved.append(...itemsOf(said.proved));
+  parts.notProved.prepend(...itemsOf(said.notProved));
   if (ownPolicy) parts.ownPolicy.remove();
   const facts = { block_hash: found.blockHash, key: found.key, scorecard: score.scorecard };
   for (const [name, bytes] of Object.entries(facts)) {
@@ -71,12 +61,6 @@ function holds(found, ownPolicy) {
   }
   if (!found.blockHash) parts.facts.remove();
   return copy;
-}
-
-function item(sentence) {
-  const line = document.createElement("li");
-  line.textContent = sentence;
-  return line;
 }
 
 const dayOf = (day) => new Intl.DateTimeFormat(given.language === "en" ? "en-GB" : "zh-CN", { dateStyle: "long", timeZone: "UTC" }).format(new Date(day));

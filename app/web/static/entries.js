@@ -1,8 +1,8 @@
 // *Verify this*: the proof of one entry is fetched from this server and checked here, by verify/. The page's policy lets it ask this
 // server alone. That the proof is about the entry that the page shows is compared too: otherwise a true proof could stand below a wrong text.
+import { given, itemsOf, partsOf } from "./page.js";
 import { Refused, sentences, verify } from "./verify/verify.js";
 
-const given = JSON.parse(document.getElementById("given").textContent);
 const policy = new TextEncoder().encode(given.policy);
 
 for (const button of document.querySelectorAll("[data-verify]")) {
@@ -35,18 +35,12 @@ async function check(button) {
 
 function say(place, heading, holds, said = { proved: [], notProved: [] }) {
   const copy = document.getElementById("verdict").content.cloneNode(true);
-  const parts = Object.fromEntries([...copy.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
+  const parts = partsOf(copy);
   parts.heading.textContent = heading;
-  parts.proved.append(...said.proved.map(item));
-  parts.notProved.append(...said.notProved.map(item));
+  parts.proved.append(...itemsOf(said.proved));
+  parts.notProved.append(...itemsOf(said.notProved));
   for (const name of ["proved", "notProved"]) if (!said[name].length) parts[name].remove();
   if (!said.proved.length || !said.notProved.length) parts.notProvedHeading.remove();
   place.className = `credence-verdict credence-verdict--${holds ? "good" : "bad"}`;
   place.replaceChildren(copy);
-}
-
-function item(sentence) {
-  const line = document.createElement("li");
-  line.textContent = sentence;
-  return line;
 }

@@ -1,11 +1,11 @@
 // Signs a batch in this browser with the furnisher's key file, which is read here and goes nowhere, and hands it to the form that sends batches.
 // The events are those that the page prepared, or a file of plain ones. Without WebCrypto's Ed25519 the form stays hidden: sign elsewhere.
+import { given } from "./page.js";
 import { makeBatch } from "./sign/batch.js";
 import { eventLine } from "./sign/event.js";
 import { KEY_BYTES_MAX, readKey } from "./sign/key.js";
 import { Refused, sha256, toHex, utf8 } from "./verify/bytes.js";
 
-const given = JSON.parse(document.getElementById("given").textContent);
 const form = document.getElementById("sign");
 const problem = document.getElementById("sign-problem");
 const chosen = (id) => document.getElementById(id)?.files[0];

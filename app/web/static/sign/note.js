@@ -27,6 +27,3 @@ export const auditText = (origin, key, reference, instant) => lines("credence/au
 
 /** A bank's for a letter about one of its answers, by the answer's id (section 18). */
 export const letterText = (origin, key, answer, instant) => lines("credence/letter@v1", origin, key.name, answer, instant);
-
-/** What follows `Authorization: Credence-Note `. */
-export const noteHeader = (note) => toBase64(utf8(note));

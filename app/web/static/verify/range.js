@@ -1,6 +1,6 @@
 // Range credentials: a score is at least, at most, or between, and nothing more is shown (docs/formats.md section 16).
 
-import { base64url, concat, hashes, hex, need, same, sha256, step, toHex, utf8, vrfProof } from "./bytes.js";
+import { base64url, hashes, hex, need, same, sha256, step, toHex, utf8, vrfProof } from "./bytes.js";
 import { NAME } from "./event.js";
 import { canonical, fields, instant, integer, list, string } from "./json.js";
 import { acceptBlock, checkIdentity, readBlock, readBlockPart } from "./head.js";
