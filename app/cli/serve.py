@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from app.services.citizens.address import VARIABLE
+from app.services.address import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from app.cli.importing import adopt_fitted_card, import_research
 from app.cli.opening import open_bureau
 from app.cli.processes import Running
-from app.services.citizens import address
+from app.services import address
 from app.services.citizens.links import create_link
 from app.services.home import Home
 from app.services.ledger.figures import Figures, figures

@@ -20,8 +20,8 @@ from app.core.log.register import Register
 from app.core.state.vrf import VrfKey
 from app.db import admission, session
 from app.db.engine import database_url, make_engine
+from app.services.address import Address
 from app.services.banks.gathering import Gathering
-from app.services.citizens.address import Address
 from app.services.citizens.people import People
 from app.services.organisations.journal import Journal
 

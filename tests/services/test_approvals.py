@@ -10,9 +10,9 @@ import pytest
 from app.core.errors import ConflictError, CredenceError, FormatError, NotFoundError, RuleError
 from app.core.log.note import Signer
 from app.core.log.notices import possession_text
-from app.services.citizens.effects import EFFECTS
 from app.services.ledger import cards, register
 from app.services.organisations import approvals, seats
+from app.services.organisations.effects import EFFECTS
 from tests.services.builders import BANK, ORIGIN, card
 
 NEW = Signer.generate_from_seed("new.example", bytes(range(32)))

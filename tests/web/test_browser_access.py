@@ -24,7 +24,7 @@ def address(app, world):
     """The application at a name, for which passkeys can be: no browser makes one for a number."""
     from werkzeug.serving import make_server
 
-    from app.services.citizens.address import Address
+    from app.services.address import Address
 
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

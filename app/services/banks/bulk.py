@@ -35,6 +35,7 @@ from app.db.session import UniqueViolation
 from app.services.banks import inquiries, replies
 from app.services.banks.inquiries import Answer, ConsentError, NotYetError
 from app.services.ledger import intake, judging
+from app.services.ledger.own_events import own_batch
 from app.services.proving import proofs
 
 if TYPE_CHECKING:
@@ -168,9 +169,7 @@ def _group(bureau: Bureau, asked: _Asked, first: int) -> list[Outcome]:
         receipt = b""
         if lines:
             name = _reply_id(asked.file, first, attempts)
-            batch = replies.own_batch(
-                bureau, bureau.register(connection), name, *(each.line for each in lines)
-            )
+            batch = own_batch(bureau, bureau.register(connection), name, *(each.line for each in lines))
             (receipt,) = intake.store(bureau, connection, [batch])
     # behind the commit: whatever is said is in the ledger, refusals too
     return [each.outcome(asked.receipt, receipt) if isinstance(each, _Draft) else each for each in drafts]

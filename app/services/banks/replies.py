@@ -1,59 +1,28 @@
-"""What the bureau says itself: its own events, and its answer to, or refusal of, an inquiry as a batch of one event.
+"""What the bureau says about an inquiry: its answer or its refusal, as a batch of one event of its own.
 
 answer, batch = reply(bureau, register, asked, event, "answer", {"score": 640, ...})
 """
 
 from __future__ import annotations
 
-import os
-import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from app.core import canon, fields
-from app.core.reporting import batch as batches
-from app.core.reporting import events as event_formats
 from app.core.state import sealing
 from app.db import admission
-from app.services.ledger import intake
+from app.services.ledger.own_events import own_batch, own_event
 
 if TYPE_CHECKING:
     from app.core.log.register import Register
+    from app.core.reporting import batch as batches
     from app.core.reporting import event_types as types
     from app.core.scoring.access import Reason
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.citizens.people import Person
-
-
-def own_event(bureau: Bureau, kind: str, citizen: str, more: dict[str, Any], *, timed: bool = True) -> bytes:
-    """The canonical line of an event of the bureau's own, about now; `timed` is whether the type has a `time`."""
-    moment = bureau.now()
-    time_of_day = {"time": fields.format_instant(moment)} if timed else {}
-    return canon.encode(
-        {
-            "citizen": citizen,
-            "day": fields.format_day(bureau.local_day(moment)),
-            "furnisher": bureau.signer.name,
-            "id": fields.uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
-            "ledger": bureau.origin,
-            "nonce": fields.format_b64url32(os.urandom(32)),
-            "type": kind,
-            "v": 1,
-            **time_of_day,
-            **more,
-        }
-    )
-
-
-def own_batch(bureau: Bureau, register: Register, batch_id: str, *lines: bytes) -> intake.CheckedBatch:
-    """A batch of the bureau's own events, judged by the register: SignatureError when our key is not in it."""
-    file = batches.sign_batch(bureau.signer, bureau.origin, batch_id, list(lines))
-    roles = intake.own_roles(bureau, register)
-    events = [event_formats.decode_stored(line) for line in lines]
-    return intake.CheckedBatch(file, events, batches.check_root(file), roles, register)
+    from app.services.ledger.intake import CheckedBatch
 
 
 def reply_line(
@@ -76,7 +45,7 @@ def reply(  # noqa: PLR0917 - one after the other as in the event
     event: types.Inquiry,
     kind: str,
     more: dict[str, Any],
-) -> tuple[dict[str, Any], intake.CheckedBatch]:
+) -> tuple[dict[str, Any], CheckedBatch]:
     """The same in a batch of its own: (the event, the batch)."""
     line = reply_line(bureau, asked.lines[0], event, kind, more)
     return orjson.loads(line), own_batch(bureau, register, _reply_id(asked, kind), line)
@@ -84,7 +53,7 @@ def reply(  # noqa: PLR0917 - one after the other as in the event
 
 def refusal(
     bureau: Bureau, register: Register, asked: batches.BatchFile, event: types.Inquiry, reason: Reason
-) -> intake.CheckedBatch:
+) -> CheckedBatch:
     """The event that says why a look did not happen."""
     return reply(bureau, register, asked, event, "refusal", {"reason": reason})[1]
 

@@ -32,9 +32,8 @@ from app.db import watches as rows
 from app.services import requests
 from app.services.banks import answers, webhooks
 from app.services.banks.inquiries import ConsentError
-from app.services.banks.replies import own_batch, own_event
-from app.services.citizens.links import identifier_of, person_by_id
-from app.services.ledger import intake, judging
+from app.services.citizens.links import hold, identifier_of, person_by_id
+from app.services.ledger import judging, own_events
 from app.services.one_by_one import OneByOne
 
 if TYPE_CHECKING:
@@ -104,10 +103,8 @@ def put(bureau: Bureau, note: bytes) -> tuple[WatchRow, bool]:
             now = bureau.now()
             return rows.put(connection, asked.bank, person.id, asked.lines, asked.url, answer.block, now)
         said = {"inquiry": answer.inquiry, "purpose": PURPOSE, "reason": reason, "recipient": asked.bank}
-        line = own_event(bureau, "refusal", identifier, said)
-        batch_id = f"refusal-watch-{secrets.token_hex(16)}"
-        refused = own_batch(bureau, bureau.register(connection), batch_id, line)
-        (receipt,) = intake.store(bureau, connection, [refused])
+        line = own_events.own_event(bureau, "refusal", identifier, said)
+        receipt = own_events.store(bureau, connection, f"refusal-watch-{secrets.token_hex(16)}", line)
     raise ConsentError(access.REASONS[reason], reason=reason, receipt=receipt)
 
 
@@ -252,10 +249,7 @@ def _tell(  # noqa: PLR0917 - who, whom, what, as of which block
     person, identifier = citizen
     message_id = f"msg_{watch.number}_{block}"
     said = {"recipient": watch.bank, "purpose": PURPOSE, "shown": ["score"]}
-    line = own_event(bureau, "look", identifier, said)
-    bureau.will_give(connection, "look", orjson.loads(line)["id"])
-    batch_id = f"look-watch-{watch.number}-{block}"
-    intake.store(bureau, connection, [own_batch(bureau, bureau.register(connection), batch_id, line)])
+    own_events.look(bureau, connection, identifier, said, f"look-watch-{watch.number}-{block}")
     data = {"block": block, "citizen": person.key.hex(), "watch": watch.number, **move.said}
     payload = webhook.body(move.kind, data, bureau.now())
     sealed = sealing.seal(person.data_key, os.urandom(sealing.NONCE_SIZE), payload)
@@ -309,8 +303,7 @@ def _deliver(bureau: Bureau, message: MessageRow, way: _Way) -> bool:
 def _payload(bureau: Bureau, message: MessageRow) -> bytes | None:
     """What is sent, when it may be sent still (R17); else the message ends here."""
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        person = person_by_id(bureau, connection, message.citizen)
+        person = hold(bureau, connection, message.citizen)
         try:
             identifier = identifier_of(connection, person)
             payload = sealing.unseal(person.data_key, message.sealed)

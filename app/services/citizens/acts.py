@@ -16,14 +16,13 @@ from __future__ import annotations
 import datetime as dt
 import os
 import secrets
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import orjson
 
-from app.core import canon, fields
+from app.core import canon
 from app.core.errors import FormatError, NotFoundError, SignatureError
 from app.core.fields import format_unpadded, unpadded
 from app.core.reporting import events as event_formats
@@ -34,6 +33,7 @@ from app.core.state import sealing
 from app.db import access
 from app.services.citizens import links, passkeys, sessions
 from app.services.ledger import intake
+from app.services.ledger.own_events import own_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,21 +74,11 @@ class Draft:
 
 def event_line(bureau: Bureau, citizen: str, kind: str, more: dict[str, Any]) -> bytes:
     """An event in a citizen's name, of today, still without a ground. FormatError, RuleError."""
-    event = {
-        "citizen": citizen,
-        "day": bureau.today(),
-        "furnisher": bureau.signer.name,
-        "id": fields.uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
-        "ledger": bureau.origin,
-        "nonce": fields.format_b64url32(os.urandom(32)),
-        "type": kind,
-        "v": 1,
-        **more,
-    }
+    line = own_event(bureau, kind, citizen, more, timed=False)
     offset = bureau.genesis.utc_offset_minutes
     header = event_formats.Header(bureau.origin, bureau.signer.name, bureau.scheme, bureau.today(), offset)
-    event_formats.decode_event(canon.encode(event | {"assertion": _STAND_IN}), header)
-    return canon.encode(event)
+    event_formats.decode_event(canon.encode(canon.decode_object(line) | {"assertion": _STAND_IN}), header)
+    return line
 
 
 def draft(bureau: Bureau, session_token: str, acts: Sequence[Act], sentence: str, done: str) -> str:
@@ -112,7 +102,7 @@ def open_draft(bureau: Bureau, session_token: str, draft_id: str) -> Draft:
         if row is None:
             raise NotFoundError("there is nothing to sign here", code="no-draft")
         kept = orjson.loads(sealing.unseal(person.data_key, row.sealed))
-        file = passkeys.files_now(connection, {"": person})[""]
+        file = passkeys.file_now(connection, person)
     if "lines" not in kept:  # a passkey that is being registered
         raise NotFoundError("there is nothing to sign here", code="no-draft")
     lines = tuple(line.encode() for line in kept["lines"])

@@ -21,7 +21,7 @@ from app.core.state import sealing
 from app.db import alerting, ledger
 from app.db import cosignatures as heads
 from app.services.citizens import records
-from app.services.citizens.links import person_by_id
+from app.services.citizens.links import hold, person_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +47,7 @@ class Alert:
 def newest(bureau: Bureau, citizen_id: int, limit: int) -> list[Alert]:
     """The newest news, newest first; those that were not read yet say so."""
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        person = person_by_id(bureau, connection, citizen_id)
+        person = hold(bureau, connection, citizen_id)
         upto = _read_upto(connection, citizen_id)
         found = behind(bureau, connection, person, -1)
     return [

@@ -70,7 +70,7 @@ def read(bureau: Bureau, session_token: str) -> Access:
     """As of now, block or no block. NotFoundError when the session is over."""
     with bureau.transaction() as connection:
         _, person = sessions.own(bureau, connection, session_token)
-        file = passkeys.files_now(connection, {"": person})[""]
+        file = passkeys.file_now(connection, person)
     today = bureau.today()
     views = [_view(name, each, today) for name, each in file.consents.items() if each.grantee is not None]
     views.sort(key=lambda each: (each.first_day, each.id), reverse=True)

@@ -25,10 +25,10 @@ from app.core.scoring.profiles import PROFILES
 from app.db import admission, disputing
 from app.services import requests
 from app.services.banks import recipients
-from app.services.banks.replies import own_batch, own_event
 from app.services.citizens import evidence, simulation
-from app.services.citizens.links import person_by_id
+from app.services.citizens.links import hold, person_by_id
 from app.services.ledger import history, intake
+from app.services.ledger.own_events import own_batch, own_event
 from app.services.one_by_one import OneByOne
 
 if TYPE_CHECKING:
@@ -271,8 +271,7 @@ def close_overdue(bureau: Bureau) -> int:
 def _close(bureau: Bureau, row: disputing.Dispute) -> bool:
     """False when somebody was quicker."""
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        person = person_by_id(bureau, connection, row.citizen)
+        person = hold(bureau, connection, row.citizen)
         events = history.with_waiting(connection, person)
         by_index = dict(events)
         item = by_index.get(row.item)

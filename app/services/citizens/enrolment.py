@@ -79,7 +79,7 @@ def begin(bureau: Bureau, session_token: str, mask: Callable[[str], str]) -> tup
     challenge, draft = secrets.token_bytes(32), secrets.token_bytes(16)
     with bureau.transaction() as connection:
         row, person = sessions.own(bureau, connection, session_token)
-        file = passkeys.files_now(connection, {"": person})[""]
+        file = passkeys.file_now(connection, person)
         name = mask(links.identifier_of(connection, person))
         sealed = links.seal(person, _Registration(format_unpadded(challenge)))
         expires_at = bureau.now() + REGISTRATION

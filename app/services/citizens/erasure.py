@@ -24,9 +24,9 @@ from app.core.scoring import fold, folded
 from app.core.scoring.profiles import PROFILES
 from app.core.state import erasure
 from app.db import admission, alerting, erasing, people, sharing, watches
-from app.services.banks.replies import own_batch, own_event
-from app.services.citizens.links import identifier_of, person_by_id
+from app.services.citizens.links import hold, identifier_of, person_by_id
 from app.services.ledger import history, intake
+from app.services.ledger.own_events import own_event, store
 from app.services.one_by_one import OneByOne
 
 if TYPE_CHECKING:
@@ -78,12 +78,10 @@ def ask_on_paper(bureau: Bureau, connection: Connection, citizen_key: bytes, ref
     found = people.citizens_by_key(connection, [citizen_key]).get(citizen_key)
     if found is None:
         raise NotFoundError("there is no file under this citizen key")
-    bureau.people.hold(connection)
-    person = person_by_id(bureau, connection, found.id)
+    person = hold(bureau, connection, found.id)
     more = {"scope": "consent_based", "basis": ON_PAPER, "basis_ref": ref}
     line = own_event(bureau, "erasure", identifier_of(connection, person), more, timed=False)
-    checked = own_batch(bureau, bureau.register(connection), f"erasure-{ref}", line)
-    intake.store(bureau, connection, [checked])
+    store(bureau, connection, f"erasure-{ref}", line)
 
 
 # ---- the clock
@@ -111,8 +109,7 @@ def carry_out(bureau: Bureau) -> int:
 def _step(bureau: Bureau, citizen: int) -> bool:
     """One step; False when the citizen has something waiting for a block."""
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        person = person_by_id(bureau, connection, citizen)
+        person = hold(bureau, connection, citizen)
         admission.lock_access(connection, [identifier_of(connection, person)])
         admission.lock_out_admissions(connection)  # nothing comes in between looking and naming
         events = history.with_waiting(connection, person)
@@ -160,8 +157,7 @@ def _withdraw(bureau: Bureau, connection: Connection, consents: list[tuple[str, 
         )
         for citizen, consent in consents[: intake.NAMES_PER_BATCH_MAX]
     ]
-    checked = own_batch(bureau, bureau.register(connection), f"{ref}-{consents[0][1]}", *lines)
-    intake.store(bureau, connection, [checked])
+    store(bureau, connection, f"{ref}-{consents[0][1]}", *lines)
 
 
 def _end_reach(bureau: Bureau, connection: Connection, citizen: int) -> None:

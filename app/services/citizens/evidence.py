@@ -24,7 +24,7 @@ from app.core.errors import ConflictError, RuleError
 from app.core.scoring import disputes
 from app.core.state import sealing
 from app.db import disputing
-from app.services.citizens.links import person_by_id
+from app.services.citizens.links import hold, person_by_id
 
 if TYPE_CHECKING:
     from app.core.scoring.disputes import EvidenceFile
@@ -62,7 +62,7 @@ def save(bureau: Bureau, citizen_id: int, item: int, draft: Draft) -> None:
     """Keep what was written so far."""
     plain = orjson.dumps({"ground": draft.ground, "text": draft.text})
     with bureau.transaction() as connection:
-        person = _held(bureau, connection, citizen_id)
+        person = hold(bureau, connection, citizen_id)
         disputing.save_draft(connection, person.id, item, bureau.now(), _sealed(person, plain))
 
 
@@ -81,7 +81,7 @@ def add_file(bureau: Bureau, citizen_id: int, item: int, name: str, data: bytes)
     known = disputes.sniffed(data)
     shown = "".join(char for char in name if char.isprintable())[-NAME_MAX:] or "file"
     with bureau.transaction() as connection:
-        person = _held(bureau, connection, citizen_id)
+        person = hold(bureau, connection, citizen_id)
         there = _of_draft(disputing.files(connection, person.id, item))
         if len(there) >= disputes.FILES_MAX:
             raise RuleError(f"a dispute takes {disputes.FILES_MAX} files", code="evidence-count")
@@ -110,7 +110,7 @@ def files_of_draft(bureau: Bureau, citizen_id: int, item: int) -> list[OpenedFil
 def bundle(bureau: Bureau, citizen_id: int, item: int) -> bytes | None:
     """The hash of the files of a draft as they are now; the event that names it keeps them."""
     with bureau.transaction() as connection:
-        person = _held(bureau, connection, citizen_id)
+        person = hold(bureau, connection, citizen_id)
         opened = _opened(person, _of_draft(disputing.files(connection, person.id, item)))
         if not opened:
             return None
@@ -135,12 +135,6 @@ def sweep(bureau: Bureau) -> int:
     with bureau.transaction() as connection:
         swept = disputing.sweep_drafts(connection, now - dt.timedelta(seconds=DRAFT_S))
         return swept + disputing.sweep_evidence(connection, closed_before)
-
-
-def _held(bureau: Bureau, connection: Connection, citizen_id: int) -> Person:
-    """A citizen whose keys stay as they are until the transaction ends."""
-    bureau.people.hold(connection)
-    return person_by_id(bureau, connection, citizen_id)
 
 
 def _sealed(person: Person, plain: bytes) -> bytes:

@@ -72,10 +72,9 @@ def export(bureau: Bureau, citizen_id: int, name: str) -> bytes:
     score = proofs.score_proof(bureau, citizen_id)
     said = {part: value for _, part, value in orjson.loads(score)["disclosures"]}
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        citizen = links.identifier_of(connection, links.person_by_id(bureau, connection, citizen_id))
+        citizen = links.identifier_of(connection, links.hold(bureau, connection, citizen_id))
         card = ledger.document(connection, bytes.fromhex(said["score"]["scorecard"]))
-        policy = witness_policy.declared(connection) or f"log {bureau.genesis.vkey}\nquorum none\n".encode()
+        policy = witness_policy.own(bureau, connection)
     assert card is not None, "a score names a stored card"
     manifest = {
         "citizen": citizen,
@@ -139,8 +138,7 @@ def _evidence(bureau: Bureau, citizen_id: int) -> dict[str, bytes]:
     items = {view.dispute.item for view in disputes.of_citizen(bureau, citizen_id)}
     files = {}
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        person = links.person_by_id(bureau, connection, citizen_id)
+        person = links.hold(bureau, connection, citizen_id)
         for item in sorted(items):
             for each in (
                 file for bundle in evidence.filed(connection, person, item).values() for file in bundle

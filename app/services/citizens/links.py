@@ -17,7 +17,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import msgspec
-import orjson
 from msgspec import Struct
 
 from app.core.errors import NotFoundError
@@ -27,8 +26,7 @@ from app.core.reporting.identifiers import check_identifier
 from app.core.state import sealing
 from app.db import people as rows
 from app.db import state
-from app.services.banks.replies import own_batch, own_event
-from app.services.ledger import intake
+from app.services.ledger import own_events
 from app.services.proving.proofs import SHOWN_TO_CITIZENS
 
 if TYPE_CHECKING:
@@ -100,10 +98,7 @@ def begin(bureau: Bureau, connection: Connection, person: Person, began: Began) 
     look = {"purpose": "self", "recipient": "citizen", "shown": sorted(SHOWN_TO_CITIZENS)}
     if began.how == "code" and began.ground is not None:  # somebody else had the code in hand, so it is news
         look["case"] = began.ground.ref
-    line = own_event(bureau, "look", identifier_of(connection, person), look)
-    bureau.will_give(connection, "look", orjson.loads(line)["id"])
-    checked = own_batch(bureau, bureau.register(connection), f"look-{secrets.token_hex(16)}", line)
-    intake.store(bureau, connection, [checked])
+    own_events.look(bureau, connection, identifier_of(connection, person), look)
     return token
 
 
@@ -125,11 +120,17 @@ def person_by_id(bureau: Bureau, connection: Connection, citizen_id: int) -> Per
     return bureau.people.unwrap(row)
 
 
+def hold(bureau: Bureau, connection: Connection, citizen_id: int) -> Person:
+    """The same, and their keys stay as they are until the transaction ends."""
+    bureau.people.hold(connection)
+    return person_by_id(bureau, connection, citizen_id)
+
+
 def identifier_of(connection: Connection, person: Person) -> str:
     """Who a citizen is: it stands in each of their sealed events, and sealed beside them once none is left."""
-    for row, _, _ in state.events_of_citizens(connection, [person.id]):
-        if row.sealed is not None:
-            return event_formats.decode_stored(sealing.unseal(person.data_key, row.sealed)).citizen
+    sealed = state.any_body_of(connection, person.id)
+    if sealed is not None:
+        return event_formats.decode_stored(sealing.unseal(person.data_key, sealed)).citizen
     kept = rows.identifier(connection, person.id)
     if kept is None:
         raise NotFoundError("nothing is left of this citizen's events")

@@ -30,7 +30,7 @@ from app.core.state import sealing
 from app.db import alerting
 from app.db import cosignatures as heads
 from app.services.citizens import alerts, mail
-from app.services.citizens.links import person_by_id
+from app.services.citizens.links import hold
 from app.services.one_by_one import OneByOne
 
 if TYPE_CHECKING:
@@ -214,8 +214,7 @@ def _write(bureau: Bureau, mailer: mail.Mailer, row: MailRow) -> bool:
 
 def _found(bureau: Bureau, connection: Connection, citizen_id: int) -> tuple[Person, MailRow | None]:
     """Whoever it is, with the keys held until the transaction ends."""
-    bureau.people.hold(connection)
-    return person_by_id(bureau, connection, citizen_id), alerting.address(connection, citizen_id)
+    return hold(bureau, connection, citizen_id), alerting.address(connection, citizen_id)
 
 
 def _opened(person: Person, row: MailRow) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Passkeys at admission: an event that a citizen signed has to carry an assertion by a passkey of theirs, as of now.
 
 `core.reporting.assertions` says what an assertion is. Here comes what only the bureau can judge: which passkeys the citizen
-has this second, block or no block; and that it was made on a page of ours (`services.citizens.address`), for our relying
+has this second, block or no block; and that it was made on a page of ours (`services.address`), for our relying
 party.
 """
 
@@ -91,6 +91,11 @@ def files_now(connection: Connection, persons: Mapping[str, Person]) -> dict[str
     written = {number: versions.get(number, (-1, None)) for number in by_id}
     current = history.brought_up_to_date(connection, by_id, written)
     return {name: current[person.id].file for name, person in kept.items()}
+
+
+def file_now(connection: Connection, person: Person) -> File:
+    """The same of one citizen whose file is not erased."""
+    return files_now(connection, {"": person})[""]
 
 
 def standing(file: File) -> list[str]:

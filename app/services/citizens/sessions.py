@@ -92,7 +92,7 @@ def passkeys_of(bureau: Bureau, session_token: str) -> list[Standing]:
     """The passkeys of whose session this is, oldest first. NotFoundError when it is over."""
     with bureau.transaction() as connection:
         _, person = own(bureau, connection, session_token)
-        file = passkeys.files_now(connection, {"": person})[""]
+        file = passkeys.file_now(connection, person)
     there = [Standing(name, file.passkeys[name].added or "") for name in passkeys.standing(file)]
     return sorted(there, key=lambda each: (each.added, each.credential))
 

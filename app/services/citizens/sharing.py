@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from app.core import canon
-from app.core.errors import FormatError, NotFoundError, RuleError
-from app.core.fields import format_instant, format_unpadded, parse_instant, unpadded
+from app.core.errors import NotFoundError, RuleError
+from app.core.fields import format_instant, format_unpadded, parse_instant
 from app.core.log.policy import Policy
 from app.core.log.register import STILL_VALID
 from app.core.proving.claims.head import Asked
@@ -32,7 +32,8 @@ from app.core.proving.claims.range_proof import present, signed, verify_range
 from app.core.proving.holder import Assertion, Holder
 from app.core.state import sealing
 from app.db import sharing
-from app.services.citizens import links, passkeys
+from app.services.citizens import acts, links, passkeys
+from app.services.ledger import witness_policy
 from app.services.proving import range_credentials
 
 if TYPE_CHECKING:
@@ -100,9 +101,8 @@ def audiences(bureau: Bureau) -> list[str]:
 def usable_passkeys(bureau: Bureau, citizen_id: int) -> list[str]:
     """The citizen's passkeys that can hold a credential, the newest first."""
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        person = links.person_by_id(bureau, connection, citizen_id)
-        return list(_holders(passkeys.files_now(connection, {"": person})[""]))
+        person = links.hold(bureau, connection, citizen_id)
+        return list(_holders(passkeys.file_now(connection, person)))
 
 
 def _holders(file: File) -> dict[str, str]:
@@ -124,9 +124,8 @@ def begin(bureau: Bureau, citizen_id: int, wanted: Wanted) -> str:
     if wanted.audience not in audiences(bureau):
         raise RuleError("there is no such bank in this ledger", code="no-audience")
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        person = links.person_by_id(bureau, connection, citizen_id)
-        holders = _holders(passkeys.files_now(connection, {"": person})[""])
+        person = links.hold(bureau, connection, citizen_id)
+        holders = _holders(passkeys.file_now(connection, person))
         citizen = links.identifier_of(connection, person)
         open_now = [
             row for row in sharing.of_citizen(connection, citizen_id) if row.expires_at > bureau.now()
@@ -155,8 +154,7 @@ def begin(bureau: Bureau, citizen_id: int, wanted: Wanted) -> str:
     }
     share = os.urandom(16)
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        person = links.person_by_id(bureau, connection, citizen_id)
+        person = links.hold(bureau, connection, citizen_id)
         sharing.add(connection, share, citizen_id, _sealed(person, kept), issued.expires)
     return format_unpadded(share)
 
@@ -176,13 +174,12 @@ def sign(bureau: Bureau, citizen_id: int, share_id: str, given: dict[str, str]) 
     parts = {name: given.get(name) for name in ("authenticator_data", "client_data", "signature")}
     assertion = Assertion.parse(parts)
     _, proof = _presentation(bureau, citizen, kept)
-    policy = Policy.parse(f"log {bureau.genesis.vkey}\nquorum none\n".encode())
+    policy = Policy.parse(witness_policy.without_witnesses(bureau))
     verify_range(signed(proof, assertion), Asked(policy, bureau.now(), audience=kept["audience"]))
     token = secrets.token_urlsafe(32)
     kept |= {"assertion": assertion.as_json(), "token": token}
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        person = links.person_by_id(bureau, connection, citizen_id)
+        person = links.hold(bureau, connection, citizen_id)
         sharing.keep_signed(connection, row.id, _sealed(person, kept), _hash(token))
     return token
 
@@ -190,8 +187,7 @@ def sign(bureau: Bureau, citizen_id: int, share_id: str, given: dict[str, str]) 
 def shares(bureau: Bureau, citizen_id: int) -> list[Share]:
     """A citizen's shares that have not ended, the one that ends last first."""
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        person = links.person_by_id(bureau, connection, citizen_id)
+        person = links.hold(bureau, connection, citizen_id)
         rows = sharing.of_citizen(connection, citizen_id)
         now = bureau.now()
         return [_view(row, _opened(person, row)) for row in rows if row.expires_at > now]
@@ -206,7 +202,7 @@ def share(bureau: Bureau, citizen_id: int, share_id: str) -> Share:
 def end(bureau: Bureau, citizen_id: int, share_id: str) -> None:
     """The link works no more. NotFoundError when there was none. What somebody has kept of it, they have."""
     with bureau.transaction() as connection:
-        if not sharing.end(connection, citizen_id, _id(share_id)):
+        if not sharing.end(connection, citizen_id, acts.bytes_of(share_id)):
             raise NotFoundError("there is no such share", code="no-share")
 
 
@@ -234,7 +230,7 @@ def _share(bureau: Bureau, citizen_id: int, share_id: str) -> tuple[Person, Shar
     """(whose, the row, the identifier). NotFoundError."""
     with bureau.transaction() as connection:
         bureau.people.hold(connection)
-        row = sharing.one(connection, citizen_id, _id(share_id))
+        row = sharing.one(connection, citizen_id, acts.bytes_of(share_id))
         if row is None or row.expires_at <= bureau.now():
             raise NotFoundError("there is no such share", code="no-share")
         person = links.person_by_id(bureau, connection, citizen_id)
@@ -264,11 +260,3 @@ def _sealed(person: Person, kept: dict[str, Any]) -> bytes:
 
 def _hash(token: str) -> bytes:
     return sha256(b"credence/share@v1\0" + token.encode()).digest()
-
-
-def _id(share_id: str) -> bytes:
-    """The id as bytes; none for what is no id, which is no share either."""
-    try:
-        return unpadded(share_id, "a share's id")
-    except FormatError:
-        return b""

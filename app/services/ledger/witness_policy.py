@@ -81,6 +81,16 @@ def first_index(connection: Connection, data: bytes) -> int | None:
     return known[-1] if known else None
 
 
+def own(bureau: Bureau, connection: Connection) -> bytes:
+    """The policy that this ledger has declared; without one, its key and no witness."""
+    return declared(connection) or without_witnesses(bureau)
+
+
+def without_witnesses(bureau: Bureau) -> bytes:
+    """The policy that asks for this ledger's signature alone."""
+    return f"log {bureau.genesis.vkey}\nquorum none\n".encode()
+
+
 def declared(connection: Connection) -> bytes | None:
     """The file of the newest policy that a published block has taken in, None when there is none."""
     published = ledger.newest_publication(connection)

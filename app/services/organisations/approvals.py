@@ -27,8 +27,8 @@ from app.core import canon
 from app.core.errors import ConflictError, NotFoundError, RuleError
 from app.db import approvals as rows
 from app.db.session import UniqueViolation, taken_back
-from app.services.citizens.effects import EFFECTS
 from app.services.organisations import paper_erasure, seats
+from app.services.organisations.effects import EFFECTS
 
 if TYPE_CHECKING:
     from app.db.approvals import ProposalRow

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Final
 from app.core.errors import ConflictError, NotFoundError, RuleError, SignatureError
 from app.core.state import sealing
 from app.db import cases as rows
-from app.services.citizens import looks
-from app.services.citizens.links import identifier_of, person_by_id
-from app.services.organisations import seats
+from app.services.citizens.links import hold, identifier_of, person_by_id
+from app.services.organisations import looks, seats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,8 +81,7 @@ def ask(bureau: Bureau, citizen_id: int, about: str, text: str) -> int:
         raise RuleError("choose what it is about", code="unknown-subject")
     _check_text(text)
     with bureau.transaction() as connection:
-        bureau.people.hold(connection)
-        person = person_by_id(bureau, connection, citizen_id)
+        person = hold(bureau, connection, citizen_id)
         if sum(row.closed_at is None for row in rows.of_citizen(connection, citizen_id)) >= OPEN_MAX:
             raise RuleError(f"{OPEN_MAX} of your cases wait for an answer already", code="too-many")
         number = rows.add(connection, citizen_id, about, bureau.now())

@@ -20,8 +20,8 @@ from app.core.reporting.events import type_of
 from app.core.reporting.identifiers import check_identifier
 from app.core.scoring.profiles import PROFILES
 from app.core.state import erasure
-from app.services.citizens import looks
 from app.services.ledger import history
+from app.services.organisations import looks
 
 if TYPE_CHECKING:
     from app.services.bureau import Bureau

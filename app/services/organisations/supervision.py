@@ -12,13 +12,10 @@ announced     the notices, newest first; `heads` the newest blocks with who cosi
 from __future__ import annotations
 
 import re
-import secrets
 import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-
-import orjson
 
 from app.core.errors import NotFoundError, RuleError, SignatureError
 from app.core.exchange.audit_note import AuditNote
@@ -29,9 +26,8 @@ from app.core.reporting.event_base import REF
 from app.core.reporting.identifiers import check_identifier
 from app.db import admission, cosignatures, ledger
 from app.db import monitoring as rows
-from app.services.banks.replies import own_batch, own_event
 from app.services.citizens import overview, records
-from app.services.ledger import intake
+from app.services.ledger import own_events
 from app.services.ledger.audit import audit, opening
 from app.services.ledger.audit.source import DatabaseSource
 from app.services.one_by_one import OneByOne
@@ -86,10 +82,7 @@ def look(bureau: Bureau, regulator: str, identifier: str, case: str) -> tuple[Ov
         if person is None:
             raise NotFoundError("there is no file for this citizen")
         said = {"case": case, "purpose": PURPOSE, "recipient": regulator, "shown": sorted(SHOWN_TO_CITIZENS)}
-        line = own_event(bureau, "look", identifier, said)
-        bureau.will_give(connection, "look", orjson.loads(line)["id"])
-        batch = own_batch(bureau, bureau.register(connection), f"look-{secrets.token_hex(16)}", line)
-        intake.store(bureau, connection, [batch])
+        own_events.look(bureau, connection, identifier, said)
     return overview.overview(bureau, person.id), records.entries(bureau, person.id)
 
 

@@ -36,9 +36,8 @@ from app.core.reporting.event_types import LIFETIME_S_MAX, Answer
 from app.core.reporting.identifiers import check_identifier
 from app.core.state import sealing
 from app.db import admission, ledger
-from app.services.banks import replies
 from app.services.banks.inquiries import NotYetError
-from app.services.ledger import history, intake
+from app.services.ledger import history, intake, own_events
 from app.services.ledger.public_log import log_reader
 from app.services.proving import claims, proofs
 
@@ -113,10 +112,10 @@ def issue(bureau: Bureau, citizen: str, wish: Wish) -> Issued:
             low=wish.low,
             high=wish.high,
         )
-        line = replies.own_event(bureau, "answer", citizen, _said(terms, number, score, person, wish))
+        line = own_events.own_event(bureau, "answer", citizen, _said(terms, number, score, person, wish))
         bureau.will_give(connection, "answer", orjson.loads(line)["id"])
         (receipt,) = intake.store(
-            bureau, connection, [replies.own_batch(bureau, register, _batch_id(terms.credential), line)]
+            bureau, connection, [own_events.own_batch(bureau, register, _batch_id(terms.credential), line)]
         )
     return Issued(terms.credential, terms.expires, receipt)
 

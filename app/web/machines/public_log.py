@@ -45,12 +45,9 @@ blueprint.after_request(_open_to_all)
 
 
 def own_policy_of(ledger: Bureau) -> bytes:
-    """The policy of witnesses that this ledger has declared; without one, its key and no witness. Whoever is careful has
-    theirs from elsewhere.
-    """
+    """The policy that the ledger itself says; whoever is careful has theirs from elsewhere."""
     with ledger.reading() as connection:
-        declared = witness_policy.declared(connection)
-    return declared or f"log {ledger.genesis.vkey}\nquorum none\n".encode()
+        return witness_policy.own(ledger, connection)
 
 
 @endpoint(

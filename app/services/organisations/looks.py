@@ -5,14 +5,10 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
-import orjson
-
-from app.services.banks.replies import own_batch, own_event
 from app.services.citizens.links import identifier_of
-from app.services.ledger import intake
+from app.services.ledger import own_events
 from app.services.proving.proofs import SHOWN_TO_CITIZENS
 
 if TYPE_CHECKING:
@@ -33,13 +29,5 @@ def record_look(
     shown: Iterable[str] = SHOWN_TO_CITIZENS,
 ) -> None:
     """Somebody at the bureau opens the file, the whole of it or what is `shown`, for a case. `people.hold` comes before."""
-    more = {
-        "case": case,
-        "purpose": PURPOSE,
-        "recipient": bureau.signer.name,
-        "shown": sorted(shown),
-    }
-    line = own_event(bureau, "look", identifier_of(connection, person), more)
-    bureau.will_give(connection, "look", orjson.loads(line)["id"])
-    checked = own_batch(bureau, bureau.register(connection), f"look-{secrets.token_hex(16)}", line)
-    intake.store(bureau, connection, [checked])
+    said = {"case": case, "purpose": PURPOSE, "recipient": bureau.signer.name, "shown": sorted(shown)}
+    own_events.look(bureau, connection, identifier_of(connection, person), said)
