@@ -13,7 +13,9 @@ import psycopg
 from sqlalchemy.engine import make_url
 
 from app.core import canon
+from app.core.errors import CredenceError
 from app.core.log.note import COSIGNATURE_ED25519, Signer, split
+from app.core.state import sealing
 from app.db import cosignatures
 from app.db import ledger as rows
 from app.db.schema import metadata
@@ -211,3 +213,38 @@ class Tamper:
                     self.delete(table, row)
                 for row in old:
                     self.insert(table, row)
+
+
+def findings(ledger: Ledger):
+    """What an audit finds."""
+    tamper = Tamper(ledger)
+    try:
+        return tamper.audit()
+    finally:
+        tamper.close()
+
+
+def table(ledger: Ledger, name: str, columns: str = "*"):
+    """The rows of a table as its owner sees them."""
+    with psycopg.connect(owner_dsn(ledger.url)) as connection:
+        return connection.execute(f"SELECT {columns} FROM {name} ORDER BY 1, 2", binary=True).fetchall()
+
+
+def surviving_keys(ledger: Ledger) -> list[bytes]:
+    """Every secret of 32 bytes that there still is: of the citizens and of the bureau."""
+    secrets = [ledger.home.secret(name) for name in ("wrap.key", "vrf.seed")]
+    keys = {row[0]: row[1] for row in table(ledger, "citizens", "id, key")}
+    for citizen, wrapped in table(ledger, "citizen_keys", "citizen, wrapped"):
+        opened = sealing.unwrap(secrets[0], keys[citizen], wrapped)
+        secrets += [opened.data_key, opened.salt_key]
+    return secrets
+
+
+def opened_by_any(secrets: list[bytes], sealed: bytes) -> bytes | None:
+    """What one of the secrets opens."""
+    for secret in secrets:
+        try:
+            return sealing.unseal(secret, sealed)
+        except CredenceError:
+            continue
+    return None

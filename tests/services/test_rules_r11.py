@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from app.cli import main
 from app.core import canon
-from app.core.errors import CredenceError, NotFoundError, RefusedError
+from app.core.errors import NotFoundError, RefusedError
 from app.core.log import entries, merkle, notices
 from app.core.state import account, account_state, sealing
 from app.core.state.account_state import Opaque
@@ -42,7 +42,7 @@ from app.services.ledger.folding import FoldingPool
 from app.services.ledger.intake import admit
 from app.services.proving import proofs
 from tests.services import replay
-from tests.services.audited import Tamper, owner_dsn
+from tests.services.audited import Tamper, findings, opened_by_any, owner_dsn, surviving_keys, table
 from tests.services.builders import Clock, Ledger
 from tests.services.test_proofs import person_of, verify
 
@@ -81,44 +81,12 @@ def destroy(ledger):
     return done
 
 
-def table(ledger, name, columns="*"):
-    with psycopg.connect(owner_dsn(ledger.url)) as connection:
-        return connection.execute(f"SELECT {columns} FROM {name} ORDER BY 1, 2", binary=True).fetchall()
-
-
 def indices(ledger, citizen=CITIZEN):
     """Log index -> (batch, position) of a citizen's events in blocks."""
     with ledger.bureau.transaction() as connection:
         person = ledger.bureau.people.find(connection, [citizen])[citizen]
         found = state.events_of_citizens(connection, [person.id])
     return {index: (row.batch, row.position) for row, index, _ in found if index is not None}
-
-
-def findings(ledger):
-    tamper = Tamper(ledger)
-    try:
-        return tamper.audit()
-    finally:
-        tamper.close()
-
-
-def surviving_keys(ledger):
-    """Every secret of 32 bytes that there still is: of the citizens and of the bureau."""
-    secrets = [ledger.home.secret(name) for name in ("wrap.key", "vrf.seed")]
-    keys = {row[0]: row[1] for row in table(ledger, "citizens", "id, key")}
-    for citizen, wrapped in table(ledger, "citizen_keys", "citizen, wrapped"):
-        opened = sealing.unwrap(secrets[0], keys[citizen], wrapped)
-        secrets += [opened.data_key, opened.salt_key]
-    return secrets
-
-
-def opened_by_any(secrets, sealed):
-    for secret in secrets:
-        try:
-            return sealing.unseal(secret, sealed)
-        except CredenceError:
-            continue
-    return None
 
 
 # ---- gone, everywhere

@@ -8,7 +8,6 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from app.core.errors import CredenceError
 from app.core.state import erasure, sealing
 from app.core.state.recall import Recall
 from app.db import people
@@ -21,7 +20,7 @@ from app.services.ledger import retention
 from app.services.scoring import challenger
 from tests.authenticator import Authenticator, enrol, unb64
 from tests.services import busy
-from tests.services.audited import Tamper, owner_dsn
+from tests.services.audited import Tamper, opened_by_any, owner_dsn
 from tests.services.builders import BANK, PAPER, card
 from tests.services.test_proofs import person_of
 from tests.services.test_rules_r23_r28 import late_index
@@ -107,17 +106,8 @@ def secrets_of(ledger):
             found |= {opened.data_key, opened.salt_key}
     for (table, _, column), value in values.items():
         if (table, column) == ("evidence_keys", "sealed"):
-            found.add(opened_by(found, value))
+            found.add(opened_by_any(found, value))
     return found - {None}
-
-
-def opened_by(secrets, sealed):
-    for secret in secrets:
-        try:
-            return sealing.unseal(secret, sealed)
-        except CredenceError:
-            continue
-    return None
 
 
 def plain(secrets, values):
@@ -125,7 +115,7 @@ def plain(secrets, values):
     found = {}
     for place, value in values.items():
         if isinstance(value, bytes | memoryview):
-            found[place] = bytes(value) + b"\0" + (opened_by(secrets, bytes(value)) or b"")
+            found[place] = bytes(value) + b"\0" + (opened_by_any(secrets, bytes(value)) or b"")
         else:
             found[place] = str(value).encode()
     return found
@@ -165,8 +155,8 @@ def test_r14_an_erasure_leaves_nothing_to_read_in_any_table_or_old_backup(filled
     assert marked(plain(after, backup)) == set()
     for number in beside:
         sealed = backup["challenger_scores", number, "sealed"]
-        assert opened_by(before, sealed)
-        assert opened_by(after, sealed) is None
+        assert opened_by_any(before, sealed)
+        assert opened_by_any(after, sealed) is None
     check_recalled(filled, after)
     check_beside(filled, after, person.id)
 
@@ -187,7 +177,7 @@ def check_beside(ledger, secrets, citizen):
     def own():
         values = rows(ledger, ["challenger_scores"])
         numbers = {n for (_, n, column), value in values.items() if (column, value) == ("citizen", citizen)}
-        return [opened_by(secrets, values["challenger_scores", n, "sealed"]) for n in numbers]
+        return [opened_by_any(secrets, values["challenger_scores", n, "sealed"]) for n in numbers]
 
     assert own() == []
     score_beside(ledger)

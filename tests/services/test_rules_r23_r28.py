@@ -24,7 +24,7 @@ from app.services.ledger.register import register_key
 from app.services.one_by_one import PartlyDoneError
 from app.services.scheduler import Scheduler
 from tests.services import replay
-from tests.services.audited import Tamper
+from tests.services.audited import Tamper, findings
 from tests.services.builders import BANK, LENDER, PAPER, UTILITY
 from tests.services.test_history import account_of, late_index, repair
 from tests.services.test_proofs import person_of
@@ -82,14 +82,6 @@ def refused(ledger, body):
     with pytest.raises(RuleError) as caught:
         admit(ledger.bureau, body)
     return {problem.rule for problem in caught.value.problems}
-
-
-def findings(ledger):
-    tamper = Tamper(ledger)
-    try:
-        return tamper.audit()
-    finally:
-        tamper.close()
 
 
 def test_r25_the_deadline_is_the_profile_s_arithmetic():

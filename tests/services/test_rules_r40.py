@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 
 from app.core.errors import CredenceError, NotFoundError
@@ -16,7 +15,7 @@ from app.core.reporting import event_types as types
 from app.core.scoring.profiles import CN
 from app.core.scoring.repairs import SETTLEMENTS
 from app.core.scoring.scorecard import expert_card
-from app.core.state import erasure, sealing
+from app.core.state import erasure
 from app.db import admission, state
 from app.services.banks import inquiries, watching
 from app.services.banks.inquiries import inquire
@@ -30,7 +29,7 @@ from app.services.proving import claims, proofs, range_credentials
 from app.services.proving.range_credentials import Wish
 from app.services.scheduler import Scheduler
 from tests.services import replay
-from tests.services.audited import Tamper, owner_dsn
+from tests.services.audited import Tamper, findings, opened_by_any, surviving_keys, table
 from tests.services.builders import BANK, NOON, PAPER
 from tests.services.test_proofs import person_of, policy, verify
 from tests.services.test_transitions import follow
@@ -90,11 +89,6 @@ def erased(ledger):
     return ledger
 
 
-def table(ledger, name, columns="*"):
-    with psycopg.connect(owner_dsn(ledger.url)) as connection:
-        return connection.execute(f"SELECT {columns} FROM {name} ORDER BY 1, 2", binary=True).fetchall()
-
-
 def left(ledger, citizen=CITIZEN):
     person = person_of(ledger.bureau, citizen)
     with ledger.bureau.transaction() as connection:
@@ -105,32 +99,11 @@ def kinds(ledger):
     return sorted({(event.__struct_config__.tag, getattr(event, "account", "")) for _, event in left(ledger)})
 
 
-def audit(ledger):
-    tamper = Tamper(ledger)
-    try:
-        return tamper.audit()
-    finally:
-        tamper.close()
-
-
-def surviving_keys(ledger):
-    secrets = [ledger.home.secret(name) for name in ("wrap.key", "vrf.seed")]
-    keys = {row[0]: row[1] for row in table(ledger, "citizens", "id, key")}
-    for citizen, wrapped in table(ledger, "citizen_keys", "citizen, wrapped"):
-        opened = sealing.unwrap(secrets[0], keys[citizen], wrapped)
-        secrets += [opened.data_key, opened.salt_key]
+def all_surviving_keys(ledger):
+    secrets = surviving_keys(ledger)
     of_files = [opened_by_any(secrets, row[1]) for row in table(ledger, "evidence_keys", "number, sealed")]
     assert None not in of_files
     return secrets + of_files
-
-
-def opened_by_any(secrets, sealed):
-    for secret in secrets:
-        try:
-            return sealing.unseal(secret, sealed)
-        except CredenceError:
-            continue
-    return None
 
 
 def test_r40_what_rests_on_consent_goes_in_time_and_what_is_reported_against_the_citizen_stays(filled):
@@ -162,7 +135,7 @@ def test_r40_what_rests_on_consent_goes_in_time_and_what_is_reported_against_the
     assert len(left(filled, OTHER)) == 13
     with pytest.raises(inquiries.ConsentError):
         inquire(filled.bureau, filled.bank.batch([filled.bank.inquiry(CITIZEN)]))
-    assert audit(filled) == []
+    assert findings(filled) == []
     replay.check(filled.url, filled.home)
 
 
@@ -183,7 +156,7 @@ def test_r14_no_key_that_survives_opens_anything_erased_in_an_old_backup_or_here
     backup = {name: table(filled, name, columns) for name, columns in SEALED.items()}
     places = own_places(filled)
     erased(filled)
-    secrets = surviving_keys(filled)
+    secrets = all_surviving_keys(filled)
     assert not {person.data_key, person.salt_key} & set(secrets), "both keys are new"
     for name, rows in backup.items():
         for first, second, sealed in rows:
@@ -209,7 +182,7 @@ def test_r14_no_key_that_survives_opens_anything_erased_in_an_old_backup_or_here
         web, filled.lender.batch([filled.lender.payment(CITIZEN)])
     )  # under the new key, whatever it remembers
     filled.settle()
-    assert audit(filled) == []
+    assert findings(filled) == []
     web.close()
 
 
@@ -271,7 +244,7 @@ def test_r40_a_range_credential_from_before_goes_with_its_salt_key(filled):
     erased(filled)
     with pytest.raises(CredenceError):
         range_credentials.fetch(filled.bureau, CITIZEN, name)  # no proof is made from another key
-    assert audit(filled) == []
+    assert findings(filled) == []
 
 
 def test_r40_it_may_be_called_off_until_then_and_asked_for_again(filled):
@@ -287,7 +260,7 @@ def test_r40_it_may_be_called_off_until_then_and_asked_for_again(filled):
     assert run_jobs(filled) == 1
     assert ("account_opened", "card-1") in kinds(filled)
     filled.clock.move(days=40)
-    assert audit(filled) == []
+    assert findings(filled) == []
     erased(filled)
     assert ("account_opened", "card-1") not in kinds(filled)
 
@@ -301,12 +274,12 @@ def test_r40_who_comes_back_goes_on_under_new_keys_and_may_be_erased_again(fille
     assert token
     filled.step()
     assert ("account_opened", "card-1") in kinds(filled)
-    assert audit(filled) == []
+    assert findings(filled) == []
     ask(filled)
     filled.clock.move(days=8)
     assert run_jobs(filled) == 1, "there is no consent left to end"
     assert ("account_opened", "card-1") not in kinds(filled)
-    assert audit(filled) == []
+    assert findings(filled) == []
     replay.check(filled.url, filled.home)
 
 
@@ -322,7 +295,7 @@ def test_r40_on_paper_two_of_the_staff_ask_for_it(filled):
     assert proof.insufficient, "nothing is reported any more"
     assert open_link(filled.bureau, create_link(filled.bureau, OTHER))
     filled.step()
-    assert audit(filled) == []
+    assert findings(filled) == []
 
 
 def test_r40_the_notices_name_the_event_and_what_went(filled):
@@ -342,13 +315,13 @@ def test_r40_lies_erased_without_being_asked_and_asked_for_without_being_erased(
         notice = notices.destroyed(going, erasure.REASON, filled.bureau.now())
         admission.insert_notice(connection, notices.encode(notice))
     filled.settle()
-    found = audit(filled)
+    found = findings(filled)
     assert len(found) == len(going)
     assert all("the citizen had not asked for it" in each for each in found)
     filled.clock.move(days=31)
     with filled.sequencer() as sequencer:
         sequencer.step()
-    (late,) = set(audit(filled)) - set(found)
+    (late,) = set(findings(filled)) - set(found)
     assert "was not carried out within 30 days" in late
 
 
@@ -364,7 +337,7 @@ def test_r40_a_citizen_of_whom_no_event_is_left_can_still_sign_in(ledger):
     assert open_link(ledger.bureau, create_link(ledger.bureau, "uci:9"))
     ledger.step()
     assert [event.__struct_config__.tag for _, event in left(ledger, "uci:9")] == ["look"]
-    assert audit(ledger) == []
+    assert findings(ledger) == []
 
 
 def test_r40_every_type_is_decided_on():
@@ -476,4 +449,4 @@ def test_r40_what_reaches_or_shows_the_citizen_by_itself_ends_with_it(ledger, mo
     }
     with Scheduler(ledger.bureau) as working:
         assert working.turn()["mail"] == 0
-    assert audit(ledger) == []
+    assert findings(ledger) == []
