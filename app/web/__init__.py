@@ -4,7 +4,7 @@
 
 | module | what it does |
 |---|---|
-| machines.api, schemas, described | the JSON API and its description |
+| machines.api, schemas, described | the JSON API and its description; bodies and answers, what goes in and out |
 | machines.applications_api, watches | keys are applied for; banks watch scores |
 | machines.audit_api | a regulator's reading room |
 | machines.public_log, scorecards | checkpoint and tiles; the published cards |

@@ -123,56 +123,48 @@ def _mail_page(problem: tuple[str, str] | None = None, status: int = 200) -> Res
 
 def told(alert: Alert) -> tuple[str, str]:
     """(what happened, in a sentence; where it is shown)."""
-    event = alert.event
-    fields = event.fields
+    match alert.kind:
+        case alerts.AUDIT:
+            return _said(alert), ""
+        case "repaired":
+            return _repair(alert), url_for("entries.items", entry=alert.event.fields["target"])
+        case "looked" | "opened" | "refused":
+            return _said(alert), url_for("entries.looks", entry=alert.log_index)
+    return _said(alert), url_for("entries.items", entry=alert.log_index)
+
+
+def _said(alert: Alert) -> str:
+    fields, what = alert.event.fields, words.type_name(alert.event.type, alert.event.fields)
     match alert.kind:
         case "looked":
-            said = gettext(
-                "%(who)s looked at your file: %(purpose)s.",
-                who=fields["recipient"],
-                purpose=words.word(fields["purpose"]),
-            )
-            return said, url_for("entries.looks", entry=alert.log_index)
+            who, purpose = fields["recipient"], words.word(fields["purpose"])
+            said = gettext("%(who)s looked at your file: %(purpose)s.", who=who, purpose=purpose)
         case "opened":
             said = gettext(
                 "Your record was opened with a code handed out on paper %(ref)s. Was it not you? Tell us at once.",
                 ref=fields["case"],
             )
-            return said, url_for("entries.looks", entry=alert.log_index)
         case "refused":
-            said = gettext(
-                "%(who)s asked about you and was refused: %(reason)s.",
-                who=fields["recipient"],
-                reason=words.word(fields["reason"]),
-            )
-            return said, url_for("entries.looks", entry=alert.log_index)
+            who, reason = fields["recipient"], words.word(fields["reason"])
+            said = gettext("%(who)s asked about you and was refused: %(reason)s.", who=who, reason=reason)
         case "negative":
-            said = gettext(
-                "%(who)s reported something negative: %(what)s.",
-                who=event.furnisher,
-                what=words.type_name(event.type, fields),
-            )
-            return said, url_for("entries.items", entry=alert.log_index)
-        case "repaired":
-            return _repair(alert), url_for("entries.items", entry=fields["target"])
+            who = alert.event.furnisher
+            said = gettext("%(who)s reported something negative: %(what)s.", who=who, what=what)
         case alerts.AUDIT:
             said = gettext(
                 "A regulator has audited the ledger, with your file in it (case %(case)s).",
                 case=fields["case"],
             )
-            return said, ""
         case "passkey":
+            said = gettext("%(what)s. Was it not you? Tell us at once.", what=what)
+        case _:
             said = gettext(
-                "%(what)s. Was it not you? Tell us at once.", what=words.type_name(event.type, fields)
+                "%(what)s, in your name and without your passkey: %(basis)s, number %(ref)s.",
+                what=what,
+                basis=words.word(fields["basis"]),
+                ref=fields["basis_ref"],
             )
-            return said, url_for("entries.items", entry=alert.log_index)
-    said = gettext(
-        "%(what)s, in your name and without your passkey: %(basis)s, number %(ref)s.",
-        what=words.type_name(event.type, fields),
-        basis=words.word(fields["basis"]),
-        ref=fields["basis_ref"],
-    )
-    return said, url_for("entries.items", entry=alert.log_index)
+    return str(said)
 
 
 def _repair(alert: Alert) -> str:

@@ -16,20 +16,18 @@ the services as bytes.
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from contextlib import ExitStack
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 import orjson
-from flask import Response, g, request
+from flask import Response, g
 from flask_smorest import Api as SmorestApi
 from flask_smorest import Blueprint
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests, Unauthorized, UnsupportedMediaType
+from werkzeug.exceptions import TooManyRequests
 from werkzeug.routing import BaseConverter
 
-from app.core.errors import FormatError
 from app.services.banks import bulk, inquiries, recipients
 from app.services.citizens import disputes
 from app.services.ledger import figures, intake
@@ -39,6 +37,7 @@ from app.web import errors, logs
 from app.web.limits import BATCHES_A_MINUTE, limited
 from app.web.machines import schemas
 from app.web.machines.answers import A_MOMENT, JSON, NDJSON, PLAIN, answer
+from app.web.machines.bodies import UNAVAILABLE, note_problems, read_body, signed_note
 from app.web.machines.described import endpoint
 from app.web.state import bureau
 
@@ -57,18 +56,6 @@ _BULKS = BoundedSemaphore(BULKS_AT_ONCE)
 """How many files a worker answers at the same time: a file takes a thread for seconds, and others are to be served too."""
 INQUIRIES_PATH = "/inquiries"
 JSON_HEADERS = [("Content-Type", JSON)]
-NOTE_SCHEME = "credence-note"
-UNAVAILABLE = "The ledger refuses to go on, or the database does not answer."
-
-
-def note_problems(whose: str) -> dict[int, str]:
-    """Of a request with a signed note in its header."""
-    return {
-        400: f"The note is not that of a {whose}.",
-        401: "No `Authorization: Credence-Note <base64 of the signed note>`.",
-        403: f"Not signed by a valid {whose}'s key, or not within the last five minutes.",
-        503: UNAVAILABLE,
-    }
 
 
 blueprint = Blueprint(
@@ -102,23 +89,6 @@ class HashConverter(BaseConverter):
     """A hash (formats.md, section 1)."""
 
     regex = r"[0-9a-f]{64}"
-
-
-def read_body(bytes_max: int) -> bytes:
-    """The request's body as it came, at most `bytes_max` bytes.
-
-    Raises 413 as soon as more are announced or arrive, and 415 for a compressed body.
-    """
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaType("Send the body without a content encoding.")
-    # A body in chunks is cut silently at Werkzeug's limit, so the limit is one more and the last byte tells.
-    request.max_content_length = bytes_max + 1
-    if (request.content_length or 0) > bytes_max:
-        raise RequestEntityTooLarge
-    body = request.get_data(cache=False)
-    if len(body) > bytes_max:
-        raise RequestEntityTooLarge
-    return body
 
 
 @endpoint(
@@ -333,19 +303,6 @@ def _case(case: disputes.Case) -> dict[str, object]:
             for name, files in case.evidence
         ],
     }
-
-
-def signed_note(realm: str, section: int) -> bytes:
-    """The note in `Authorization: Credence-Note <base64>`, not looked at yet."""
-    granted = request.authorization
-    token = granted.token if granted is not None and granted.type == NOTE_SCHEME else None
-    if not token:
-        challenge = WWWAuthenticate(NOTE_SCHEME, {"realm": realm})
-        raise Unauthorized(f"Sign a note (docs/formats.md, section {section}).", www_authenticate=challenge)
-    try:
-        return b64decode(token, validate=True)
-    except ValueError:
-        raise FormatError("the note in `Authorization` is not base64") from None
 
 
 @endpoint(

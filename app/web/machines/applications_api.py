@@ -16,7 +16,7 @@ from app.services.organisations import applications
 from app.web.limits import limited
 from app.web.machines import schemas
 from app.web.machines.answers import answer
-from app.web.machines.api import UNAVAILABLE, read_body
+from app.web.machines.bodies import UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
 from app.web.state import bureau
 

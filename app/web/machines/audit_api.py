@@ -30,7 +30,7 @@ from app.services.proving.transitions import transition
 from app.web.limits import AUDITS_A_MINUTE, limited
 from app.web.machines import schemas
 from app.web.machines.answers import JSON, NDJSON, answer
-from app.web.machines.api import UNAVAILABLE, read_body
+from app.web.machines.bodies import UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
 from app.web.state import bureau
 

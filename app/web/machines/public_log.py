@@ -25,7 +25,7 @@ from app.services.ledger import cosignature_intake, public_log, witness_policy
 from app.services.proving import claims
 from app.web.limits import COSIGNATURES_A_MINUTE, limited
 from app.web.machines.answers import A_MOMENT, IMMUTABLE, JSON, OCTETS, PLAIN, answer
-from app.web.machines.api import UNAVAILABLE, read_body
+from app.web.machines.bodies import UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
 from app.web.state import bureau
 

@@ -21,7 +21,7 @@ from app.core.exchange.request_note import REQUEST_BYTES_MAX
 from app.core.fields import format_instant
 from app.services.banks import watching, webhooks
 from app.web.machines.answers import answer
-from app.web.machines.api import UNAVAILABLE, note_problems, read_body, signed_note
+from app.web.machines.bodies import UNAVAILABLE, note_problems, read_body, signed_note
 from app.web.machines.described import endpoint
 from app.web.state import bureau
 

@@ -28,7 +28,7 @@ from app.web.headers import attachment, keep_private
 from app.web.language import text_language
 from app.web.limits import limited
 from app.web.machines.answers import PLAIN
-from app.web.machines.api import UNAVAILABLE, read_body
+from app.web.machines.bodies import UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
 from app.web.organisations import refusal_words, seats
 from app.web.state import bureau

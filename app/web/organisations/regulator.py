@@ -29,7 +29,7 @@ from app.web.forms import signed_note
 from app.web.headers import attachment, keep_private
 from app.web.language import N_, instant
 from app.web.machines.answers import answer
-from app.web.machines.api import UNAVAILABLE
+from app.web.machines.bodies import UNAVAILABLE
 from app.web.machines.described import endpoint
 from app.web.organisations import notice_words, refusal_words, seats
 from app.web.state import bureau

@@ -5,6 +5,7 @@ GET  /staff/cases/new                 a citizen asked on paper or at the counter
 GET  /staff/cases/<number>            one case; what was written only for who took it
 POST /staff/cases/<number>/take       give-back, look, answer likewise
 GET  /staff/cases/<number>/record     the citizen's record, for a quarter of an hour after a look was recorded (R16)
+GET  /staff/cases/<number>/split      which entries are another person's; POST gives the furnishers their orders
 """
 
 from __future__ import annotations
