@@ -17,7 +17,7 @@ def written(name: str) -> str:
     return typed(name).strip()
 
 
-def plain(name: str) -> str:
+def printable(name: str) -> str:
     """The same as an event can hold it: no control characters but line ends."""
     lines = typed(name).replace("\r", "\n").replace("\t", " ")
     return "".join(char for char in lines if char == "\n" or char.isprintable()).strip()

@@ -27,7 +27,7 @@ from app.services.citizens.evidence import Draft
 from app.web import language, words
 from app.web.citizens import signing
 from app.web.citizens.record import session_citizen
-from app.web.forms import plain
+from app.web.forms import printable
 from app.web.headers import keep_private
 from app.web.language import N_
 from app.web.limits import limited
@@ -126,7 +126,7 @@ def own_words(log_index: int) -> AnyResponse:
         return redirect(url_for("disputes.begin", log_index=log_index), 303)
     if request.method == "GET":
         return _page("words", item, given=draft.text, chars_max=TEXT_CHARS_MAX)
-    text = plain("text")
+    text = printable("text")
     if len(text) > TEXT_CHARS_MAX:
         message = gettext("Write at most %(count)s characters.", count=language.format_number(TEXT_CHARS_MAX))
         return _page("words", item, message, given=text, chars_max=TEXT_CHARS_MAX)

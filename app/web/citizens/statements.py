@@ -19,7 +19,7 @@ from app.web import language, words
 from app.web.citizens import signing
 from app.web.citizens.disputes import TEXT_CHARS_MAX
 from app.web.citizens.record import session_citizen
-from app.web.forms import plain
+from app.web.forms import printable
 from app.web.headers import keep_private
 from app.web.state import bureau
 
@@ -50,7 +50,7 @@ def about(log_index: int) -> AnyResponse:
 def _page(citizen: int, item: Item | None) -> AnyResponse:
     problem, text = "", ""
     if request.method == "POST":
-        text = plain("text")
+        text = printable("text")
         if 0 < len(text) <= TEXT_CHARS_MAX:
             return _ask(item, text)
         most = language.format_number(TEXT_CHARS_MAX)
