@@ -17,7 +17,7 @@ from app.services.banks.inquiries import inquire
 from app.services.bureau import utc_now
 from app.services.citizens import links
 from app.services.organisations import furnishing, given, quality
-from app.services.scoring import kept, monitoring
+from app.services.scoring import counted, kept, monitoring
 from app.services.scoring.kept import Report
 from app.services.scoring.statistics import auc
 from tests.services.builders import LENDER, PAPER, UTILITY, Clock, Ledger
@@ -122,7 +122,7 @@ def test_r42_a_running_bureau_reports_distribution_and_outcome_each_quarter(ledg
     assert sum(band["rows"] for band in outcome["bands"]) == 11
     assert newest.body["stability"]["before"]["period"] == "2026-Q4"
     assert newest.body["stability"]["before"]["alarm"]
-    told = monitoring.public(newest.body)
+    told = counted.public(newest.body)
     assert told["outcome"]["defaulted"] is None
     assert told["outcome"]["unknown"] is None
     assert all(count is None or count == 0 or count >= 10 for count in told["bands"])
@@ -133,25 +133,25 @@ def test_r42_a_moved_distribution_raises_the_alarm_and_an_equal_one_does_not():
         return [Report("monitoring", "2026-Q3", "", utc_now(), {"bands": bands})]
 
     same = [0, 0, 5, 20, 40, 80, 60, 30, 10, 5, 0]
-    assert monitoring._stability(before(same), same) == {"period": "2026-Q3", "index": 0.0, "alarm": False}
+    assert counted.stability(before(same), same) == {"period": "2026-Q3", "index": 0.0, "alarm": False}
     moved = [20, 60, 80, 40, 20, 5, 5, 0, 0, 0, 0]
-    assert monitoring._stability(before(same), moved)["alarm"]
-    assert monitoring._stability([], same) is None
+    assert counted.stability(before(same), moved)["alarm"]
+    assert counted.stability([], same) is None
 
 
 def test_r42_four_fifths_is_judged_on_groups_of_enough_people():
     def people(group, low, high):
         return {("sex", group, 500): low, ("sex", group, 700): high}
 
-    fair = monitoring._fairness(people("female", 40, 200) | people("male", 50, 200))
+    fair = counted.fairness(people("female", 40, 200) | people("male", 50, 200))
     assert [each["alarm"] for each in fair[0]["groups"]] == [False, False]
-    unfair = monitoring._fairness(people("female", 150, 100) | people("male", 10, 990))
+    unfair = counted.fairness(people("female", 150, 100) | people("male", 10, 990))
     (female, male) = unfair[0]["groups"]
     assert (female["alarm"], male["alarm"], male["ratio"]) == (True, False, 1.0)
     assert female["ratio"] == pytest.approx(0.4, abs=0.02)
-    small = monitoring._fairness(people("female", 60, 20) | people("male", 10, 990))
+    small = counted.fairness(people("female", 60, 20) | people("male", 10, 990))
     assert [each["ratio"] for each in small[0]["groups"]] == [None, 1.0]
-    told = monitoring.public_groups(monitoring._fairness(people("few", 5, 4) | people("male", 10, 990)))
+    told = counted.public_groups(counted.fairness(people("few", 5, 4) | people("male", 10, 990)))
     assert [each["group"] for each in told[0]["groups"]] == ["male"]
 
 
@@ -184,7 +184,7 @@ def test_r42_a_table_from_outside_gives_groups_that_the_ledger_does_not_have(led
 def test_the_area_under_the_curve_from_counts_is_that_of_the_rows(rows):
     counts = Counter(rows)
     if {bad for _, bad in rows} == {True, False}:
-        assert monitoring.area(counts) == pytest.approx(auc(rows))
+        assert counted.area(counts) == pytest.approx(auc(rows))
 
 
 def test_r42_who_defaulted_follows_from_the_file_alone():

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from app.services.organisations import given, quality, supervision
-from app.services.scoring import kept, monitoring
+from app.services.scoring import counted, kept, monitoring
 
 if TYPE_CHECKING:
     from app.services.bureau import Bureau
@@ -27,11 +27,11 @@ def public(bureau: Bureau) -> dict[str, Any]:
             for each in quality.figures(bureau)
         ],
         "monitoring": [
-            {"quarter": each.period, "scorecard": each.scorecard, **monitoring.public(each.body)}
+            {"quarter": each.period, "scorecard": each.scorecard, **counted.public(each.body)}
             for each in kept.reports(bureau, monitoring.KIND)
         ],
         "fairness": [
-            {"quarter": each.period, "attributes": monitoring.public_groups(each.body["attributes"])}
+            {"quarter": each.period, "attributes": counted.public_groups(each.body["attributes"])}
             for each in kept.reports(bureau, monitoring.FAIRNESS)
         ],
         "answers": [

@@ -39,11 +39,12 @@ from app.db import monitoring as rows
 from app.db import state
 from app.services.ledger import cards
 from app.services.one_by_one import OneByOne
-from app.services.scoring import kept
-from app.services.scoring.statistics import BAND_POINTS, STABILITY_ALARM, stability_index
+from app.services.scoring import counted, kept
+from app.services.scoring.counted import Seen
+from app.services.scoring.statistics import STABILITY_ALARM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from app.core.scoring.folded import File
     from app.core.scoring.scorecard import Card
@@ -58,24 +59,8 @@ FAIRNESS: Final = "fairness"
 AGAIN: Final = dt.timedelta(days=7)
 HORIZON_MONTHS: Final = 12
 DEFAULT_FROM: Final = "4"  # status code: 90 days past due
-APPROVED_PERCENT: Final = 80
-GROUP_MIN: Final = 200
-FOUR_FIFTHS: Final = 0.8
-BASE: Final = 300
-BANDS: Final = 11
 _CITIZENS_AT_ONCE: Final = 1_000
 _BAD_RECORDS: Final = frozenset({"collection", "court_debt", "insolvency"})
-
-
-class _Seen:
-    """What was counted of everybody, and nothing of anybody."""
-
-    def __init__(self) -> None:
-        self.bands = [0] * BANDS
-        self.unscored = 0
-        self.groups: Counter[tuple[str, str, int]] = Counter()  # attribute, group, score
-        self.outcomes: Counter[tuple[int, bool]] = Counter()  # score of then, defaulted
-        self.unknown = self.destroyed = 0
 
 
 def make(bureau: Bureau) -> int:
@@ -123,13 +108,13 @@ def report(bureau: Bureau, card: Card, earlier: Sequence[Report], many: OneByOne
         "unscored": seen.unscored,
         "bands": seen.bands,
         "stability": {
-            "before": _stability(earlier[:1], seen.bands),
-            "first": _stability(earlier[-1:], seen.bands),
+            "before": counted.stability(earlier[:1], seen.bands),
+            "first": counted.stability(earlier[-1:], seen.bands),
             "alarm_at": STABILITY_ALARM,
         },
-        "outcome": _outcome(seen, card, horizon) if past else None,
+        "outcome": counted.outcome(seen, card, horizon) if past else None,
         "horizon_months": horizon,
-        "fairness": _fairness(seen.groups),
+        "fairness": counted.fairness(seen.groups),
     }
 
 
@@ -142,7 +127,7 @@ def fairness_of(bureau: Bureau, groups_by_account: Mapping[str, Groups]) -> dict
     for file, score in _scored(bureau, many):
         found = next((groups_by_account[each] for each in file.accounts if each in groups_by_account), {})
         seen.update((attribute, group, score) for attribute, group in found.items())
-    body = {"as_of": bureau.today(), "attributes": _fairness(seen)}
+    body = {"as_of": bureau.today(), "attributes": counted.fairness(seen)}
     kept.put(bureau, FAIRNESS, kept.quarter_of(bureau.today()), body)
     many.raise_failed(1)
     return body
@@ -163,8 +148,8 @@ def groups_of(identifier: str, day: str) -> dict[str, str]:
 # --------------------------------------------------------------------------------------------------
 
 
-def _look(bureau: Bureau, block: int, newest: int, window: tuple[int, int], many: OneByOne) -> _Seen:
-    seen, by_number = _Seen(), bureau.scheme == "cn"
+def _look(bureau: Bureau, block: int, newest: int, window: tuple[int, int], many: OneByOne) -> Seen:
+    seen, by_number = Seen(), bureau.scheme == "cn"
     day = bureau.today()
     for connection, pairs in _pages(bureau, block, newest):
         keys: dict[int, bytes | None] = {}
@@ -185,18 +170,18 @@ def _look(bureau: Bureau, block: int, newest: int, window: tuple[int, int], many
     return seen
 
 
-def _count(seen: _Seen, score: int | None, groups: Groups) -> None:
+def _count(seen: Seen, score: int | None, groups: Groups) -> None:
     """A citizen's score of today."""
     if score is None:
         seen.unscored += 1
         return
-    seen.bands[_band(score)] += 1
+    seen.bands[counted.band_of(score)] += 1
     for attribute, group in groups.items():
         seen.groups[attribute, group, score] += 1
 
 
 def _compare(
-    seen: _Seen, then: account_state.AccountState | None, file: File, window: tuple[int, int]
+    seen: Seen, then: account_state.AccountState | None, file: File, window: tuple[int, int]
 ) -> None:
     """What became of who had a score at the beginning of the window."""
     if then is None:
@@ -286,131 +271,6 @@ def _score(opened: account_state.AccountState) -> int | None:
     return score
 
 
-def _band(score: int) -> int:
-    return min((score - BASE) // BAND_POINTS, BANDS - 1)
-
-
 def _months_before(day: dt.date, months: int) -> dt.date:
     month = day.year * 12 + day.month - 1 - months
     return dt.date(month // 12, month % 12 + 1, min(day.day, 28))
-
-
-# ---- figures
-# --------------------------------------------------------------------------------------------------
-
-
-def _stability(earlier: Sequence[Report], bands: Sequence[int]) -> dict[str, Any] | None:
-    """Against a report's distribution; None without one, or where either side has nobody."""
-    if not earlier or not sum(earlier[0].body["bands"]) or not sum(bands):
-        return None
-    index = round(stability_index(earlier[0].body["bands"], bands), 4)
-    return {"period": earlier[0].period, "index": index, "alarm": index >= STABILITY_ALARM}
-
-
-def _outcome(seen: _Seen, card: Card, horizon: int) -> dict[str, Any]:
-    bad = sum(count for (_, defaulted_), count in seen.outcomes.items() if defaulted_)
-    every = sum(seen.outcomes.values())
-    return {
-        "rows": every,
-        "defaulted": bad,
-        "unknown": seen.unknown,
-        "destroyed": seen.destroyed,
-        "auc": round(area(seen.outcomes), 4) if 0 < bad < every else None,
-        "bands": [_calibrated(seen.outcomes, card, band) for band in range(BANDS)],
-        "horizon_months": horizon,
-    }
-
-
-def area(outcomes: Mapping[tuple[int, bool], int]) -> float:
-    """How likely a defaulter had the lower score, ties counted half: the area under the ROC curve, from counts."""
-    good = sum(count for (_, bad), count in outcomes.items() if not bad)
-    ranked, above = 0.0, good
-    for score in sorted({score for score, _ in outcomes}):
-        here = outcomes.get((score, False), 0)
-        above -= here
-        ranked += outcomes.get((score, True), 0) * (above + here / 2)
-    return ranked / (good * sum(count for (_, bad), count in outcomes.items() if bad))
-
-
-def _calibrated(outcomes: Mapping[tuple[int, bool], int], card: Card, band: int) -> dict[str, Any]:
-    """Of one band: rows, how many defaulted, and how many the card expected to."""
-    own = {pair: count for pair, count in outcomes.items() if _band(pair[0]) == band}
-    total = sum(own.values())
-    odds = card.contents.default_probability
-    expected = sum(count * odds.of(score) for (score, _), count in own.items()) if odds and total else None
-    return {
-        "from": BASE + BAND_POINTS * band,
-        "rows": total,
-        "defaulted": sum(count for (_, bad), count in own.items() if bad),
-        "expected": None if expected is None else round(expected, 1),
-    }
-
-
-def _fairness(seen: Mapping[tuple[str, str, int], int]) -> list[dict[str, Any]]:
-    """Attribute by attribute: groups with their rows, the share approved, and its ratio to the best judged group's."""
-    found = []
-    for attribute in sorted({each for each, _, _ in seen}):
-        own = [(group, score, count) for (each, group, score), count in seen.items() if each == attribute]
-        least = _least_approved((score, count) for _, score, count in own)
-        sizes = Counter[str]()
-        approved = Counter[str]()
-        for group, score, count in own:
-            sizes[group] += count
-            approved[group] += count * (score >= least)
-        shares = {group: approved[group] / sizes[group] for group in sizes}
-        best = max((share for group, share in shares.items() if sizes[group] >= GROUP_MIN), default=0.0)
-        groups = [_group(group, sizes[group], shares[group], best) for group in sorted(sizes)]
-        found.append({"attribute": attribute, "least_approved": least, "groups": groups})
-    return found
-
-
-def _group(group: str, size: int, share: float, best: float) -> dict[str, Any]:
-    judged = size >= GROUP_MIN and best > 0
-    return {
-        "group": group,
-        "rows": size,
-        "approved": round(share, 4),
-        "ratio": round(share / best, 4) if judged else None,
-        "alarm": judged and share < FOUR_FIFTHS * best,
-    }
-
-
-def _least_approved(scored: Iterable[tuple[int, int]]) -> int:
-    """The lowest score that is among the best 80 %."""
-    ordered = sorted(scored)
-    left = sum(count for _, count in ordered) * (100 - APPROVED_PERCENT) // 100
-    for score, count in ordered:
-        if left < count:
-            return score
-        left -= count
-    return BASE
-
-
-def public(body: Mapping[str, Any], cell: Callable[[int], int | None] = kept.cell) -> dict[str, Any]:
-    """A report as everybody may read it: small cells and what follows from them are left out."""
-    told = dict(body)
-    told["bands"] = [cell(count) for count in body["bands"]]
-    told["unscored"] = cell(body["unscored"])
-    if body["outcome"] is not None:
-        bands = [
-            each
-            if cell(each["rows"]) is not None
-            else {"from": each["from"], "rows": None, "defaulted": None, "expected": None}
-            for each in body["outcome"]["bands"]
-        ]
-        told["outcome"] = body["outcome"] | {
-            "bands": [each | {"defaulted": cell(each["defaulted"] or 0)} for each in bands],
-            "unknown": cell(body["outcome"]["unknown"]),
-            "destroyed": cell(body["outcome"]["destroyed"]),
-            "defaulted": cell(body["outcome"]["defaulted"]),
-        }
-    told["fairness"] = public_groups(body["fairness"])
-    return told
-
-
-def public_groups(attributes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Groups that are large enough to be told of."""
-    return [
-        dict(each) | {"groups": [group for group in each["groups"] if group["rows"] >= kept.CELL_MIN]}
-        for each in attributes
-    ]

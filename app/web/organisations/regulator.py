@@ -23,7 +23,7 @@ from marshmallow import Schema, fields
 
 from app.core.errors import CredenceError
 from app.services.organisations import given, quality, supervision, transparency
-from app.services.scoring import kept, monitoring
+from app.services.scoring import counted, kept, monitoring
 from app.web import words
 from app.web.forms import signed_note
 from app.web.headers import attachment, keep_private
@@ -112,8 +112,8 @@ def _figures() -> dict[str, Any]:
         "fairness": kept.reports(bureau(), monitoring.FAIRNESS),
         "answers": kept.reports(bureau(), given.KIND),
         "announced": transparency.announced(bureau()),
-        "public": monitoring.public,
-        "public_groups": monitoring.public_groups,
+        "public": counted.public,
+        "public_groups": counted.public_groups,
         "cell": kept.cell,
     }
 
