@@ -26,11 +26,9 @@ import orjson
 
 from app.core import canon, fields
 from app.core.errors import NotFoundError, RuleError
-from app.core.log.note import split
 from app.core.reporting import batch as batches
 from app.core.reporting import events as event_formats
 from app.core.reporting.event_base import COMMON_FIELDS, Header
-from app.core.reporting.receipt import Receipt
 from app.core.scoring import repairs
 from app.db import disputing, state
 from app.db import furnishing as rows
@@ -138,7 +136,7 @@ def standing(bureau: Bureau, furnisher: str) -> Standing:
         return Standing(
             [record for record in bureau.register(connection).current(furnisher) if record.role in ROLES],
             [
-                Sent(row.batch_id, row.event_count, _admitted_at(row.receipt), row.block)
+                Sent(row.batch_id, row.event_count, quality.admitted_at(row.receipt), row.block)
                 for row in rows.newest_batches(connection, furnisher, BATCHES_SHOWN)
             ],
             rows.refusals(connection, furnisher),
@@ -147,10 +145,6 @@ def standing(bureau: Bureau, furnisher: str) -> Standing:
                 key=lambda dispute: (dispute.due_on, dispute.number),
             ),
         )
-
-
-def _admitted_at(receipt: str) -> dt.datetime:
-    return Receipt.parse(split(receipt.encode())[0]).admitted_at
 
 
 def own_entry(bureau: Bureau, furnisher: str, index: int) -> Entry:

@@ -103,12 +103,12 @@ def figures(bureau: Bureau, furnisher: str | None = None) -> list[Quality]:
 def _counted(bureau: Bureau, connection: Connection, after: int, upto: int, many: OneByOne) -> Counts:
     counts: Counts = Counter()
     began = {
-        name: bureau.local_day(_admitted_at(receipt))
+        name: bureau.local_day(admitted_at(receipt))
         for name, receipt in rows.first_receipts(connection).items()
     }
     targets: list[tuple[int, str, str]] = []
     for row, event in opened(bureau, rows.events_of_blocks(connection, after, upto), many):
-        day = bureau.local_day(_admitted_at(row.receipt))
+        day = bureau.local_day(admitted_at(row.receipt))
         quarter = quarter_of(day.isoformat())
         if event is None:
             counts[row.furnisher, quarter, "unreadable"] += 1
@@ -130,7 +130,7 @@ def _counted(bureau: Bureau, connection: Connection, after: int, upto: int, many
     return counts
 
 
-def _admitted_at(receipt: str) -> dt.datetime:
+def admitted_at(receipt: str) -> dt.datetime:
     """Of a receipt of our own, whose signature needs no second look: its fifth line."""
     text, _ = split(receipt.encode())
     return parse_instant(text.decode().split("\n")[4])
