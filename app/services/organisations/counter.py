@@ -57,9 +57,9 @@ def enter(  # noqa: PLR0917 - who, for whom, what, and the paper
         raise RuleError(f"{kind!r} is nothing that is entered from paper", code="unknown-kind")
     with bureau.transaction() as connection:
         person = bureau.people.find(connection, [identifier]).get(identifier)
-        if person is None:
+        if person is None or not person.data_key:
             raise NotFoundError("there is no file for this citizen", code="no-file")
-        consents = passkeys.files_now(connection, {identifier: person})[identifier].consents
+        consents = passkeys.file_now(connection, person).consents
     each = [more]
     if kind == "consent_withdrawn":
         each = [
