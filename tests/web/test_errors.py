@@ -278,6 +278,7 @@ LIMITED = {
     "alerts.change_mail",
     "api.post_batch",
     "applications.post_application",
+    "approvals.look",
     "audits.open_audit",
     "bank.apply_for",
     "check.check",
