@@ -116,12 +116,7 @@ def inquire(
     inquiry = Inquiry(citizen, purpose, consent, class_, case)
     service = Service(url)
     if not asked.exists():
-        genesis = service.genesis()
-        try:
-            check_identifier(genesis.scheme, citizen)
-        except FormatError as error:
-            raise click.BadParameter(error.detail, param_hint="--citizen") from None
-        write_once(asked, inquiry_batch(key, genesis, [inquiry], utc_now(), secrets.token_bytes))
+        _sign(service, key, inquiry, asked)
     batch = _same_inquiry(asked, key, inquiry)
     proof = _ask(service, batch, out, answered, refused)
     if policy is None:
@@ -131,6 +126,16 @@ def inquire(
 
     verified = verify_score_proof(proof, policy, at=utc_now(), identifier=citizen)
     say_verified(verified, "en", as_json=False)
+
+
+def _sign(service: Service, key: Signer, inquiry: Inquiry, asked: Path) -> None:
+    """Put the signed inquiry on file, before anything is sent."""
+    genesis = service.genesis()
+    try:
+        check_identifier(genesis.scheme, inquiry.citizen)
+    except FormatError as error:
+        raise click.BadParameter(error.detail, param_hint="--citizen") from None
+    write_once(asked, inquiry_batch(key, genesis, [inquiry], utc_now(), secrets.token_bytes))
 
 
 def _ask(service: Service, batch: bytes, out: Path, answered: Path, refused: Path) -> bytes:
