@@ -55,6 +55,13 @@ def test_salts_are_five_times_salt(key, block):
     assert account.salts(key, block) == [account.salt(key, name, block) for name in account.NAMES]
 
 
+@given(st.binary(min_size=32, max_size=32), st.lists(st.integers(0, 2**63 - 1), max_size=5))
+def test_salts_of_events_are_salt_for_each(key, indices):
+    assert account.event_salts(key, indices) == [
+        account.salt(key, account.EVENT_SALT_NAME, index) for index in indices
+    ]
+
+
 def test_salts_differ_by_name_and_number():
     names = (*account.NAMES, account.EVENT_SALT_NAME)
     assert len({account.salt(SALT, name, number) for name in names for number in range(50)}) == 300

@@ -36,7 +36,7 @@ from app.core.fields import b64url32
 from app.core.state.trie import leaf_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 NAMES: Final = ("history", "score", "receipt", "file", "flags")
 EVENT_SALT_NAME: Final = "event"
@@ -50,6 +50,7 @@ _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _SALTS_AT: Final = tuple(range(0, 44 * len(NAMES), 44))
 _DISCLOSURES: Final = tuple(b'["%%b","%b",%%b]' % name.encode() for name in NAMES)
 _SALT_MESSAGES: Final = tuple(SALT_CONTEXT + name.encode() + b"\0" for name in NAMES)
+_EVENT_MESSAGE: Final = SALT_CONTEXT + EVENT_SALT_NAME.encode() + b"\0"
 
 
 def salt(citizen_salt_key: bytes, name: str, number: int) -> bytes:
@@ -60,15 +61,22 @@ def salt(citizen_salt_key: bytes, name: str, number: int) -> bytes:
 
 
 def salts(citizen_salt_key: bytes, block: int) -> list[bytes]:
-    """The five salts of a block in the order of NAMES: what `salt` gives, in half the time.
-
-    HMAC pads the key twice (RFC 2104); here that is done once for all five.
-    """
-    assert len(citizen_salt_key) == 32, "a salt key has 32 bytes"
-    padded = citizen_salt_key + bytes(32)
-    inner, outer = padded.translate(_INNER_PAD), padded.translate(_OUTER_PAD)
+    """The five salts of a block in the order of NAMES: what `salt` gives, in half the time."""
     number = block.to_bytes(8, "big")
-    return [sha256(outer + sha256(inner + message + number).digest()).digest() for message in _SALT_MESSAGES]
+    return _hmacs(citizen_salt_key, [message + number for message in _SALT_MESSAGES])
+
+
+def event_salts(citizen_salt_key: bytes, log_indices: Iterable[int]) -> list[bytes]:
+    """The salts of events: what `salt` gives for each, in half the time."""
+    return _hmacs(citizen_salt_key, [_EVENT_MESSAGE + index.to_bytes(8, "big") for index in log_indices])
+
+
+def _hmacs(key: bytes, messages: Iterable[bytes]) -> list[bytes]:
+    """HMAC-SHA-256 of each message. HMAC pads the key twice (RFC 2104); here that is done once for all."""
+    assert len(key) == 32, "a salt key has 32 bytes"
+    padded = key + bytes(32)
+    inner, outer = padded.translate(_INNER_PAD), padded.translate(_OUTER_PAD)
+    return [sha256(outer + sha256(inner + message).digest()).digest() for message in messages]
 
 
 def disclosure_bytes(salt32: bytes, name: str, value: object) -> bytes:

@@ -153,7 +153,10 @@ def advance(
     `whole_history` gives all events of the citizen including the new ones; it is called only when a correction,
     retraction or dispute makes it necessary to fold from the start.
     """
-    leaves = [_tree_leaf(salt_key, placed.log_index, placed.leaf_hash) for placed in new]
+    salts = account.event_salts(salt_key, [placed.log_index for placed in new])
+    leaves = [
+        tree_leaf(salt, placed.log_index, placed.leaf_hash) for salt, placed in zip(salts, new, strict=True)
+    ]
     return grow(previous, new, leaves, rules, whole_history)
 
 
@@ -222,10 +225,6 @@ def refold(
 def _opened(previous: AccountState) -> tuple[folded.File, Frontier, list[Opaque]]:
     file = folded.reopen_file(bytes(previous.file))
     return file, Frontier.decode(bytes.fromhex(previous.frontier)), previous.opaque
-
-
-def _tree_leaf(salt_key: bytes, log_index: int, event_leaf_hash: bytes) -> bytes:
-    return tree_leaf(account.salt(salt_key, account.EVENT_SALT_NAME, log_index), log_index, event_leaf_hash)
 
 
 def event_salt(salt_key: bytes, kept: bytes, position: int, log_index: int) -> bytes:

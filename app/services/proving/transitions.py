@@ -205,11 +205,15 @@ def _account(at: _At, opened: _Opened, history: Sequence[tuple[int, LoadedEvent]
     salts = account.salts(keys.salt_key, at.number)
     kept = bytes.fromhex(new.salts)
     disclosures = account.disclosures_of_json(salts, new.values())
+    event_salts = account.event_salts(keys.salt_key, [index for index, _ in opened.events])
     record = form.Account(
         key=row.key,
         salts=salts,
         digests=[account.digest(each) for each in disclosures],
-        events=[(index, _salt(keys, index), msgspec.Raw(line)) for index, line in opened.events],
+        events=[
+            (index, salt, msgspec.Raw(line))
+            for salt, (index, line) in zip(event_salts, opened.events, strict=True)
+        ],
         old_salts=_old_salts(row, keys, new),
         history=None
         if history is None
@@ -242,10 +246,6 @@ def _old_salts(
         kept = bytes.fromhex(new.replaced.salts)
         return [kept[:32], kept[32:], bytes(32), bytes(32), bytes(32)]
     return account.salts(keys.salt_key, row.old_block)
-
-
-def _salt(keys: sealing.CitizenKeys, index: int) -> bytes:
-    return account.salt(keys.salt_key, account.EVENT_SALT_NAME, index)
 
 
 def _shown(keys: sealing.CitizenKeys, event: LoadedEvent) -> msgspec.Raw:
