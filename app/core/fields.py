@@ -19,6 +19,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+from functools import lru_cache
 
 from app.core.errors import FormatError
 
@@ -121,6 +122,9 @@ def parse_instant(text: object) -> dt.datetime:
     return naive.replace(tzinfo=dt.UTC)
 
 
+@lru_cache(
+    maxsize=64
+)  # whatever is said within a second names the same few instants, a batch or an inquiry several times
 def format_instant(instant: dt.datetime) -> str:
     assert instant.utcoffset() == dt.timedelta(0), "an instant is in UTC"
     assert instant.microsecond == 0, "an instant has whole seconds"

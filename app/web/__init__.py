@@ -150,8 +150,10 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     )
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
-    logs.configure(logs.open_log(log))
-    logs.register(app, app.extensions["metrics"])
+    log_file = logs.open_log(log)
+    logs.configure(log_file)
+    write_line = logs.writer(app.extensions["metrics"], log_file)
+    logs.register(app, write_line)
     headers.register(app, https=https)
     errors.register(app, bureau.engine)
     language.register(app)
@@ -159,7 +161,7 @@ def create_app(bureau: Bureau, *, log: Path | None = None, https: bool = False, 
     limiter.init_app(app)
     app.before_request(_allow_uploads)  # before the check that reads the form
     _register_blueprints(app, CSRFProtect(app))
-    app.wsgi_app = Front(app, app.wsgi_app, sessions, https=https)  # type: ignore[method-assign]
+    app.wsgi_app = Front(app, app.wsgi_app, sessions, write_line, https=https)  # type: ignore[method-assign]
     return app
 
 

@@ -12,28 +12,35 @@ copy-and-truncate rotation works.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import re
 import secrets
 import sys
 import time
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Callable
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import orjson
 import structlog
 from flask import Response, g, request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from flask import Flask
 
     from app.web.machines.metrics import Metrics
 
+_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 BEGAN, FAILED = "credence.began", "credence.failed"
 """What `front` tells Flask in the WSGI environment of a request that it tried first: since when, and its error if any."""
+
+
+Writer: TypeAlias = Callable[[str, str, int, str, float, int, int], None]
+"""Counts an answer and writes its line: method, route, status, request id, when it began, bytes in and out."""
 
 
 def open_log(target: Path | None) -> BinaryIO:
@@ -45,6 +52,7 @@ def open_log(target: Path | None) -> BinaryIO:
 
 
 def configure(file: BinaryIO) -> None:
+    """Where everything but requests is logged to."""
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
@@ -74,36 +82,35 @@ def request_id(given: str) -> str:
     return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
-def writer(metrics: Metrics) -> Callable[[str, str, int, str, float, int, int], None]:
-    """What counts an answer and writes its line."""
-    logger = (
-        structlog.get_logger().bind()
-    )  # bound once: a lazy logger would be put together anew for each line
+def writer(metrics: Metrics, file: BinaryIO) -> Writer:
+    """What counts an answer and writes its line, which every answer waits for: so without structlog's steps."""
 
     def write(  # noqa: PLR0917 - in the order of the line
         method: str, route: str, status: int, request_id: str, began: float, received: int, sent: int
     ) -> None:
         seconds = time.perf_counter() - began
         metrics.observe(method, route, status, seconds=seconds, received=received, sent=sent)
-        logger.info(
-            "request",
-            request_id=request_id,
-            method=method,
-            route=route,
-            status=status,
-            ms=round(seconds * 1000, 2),
-            bytes_in=received,
-            bytes_out=sent,
-        )
+        line = {
+            "event": "request",
+            "time": dt.datetime.now(dt.UTC),
+            "request_id": request_id,
+            "method": method,
+            "route": route,
+            "status": status,
+            "ms": round(seconds * 1000, 2),
+            "bytes_in": received,
+            "bytes_out": sent,
+        }
+        file.write(orjson.dumps(line, option=_LINE))
+        file.flush()
 
     return write
 
 
-def register(app: Flask, metrics: Metrics) -> None:
+def register(app: Flask, write: Writer) -> None:
     """Registered before everything else, so that its after_request runs last and sees the answer as it
     leaves.
     """
-    write = writer(metrics)
 
     def finish(response: Response) -> Response:
         response.headers.add("X-Request-Id", g.request_id)

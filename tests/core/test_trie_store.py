@@ -218,3 +218,11 @@ def test_tile_ids_pad_the_prefix_to_whole_bytes():
     key = bytes.fromhex("abcdef") + bytes(29)
     assert trie_tiles.tile_ids(key, 12) == [(0, b""), (4, b"\xa0"), (8, b"\xab"), (12, b"\xab\xc0")]
     assert len(trie_tiles.tile_ids(key, 999)) == 64
+
+
+@pytest.mark.parametrize(("depth", "count"), [(-4, 0), (0, 1), (4, 17), (8, 273), (12, 4369)])
+def test_the_upper_tile_ids_are_those_of_all_keys(depth, count):
+    ids = trie_tiles.upper_tile_ids(depth)
+    assert len(ids) == len(set(ids)) == count
+    heads = (number.to_bytes(2, "big") for number in range(0, 1 << 16, 16))
+    assert set(ids) == {each for head in heads for each in trie_tiles.tile_ids(head + bytes(30), depth)}

@@ -70,6 +70,24 @@ def test_a_proof_at_each_of_several_blocks_while_the_trie_grows(ledger):
         assert accounts["lender.example:card-1"]["statements"][-1][3] == 1000 + block
 
 
+def test_paths_are_those_of_all_tiles_however_they_are_come_by(ledger, monkeypatch):
+    """Where tiles lie further down than thought, and where the upper ones were asked for ahead of time."""
+    ledger.report(150, months=1)
+    ledger.step()
+    persons = [person_of(ledger.bureau, f"uci:{number}") for number in range(1, 151)]
+    with ledger.bureau.transaction() as connection:
+        at, wrong, ahead = (proofs.snapshot_of(connection, 0) for _ in range(3))
+        expected = proofs.trie_paths(connection, [person.key for person in persons], at)
+        wrong.accounts = 1
+        assert proofs.trie_paths(connection, [person.key for person in persons], wrong) == expected
+        monkeypatch.setattr(proofs, "READ_AHEAD_FROM", 1)
+        for person in persons:
+            ahead.paths.clear()
+            assert proofs.trie_paths(connection, [person.key], ahead)[person.key] == expected[person.key]
+        assert ahead.is_read_ahead
+    assert len(expected) == 150
+
+
 def session_of(bureau, citizen):
     """The token of a new session, which does not expire: the ledger's clock is behind the one that sweeps."""
     token = secrets.token_urlsafe(32)

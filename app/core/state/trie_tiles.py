@@ -117,6 +117,15 @@ def tile_ids(key: bytes, depth_max: int) -> list[TileId]:
     return [tile_id(key, depth) for depth in range(0, min(depth_max, DEPTH_MAX - LEVELS) + 1, LEVELS)]
 
 
+def upper_tile_ids(depth_max: int) -> list[TileId]:
+    """All ids there can be from the root to `depth_max`, whoever's way they are on."""
+    return [
+        (depth, (number << -depth % 8).to_bytes((depth + 7) // 8, "big"))
+        for depth in range(0, depth_max + 1, LEVELS)
+        for number in range(1 << depth)
+    ]
+
+
 @lru_cache(maxsize=4096)  # 15 MiB; the upper tiles are on every path, and lower ones outlive blocks
 def fold(tile: bytes) -> tuple[tuple[bytes, ...], tuple[int, ...]]:
     """Hashes and kinds of the 31 nodes of a tile, as a heap: 1 is the top, 16 to 31 are the slots.

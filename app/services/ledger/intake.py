@@ -215,7 +215,9 @@ def limits_of(bureau: Bureau, header: batches.BatchNote) -> event_formats.Header
 
 def _crowded_files(events: Sequence[event_formats.Event]) -> list[LineProblem]:
     """A batch brings a citizen a bounded number of new accounts, cases and the like: what is admitted gets folded."""
-    if max(Counter(map(attrgetter("citizen"), events)).values(), default=0) <= NAMES_PER_BATCH_MAX:
+    if len(events) <= NAMES_PER_BATCH_MAX:
+        return []
+    if max(Counter(map(attrgetter("citizen"), events)).values()) <= NAMES_PER_BATCH_MAX:
         return []
     names: dict[str, set[str]] = {}
     for line, event in enumerate(events, FIRST_EVENT_LINE):

@@ -306,6 +306,7 @@ class Sequencer:
         batch_ids = [pending.admission for pending in draft.taken if pending.furnisher]
         commitments = iter(ledger.commitments(connection, batch_ids))
         register = Register.fold(memory.notices)
+        keys: dict[str, list[Verifier]] = {}  # of furnishers: the same at every index until there is a notice
         for pending in draft.taken:
             index = memory.tree_size + len(draft.entries)
             draft.placed.append((pending.admission, index))
@@ -313,8 +314,12 @@ class Sequencer:
                 draft.entries.append(entries.notice_entry(pending.payload))
                 draft.notices.append((index, notices.decode(pending.payload)))
                 register = Register.fold(memory.notices + draft.notices)
+                keys.clear()
                 continue
-            known = [verifier for verifier, _ in register.verifiers(pending.furnisher, index)]
+            if pending.furnisher not in keys:
+                valid = register.verifiers(pending.furnisher, index)
+                keys[pending.furnisher] = [verifier for verifier, _ in valid]
+            known = keys[pending.furnisher]
             if not self._is_own(pending, known):
                 _check_signature(pending, known, index)
             draft.entries.append(entries.batch_entry(pending.hash))

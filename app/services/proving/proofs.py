@@ -35,6 +35,10 @@ SHOWN_TO_CITIZENS = account.NAMES
 FILE_SHOWN_BYTES_MAX = 40_960
 """A larger folded file stays hidden in a proof, which has at most 65,536 bytes."""
 _TILES_MAX, _PATHS_MAX = 20_000, 100_000
+READ_AHEAD_FROM, READ_AHEAD_DEPTH = 32, 8
+"""Who has read so many tiles of a block will need most of the upper ones, 273 to this depth, and asks for them together.
+Up to 130,000 accounts there are no others, and nothing more to ask for until the next block.
+"""
 COSIGNATURES_AGE_MAX_S = 1.0
 """Witnesses may still cosign a block from which proofs are made: its checkpoint is read anew after so long."""
 
@@ -42,7 +46,7 @@ COSIGNATURES_AGE_MAX_S = 1.0
 @dataclass(slots=True)
 class Snapshot:
     """A published block as proofs see it, with the parts of its state trie that were read so far. `read_at` is when its
-    checkpoint was read, on the monotonic clock.
+    checkpoint was read, on the monotonic clock; `is_read_ahead`, whether all upper tiles are among them.
     """
 
     block: StoredBlock
@@ -51,6 +55,7 @@ class Snapshot:
     read_at: float
     tiles: dict[trie_tiles.TileId, bytes] = field(default_factory=dict)
     paths: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    is_read_ahead: bool = False
 
 
 def snapshot(bureau: Bureau, connection: Connection, number: int | None = None) -> Snapshot:
@@ -232,36 +237,59 @@ def trie_paths(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> d
 def _read_paths(
     connection: Connection, keys: Sequence[bytes], at: Snapshot
 ) -> dict[bytes, tuple[bytes, ...]]:
-    """The siblings on the way to everybody who stands on a page with one of these keys."""
-    tiles = _tiles_for(connection, keys, at)
-    ways = [trie_tiles.descend(tiles, key) for key in keys]
-    pages = {(way.depth, way.first_key): way for way in ways if not way.is_empty}
-    ranges = [(way.first_key, way.last_key) for way in pages.values()]
+    """The siblings on the way to everybody who stands on a page with one of these keys.
+
+    Pages are sought where they nearly always are. Where there are more leaves than a page has, tiles lie further down.
+    """
     found: dict[bytes, tuple[bytes, ...]] = {}
-    for way, rows in zip(pages.values(), state.page_leaves(connection, ranges, at.block.number), strict=True):
-        leaves = [(key, trie.leaf_hash(key, value)) for key, value in rows]
-        for key, below in trie.prove_all(leaves, way.depth).items():
-            found[key] = way.siblings + below
+    deepest = depth_max(at.accounts)
+    for depth in (deepest - 2 * trie_tiles.LEVELS, deepest):
+        tiles = _tiles_for(connection, keys, at, depth)
+        ways = [trie_tiles.descend(tiles, key) for key in keys]
+        pages = {(way.depth, way.first_key): way for way in ways if not way.is_empty}
+        ranges = [(way.first_key, way.last_key) for way in pages.values()]
+        crowded = set()
+        for way, rows in zip(
+            pages.values(), state.page_leaves(connection, ranges, at.block.number), strict=True
+        ):
+            if len(rows) > trie_tiles.PAGE_MAX and depth < deepest:
+                crowded.add((way.depth, way.first_key))
+                continue
+            leaves = [(key, trie.leaf_hash(key, value)) for key, value in rows]
+            for key, below in trie.prove_all(leaves, way.depth).items():
+                found[key] = way.siblings + below
+        if not crowded:
+            break
+        keys = [key for key, way in zip(keys, ways, strict=True) if (way.depth, way.first_key) in crowded]
     return found
 
 
-def _tiles_for(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> dict[trie_tiles.TileId, bytes]:
-    """The tiles on the ways to these keys, where one is stored."""
-    depth = depth_max(at.accounts)
+def _tiles_for(
+    connection: Connection, keys: Sequence[bytes], at: Snapshot, depth: int
+) -> dict[trie_tiles.TileId, bytes]:
+    """The tiles on the ways to these keys down to a depth, where one is stored."""
     wanted = {tile for key in keys for tile in trie_tiles.tile_ids(key, depth)}
     known = {tile: data for tile in wanted if (data := at.tiles.get(tile)) is not None}
     missing = [tile for tile in wanted if tile not in known]
     if missing:
+        if not at.is_read_ahead and len(at.tiles) >= READ_AHEAD_FROM:
+            at.is_read_ahead = True
+            upper = trie_tiles.upper_tile_ids(min(depth, READ_AHEAD_DEPTH))
+            missing += [tile for tile in upper if tile not in wanted and tile not in at.tiles]
         stored = state.trie_tiles(connection, missing, at.block.number)
         known |= {tile: stored[tile][1] if tile in stored else b"" for tile in missing}
         if len(at.tiles) > _TILES_MAX:
             at.tiles.clear()
+            at.is_read_ahead = False
         at.tiles.update(known)
     return {tile: data for tile, data in known.items() if data}
 
 
 def depth_max(accounts: int) -> int:
-    """The depth to look for tiles to: VRF outputs are spread evenly, so a few levels more than the mean is enough."""
+    """The depth to look for tiles to: VRF outputs are spread evenly, so a few levels more than the mean is enough.
+
+    Nearly always there are none in the last two steps, and the pages lie where the first of them would begin.
+    """
     depth = trie_tiles.LEVELS
     while accounts > trie_tiles.PAGE_MAX // 4:
         accounts >>= trie_tiles.LEVELS

@@ -52,11 +52,19 @@ class _Served(NamedTuple):
 class Front:
     """WSGI around the WSGI of Flask."""
 
-    def __init__(self, app: Flask, inner: WSGIApplication, sessions: PeopleSessions, *, https: bool) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        inner: WSGIApplication,
+        sessions: PeopleSessions,
+        write_line: logs.Writer,
+        *,
+        https: bool,
+    ) -> None:
         self.inner = inner
         self._app, self._sessions = app, sessions
         self._bureau: Bureau = app.extensions["credence"]
-        self._log = logs.writer(app.extensions["metrics"])
+        self._log = write_line
         self._common = [("Cache-Control", "no-store"), *headers.for_machines(https=https)]
         proof, inquiry = record.PROOF_PATH, f"{api.blueprint.url_prefix}{api.INQUIRIES_PATH}"
         self._served = {
