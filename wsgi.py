@@ -6,6 +6,8 @@
 Each worker process loads this file for itself and has its own connections.
 """
 
+import gc
+
 from app.services.bureau import Bureau
 from app.services.home import Home
 from app.services.lifeline import die_with_parent
@@ -13,3 +15,5 @@ from app.web import from_environment
 
 die_with_parent()  # a worker whose master was killed must not keep the port
 app = from_environment(Bureau.open(Home.from_environment()))
+gc.freeze()  # what was loaded is here to stay: no collection looks through it again
+gc.set_threshold(20_000, 50, 50)  # an inquiry makes a thousand objects, of which a few are part of a circle
