@@ -44,7 +44,7 @@ TABLES = {
     "batches": "id",
     "events": "batch",
     "event_bodies": "batch",
-    "citizens": "id",
+    "enrolments": "citizen",
     "citizen_keys": "citizen",
 }
 
@@ -191,23 +191,19 @@ def measure(report: Report, places: Places, slices: int, groups: int) -> None:
     bureau = ledger.bureau
     research = Research(ledger.home, bureau.origin, bureau.local_day(bureau.now()))
     research.register_keys(bureau)
-    pool = FoldingPool(bureau.engine.url.render_as_string(hide_password=False), bureau.people.wrap_key, 2)
+    pool = FoldingPool(bureau.engine.url.render_as_string(hide_password=False), bureau.people.keyring, 2)
     floor = CopyFloor(places, ledger)
     results: dict[str, list[Sample]] = {}
     blocks: dict[str, list[tuple[int, float]]] = {}
     try:
         with Sequencer(bureau, pool=pool) as sequencer:
             drain(sequencer)
-            for name, few in (
-                ("all citizens new", 1),
-                ("citizens known, cold", 2),
-                ("citizens known, warm", 2),
-            ):
+            for name in ("all citizens new", "citizens known, cold", "citizens known, warm"):
                 admitters = Admitters(ledger)
                 try:
                     if name.endswith("warm"):
-                        admitters.remember(_identifiers(research, slices * groups // few))
-                    for number, (files, events) in enumerate(_slices(research, slices, groups // few)):
+                        admitters.remember(_identifiers(research, slices * groups))
+                    for number, (files, events) in enumerate(_slices(research, slices, groups)):
                         report.say(f"{name}, slice {number + 1} of {slices}")
                         sample = Sample(events, admitters.admit(files))
                         sample.copy_s = floor.seconds()

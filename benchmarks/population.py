@@ -188,7 +188,7 @@ def measure_switch(report: Report, places: Places, citizens: int) -> None:
     ledger = places.ledger("switch")
     bureau = ledger.bureau
     url = bureau.engine.url.render_as_string(hide_password=False)
-    pool = FoldingPool(url, bureau.people.wrap_key, 2)
+    pool = FoldingPool(url, bureau.people.keyring, 2)
     try:
         research = Research(ledger.home, bureau.origin, bureau.local_day(bureau.now()))
         research.register_keys(bureau)

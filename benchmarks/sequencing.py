@@ -31,7 +31,7 @@ def measure(report: Report, places: Places, ledgers: tuple[int, ...], blocks: in
         name = f"synthetic_{citizens}"
         ledger = places.ledger(name)
         pool = FoldingPool(
-            ledger.bureau.engine.url.render_as_string(hide_password=False), ledger.bureau.people.wrap_key, 2
+            ledger.bureau.engine.url.render_as_string(hide_password=False), ledger.bureau.people.keyring, 2
         )
         try:
             lender = _build(report, ledger, pool, citizens)

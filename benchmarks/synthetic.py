@@ -5,7 +5,7 @@
     lender.report(16_384)        a batch of `statement`, one for each of so many citizens chosen at random
 
 All is what it would be, down to the signed note, its root, the receipt and the sealed bodies, so that the sequencer's checks
-pass; but for the citizen keys and their proofs, which are random bytes here and not the VRF's.
+pass; but for the tags, citizen keys and their proofs, which are random bytes here, and there before the first block.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from app.core import fields
 from app.core.log.note import Signer
 from app.core.reporting.batch import make_batch, parse_batch, verify_root
 from app.core.reporting.receipt import Receipt
+from app.core.state.enrolment import TAG_SIZE
 from app.core.state.sealing import NONCE_SIZE, WRAPPED_SIZE, CitizenKeys, seal, wrap
 from app.core.state.vrf import PROOF_SIZE
 from app.db import admission
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 NAME = "lender.synthetic"
 IDENTIFIERS_FROM = 1_000_000  # research citizens have the numbers below
 
+_ENROLMENT = Struct(f"!hiqi{TAG_SIZE}s").pack
 _CITIZEN = Struct(f"!hiqi32si{PROOF_SIZE}s").pack
 _KEYS = Struct(f"!hiqi{WRAPPED_SIZE}s").pack
 
@@ -54,17 +56,19 @@ class Lender:
 
     def enrol(self, count: int) -> None:
         """A batch by which `count` new citizens get their files."""
-        people, secrets_ = [], []
+        tags, people, secrets_ = [], [], []
         with self._bureau.transaction() as connection:
-            row = connection.execute("SELECT coalesce(max(id), 0) FROM citizens").fetchone()
+            row = connection.execute("SELECT coalesce(max(citizen), 0) FROM enrolments").fetchone()
             assert row is not None
             numbers = range(row[0] + 1, row[0] + 1 + count)
             for number in numbers:
                 key, keys = os.urandom(32), CitizenKeys(os.urandom(32), os.urandom(32))
-                wrapped = wrap(self._bureau.people.wrap_key, os.urandom(NONCE_SIZE), key, keys)
+                wrapped = wrap(self._bureau.people.wrap_key, os.urandom(NONCE_SIZE), number, keys)
+                tags.append(_ENROLMENT(2, 8, number, TAG_SIZE, os.urandom(TAG_SIZE)))
                 people.append(_CITIZEN(3, 8, number, 32, key, PROOF_SIZE, os.urandom(PROOF_SIZE)))
                 secrets_.append(_KEYS(2, 8, number, WRAPPED_SIZE, wrapped))
                 self._data_keys[number] = keys.data_key
+            copy_rows(connection, "enrolments (citizen, tag)", tags)
             copy_rows(connection, "citizens (id, key, vrf_proof)", people)
             copy_rows(connection, "citizen_keys (citizen, wrapped)", secrets_)
         self._numbers += numbers

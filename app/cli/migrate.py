@@ -6,6 +6,7 @@ import click
 
 from app.db import engine
 from app.db import migrate as migrations
+from app.services.citizens.tagging import tag_all
 from app.services.home import Home
 from app.services.ledger.founding import Charter, found
 
@@ -30,3 +31,6 @@ def migrate() -> None:
         click.echo(
             f"Founded the ledger {Charter.from_environment().origin}; its keys are in {home.keys}: back them up."
         )
+    tagged = tag_all(home, url)
+    if tagged:
+        click.echo(f"Citizens who got their tags: {tagged:,}")

@@ -29,6 +29,7 @@ import requests
 
 from app.core.errors import RefusedError
 from app.db import engine, migrate
+from app.services.citizens.tagging import tag_all
 from app.services.ledger.founding import Charter, found
 from app.services.lifeline import die_with_parent
 
@@ -78,6 +79,7 @@ class Running:
         self.database_url = engine.database_url(self.home.path)
         migrate.upgrade(self.database_url)
         found(self.home, Charter.from_environment(), self.database_url)
+        tag_all(self.home, self.database_url)
         self._refuse_a_taken_port()
         self._start_missing()
         return self

@@ -52,7 +52,7 @@ def _sequence(processes: int, home: Home, stop: Callable[[], bool]) -> None:
     with open_bureau(home) as bureau:
         url = bureau.engine.url.render_as_string(hide_password=False)
         with (
-            closing(FoldingPool(url, bureau.people.wrap_key, processes)) as pool,
+            closing(FoldingPool(url, bureau.people.keyring, processes)) as pool,
             Cosigner.at_work(bureau) as cosigner,
         ):
             wake = cosigner.wake if cosigner else None

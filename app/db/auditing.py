@@ -25,7 +25,7 @@ _ORPHANS = (
     ("events", "batch ", "e.batch || ' position ' || e.position", "belongs to no batch",
      "events e WHERE NOT EXISTS (SELECT FROM batches b WHERE b.id = e.batch AND e.position BETWEEN 0 AND b.event_count - 1)"),
     ("events", "batch ", "e.batch || ' position ' || e.position", "belongs to no citizen",
-     "events e WHERE NOT EXISTS (SELECT FROM citizens c WHERE c.id = e.citizen)"),
+     "events e WHERE NOT EXISTS (SELECT FROM enrolments n WHERE n.citizen = e.citizen)"),
     ("event_bodies", "batch ", "s.batch || ' position ' || s.position", "belongs to no event",
      "event_bodies s WHERE NOT EXISTS (SELECT FROM events e WHERE (e.batch, e.position) = (s.batch, s.position))"),
     ("accounts", "citizen ", "a.citizen || ' block ' || a.block", "belongs to no citizen",
@@ -35,7 +35,7 @@ _ORPHANS = (
     ("account_bodies", "citizen ", "s.citizen || ' block ' || s.block", "belongs to no account version",
      "account_bodies s WHERE NOT EXISTS (SELECT FROM accounts a WHERE (a.citizen, a.block) = (s.citizen, s.block))"),
     ("citizen_keys", "citizen ", "k.citizen", "belongs to no citizen",
-     "citizen_keys k WHERE NOT EXISTS (SELECT FROM citizens c WHERE c.id = k.citizen)"),
+     "citizen_keys k WHERE NOT EXISTS (SELECT FROM enrolments n WHERE n.citizen = k.citizen)"),
     ("furnishers", "number ", "f.id", "has reported no batch under this name",
      "furnishers f WHERE NOT EXISTS (SELECT FROM batches b WHERE b.furnisher = f.name)"),
     ("furnishers", "number ", "f.id", "is the number of no event",
@@ -71,9 +71,7 @@ def orphans(connection: Connection) -> list[tuple[str, str, str]]:
 
 def totals(connection: Connection) -> tuple[int, int]:
     """(events, citizens) by what batches say and by counting."""
-    query = (
-        "SELECT (SELECT coalesce(sum(event_count), 0) FROM batches)::bigint, (SELECT count(*) FROM citizens)"
-    )
+    query = "SELECT (SELECT coalesce(sum(event_count), 0) FROM batches)::bigint, (SELECT count(*) FROM enrolments)"
     ((events, citizens),) = _rows(connection, query)
     return events, citizens
 
@@ -156,7 +154,8 @@ def edge(connection: Connection) -> tuple[int, dict[int, tuple[int, bytes]]]:
 def citizen_pages(connection: Connection, size: int) -> list[tuple[int, int]]:
     """(first id, last id) of pages of `size` citizens; whoever comes later may fall into one or behind them all."""
     query = """
-        SELECT min(id), max(id) FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / %s AS page FROM citizens) AS c
+        SELECT min(id), max(id) FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / %s AS page FROM (
+            SELECT citizen AS id FROM enrolments UNION SELECT id FROM citizens) AS either) AS c
         GROUP BY page ORDER BY page"""
     return _rows(connection, query, size)
 
@@ -167,11 +166,19 @@ def furnishers(connection: Connection) -> dict[int, str]:
 
 
 def citizens(connection: Connection, first: int, last: int, limit: int) -> list[tuple[Any, ...]]:
-    """(id, key, vrf proof, wrapped or None) with first <= id <= last, ascending, at most `limit`."""
+    """(id, key, vrf proof, wrapped or None, tag or None, sealed identifier or None) with first <= id <= last, ascending, at
+    most `limit`; key and proof are empty where there are none.
+    """
     query = """
-        SELECT c.id, c.key, c.vrf_proof, k.wrapped FROM citizens c LEFT JOIN citizen_keys k ON k.citizen = c.id
-        WHERE c.id >= %s AND c.id <= %s ORDER BY c.id LIMIT %s"""
-    return _rows(connection, query, first, last, limit)
+        SELECT p.id, coalesce(p.key, ''), coalesce(p.vrf_proof, ''), k.wrapped, p.tag, i.sealed FROM (
+            SELECT coalesce(e.citizen, c.id) AS id, c.key, c.vrf_proof, e.tag
+            FROM (SELECT citizen, tag FROM enrolments WHERE citizen >= %(first)s AND citizen <= %(last)s) AS e
+            FULL JOIN (SELECT id, key, vrf_proof FROM citizens WHERE id >= %(first)s AND id <= %(last)s) AS c
+                ON c.id = e.citizen) AS p
+        LEFT JOIN citizen_keys k ON k.citizen = p.id LEFT JOIN identifiers i ON i.citizen = p.id
+        ORDER BY p.id LIMIT %(limit)s"""
+    wanted = {"first": first, "last": last, "limit": limit}
+    return connection.execute(query, wanted, binary=True).fetchall()
 
 
 def events(connection: Connection, ids: Sequence[int]) -> list[tuple[Any, ...]]:

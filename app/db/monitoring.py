@@ -72,8 +72,8 @@ def events_of_blocks(connection: Connection, after: int, upto: int) -> Iterator[
 def own_events(connection: Connection, furnisher: str, low: UUID, high: UUID) -> Iterator[OwnRow]:
     """A furnisher's events with ids from `low` to `high`: a day's, for ids begin with the time."""
     query = """
-        SELECT e.event_id, e.citizen, c.key, k.wrapped, s.sealed, p.block
-        FROM events e JOIN citizens c ON c.id = e.citizen LEFT JOIN citizen_keys k ON k.citizen = e.citizen
+        SELECT e.event_id, e.citizen, coalesce(c.key, ''), k.wrapped, s.sealed, p.block
+        FROM events e LEFT JOIN citizens c ON c.id = e.citizen LEFT JOIN citizen_keys k ON k.citizen = e.citizen
         LEFT JOIN event_bodies s ON s.batch = e.batch AND s.position = e.position
         LEFT JOIN placements p ON p.admission = e.batch
         WHERE e.furnisher = (SELECT id FROM furnishers WHERE name = %s) AND e.event_id BETWEEN %s AND %s"""

@@ -1,14 +1,16 @@
-"""Citizens as the database knows them: a number, a VRF output, and wrapped secrets; links and sessions."""
+"""Citizens as the database knows them: a number and a tag from their enrolment, wrapped secrets, and from their first block
+on a citizen key with its VRF proof; links and sessions.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from app.db.session import BINARY, TEXT, Question, ask, bytea_array, int8, integer, prepared_rows
+from app.db.session import BINARY, TEXT, Question, ask, bytea_array, int8, int8_array, integer, prepared_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from app.db.session import Connection, Rows
@@ -16,21 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Citizen:
-    """`vrf_proof` shows that `key` is the VRF output of the identifier; `wrapped` is None once the keys were destroyed."""
+    """`vrf_proof` shows that `key` is the VRF output of the identifier; both are empty until a block has taken the citizen
+    in. `wrapped` is None once the keys were destroyed.
+    """
 
     id: int
     key: bytes
     vrf_proof: bytes
     wrapped: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class NewCitizen:
-    """What a citizen is enrolled with."""
-
-    key: bytes
-    vrf_proof: bytes
-    wrapped: bytes
 
 
 _KEYS_LOCK = 4871170005
@@ -66,33 +61,46 @@ def lock_keys(connection: Connection) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_KEYS_LOCK,))
 
 
-_SELECT = (
-    "SELECT c.id, c.key, c.vrf_proof, k.wrapped FROM citizens c LEFT JOIN citizen_keys k ON k.citizen = c.id "
-)
+_COLUMNS = "e.citizen, coalesce(c.key, ''), coalesce(c.vrf_proof, ''), k.wrapped"
+_BESIDE = " LEFT JOIN citizens c ON c.id = e.citizen LEFT JOIN citizen_keys k ON k.citizen = e.citizen "
+_SELECT = f"SELECT {_COLUMNS} FROM enrolments e{_BESIDE}"  # noqa: S608 - our own text
 
 
 def _citizen(row: tuple[int, bytes, bytes, bytes | None]) -> Citizen:
     return Citizen(row[0], bytes(row[1]), bytes(row[2]), None if row[3] is None else bytes(row[3]))
 
 
-def citizens_by_key(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Citizen]:
-    """Those of `keys` that have a file, by key."""
-    rows = connection.execute(
-        _SELECT + "WHERE c.key = ANY(%b::bytea[])", (list(keys),), binary=True
-    ).fetchall()
-    return {bytes(row[1]): _citizen(row) for row in rows}
+def enrolled(connection: Connection, tags: Collection[bytes]) -> dict[bytes, Citizen]:
+    """Those of these tags under which somebody is enrolled, by tag."""
+    query = f"""
+        SELECT w.tag, {_COLUMNS} FROM unnest($1::bytea[]) AS w (tag)
+        CROSS JOIN LATERAL (SELECT citizen FROM enrolments WHERE tag = w.tag OFFSET 0) AS e
+        LEFT JOIN LATERAL (SELECT key, vrf_proof FROM citizens WHERE id = e.citizen OFFSET 0) AS c ON true
+        LEFT JOIN LATERAL (SELECT wrapped FROM citizen_keys WHERE citizen = e.citizen OFFSET 0) AS k ON true"""  # noqa: S608
+    (rows,) = ask(connection, Question(query, [bytea_array(tags)]))
+    found = {}
+    for tag, number, key, vrf_proof, wrapped in rows:
+        assert tag is not None and key is not None and vrf_proof is not None, "never null"  # noqa: PT018
+        found[tag] = Citizen(integer(number), key, vrf_proof, wrapped)
+    return found
+
+
+def citizen_by_key(connection: Connection, key: bytes) -> Citizen | None:
+    """Who has this citizen key."""
+    row = connection.execute(_SELECT + "WHERE c.key = %b", (key,), binary=True).fetchone()
+    return None if row is None else _citizen(row)
 
 
 def citizen_by_id(connection: Connection, citizen_id: int) -> Citizen | None:
     """One citizen."""
-    row = connection.execute(_SELECT + "WHERE c.id = %s", (citizen_id,), binary=True).fetchone()
+    row = connection.execute(_SELECT + "WHERE e.citizen = %s", (citizen_id,), binary=True).fetchone()
     return None if row is None else _citizen(row)
 
 
 def citizens_after(connection: Connection, after: int, limit: int) -> list[Citizen]:
     """Citizens with numbers above `after`, ascending."""
     rows = connection.execute(
-        _SELECT + "WHERE c.id > %s ORDER BY c.id LIMIT %s", (after, limit), binary=True
+        _SELECT + "WHERE e.citizen > %s ORDER BY e.citizen LIMIT %s", (after, limit), binary=True
     ).fetchall()
     return [_citizen(row) for row in rows]
 
@@ -102,24 +110,24 @@ CitizenWithAccount: TypeAlias = tuple[Citizen, int, tuple[int, bytes | None] | N
 of the account as it stands there, if it does.
 """
 
-_WITH_ACCOUNT = """
-    SELECT c.id, c.key, c.vrf_proof, k.wrapped, n.number, a.block, b.sealed
-    FROM (SELECT coalesce(max(block), -1) AS number FROM shown) AS n CROSS JOIN citizens c
-    LEFT JOIN citizen_keys k ON k.citizen = c.id
-    LEFT JOIN LATERAL (SELECT block FROM accounts WHERE citizen = c.id AND block <= n.number
+_WITH_ACCOUNT = f"""
+    SELECT {_COLUMNS}, n.number, a.block, b.sealed
+    FROM (SELECT coalesce(max(block), -1) AS number FROM shown) AS n CROSS JOIN enrolments e {_BESIDE}
+    LEFT JOIN LATERAL (SELECT block FROM accounts WHERE citizen = e.citizen AND block <= n.number
         ORDER BY block DESC LIMIT 1) AS a ON true
-    LEFT JOIN account_bodies b ON b.citizen = c.id AND b.block = a.block
-    WHERE c.id = """
+    LEFT JOIN account_bodies b ON b.citizen = e.citizen AND b.block = a.block
+    WHERE e.citizen = """  # noqa: S608 - our own text
 
-_OF_SESSIONS = """
-    SELECT s.token_hash, c.id, c.key, c.vrf_proof, k.wrapped, n.number, a.block, b.sealed
+_OF_SESSIONS = f"""
+    SELECT e.token_hash, {_COLUMNS}, n.number, a.block, b.sealed
     FROM (SELECT coalesce(max(block), -1) AS number FROM publications) AS n CROSS JOIN unnest($1::bytea[]) AS t (hash)
-    CROSS JOIN LATERAL (SELECT token_hash, citizen FROM sessions WHERE token_hash = t.hash AND expires_at > $2 OFFSET 0) AS s
-    CROSS JOIN LATERAL (SELECT id, key, vrf_proof FROM citizens WHERE id = s.citizen OFFSET 0) AS c
-    LEFT JOIN LATERAL (SELECT wrapped FROM citizen_keys WHERE citizen = c.id OFFSET 0) AS k ON true
-    LEFT JOIN LATERAL (SELECT block FROM accounts WHERE citizen = c.id AND block <= n.number
+    CROSS JOIN LATERAL (SELECT token_hash, citizen FROM sessions WHERE token_hash = t.hash AND expires_at > $2 OFFSET 0) AS e
+    LEFT JOIN LATERAL (SELECT key, vrf_proof FROM citizens WHERE id = e.citizen OFFSET 0) AS c ON true
+    LEFT JOIN LATERAL (SELECT wrapped FROM citizen_keys WHERE citizen = e.citizen OFFSET 0) AS k ON true
+    LEFT JOIN LATERAL (SELECT block FROM accounts WHERE citizen = e.citizen AND block <= n.number
         ORDER BY block DESC LIMIT 1) AS a ON true
-    LEFT JOIN LATERAL (SELECT sealed FROM account_bodies WHERE citizen = c.id AND block = a.block OFFSET 0) AS b ON true"""
+    LEFT JOIN LATERAL (SELECT sealed FROM account_bodies WHERE citizen = e.citizen AND block = a.block OFFSET 0) AS b
+        ON true"""  # noqa: S608 - our own text
 
 
 def _with_account(row: tuple[Any, ...]) -> CitizenWithAccount:
@@ -165,60 +173,55 @@ def sessions_with_accounts(
 
 def count_citizens(connection: Connection) -> int:
     """How many have a file."""
-    row = connection.execute("SELECT count(*) FROM citizens").fetchone()
+    row = connection.execute("SELECT count(*) FROM enrolments").fetchone()
     assert row is not None
     return int(row[0])
 
 
-def enrol(connection: Connection, citizens: Iterable[NewCitizen]) -> dict[bytes, Citizen]:
-    """Give new citizens their numbers; who was enrolled by another transaction meanwhile keeps its first secrets.
+def enrol(connection: Connection, tags: Collection[bytes]) -> dict[bytes, int]:
+    """Numbers for those of these tags under which nobody is enrolled yet; `keep_keys` has to follow.
 
-    Keys go in sorted, so that two batches that bring the same new citizens wait for each other and never deadlock.
+    Tags go in sorted, so that two batches that bring the same new citizens wait for each other and never deadlock. Whom
+    another transaction enrolled meanwhile, `enrolled` finds now.
     """
-    new = {citizen.key: citizen for citizen in sorted(citizens, key=lambda citizen: citizen.key)}
-    rows = connection.execute(
-        "INSERT INTO citizens (key, vrf_proof) SELECT * FROM unnest(%b::bytea[], %b::bytea[])"
-        " ON CONFLICT (key) DO NOTHING RETURNING id, key",
-        (list(new), [citizen.vrf_proof for citizen in new.values()]),
-        binary=True,
-    ).fetchall()
-    numbers = {bytes(key): number for number, key in rows}
-    connection.execute(
-        "INSERT INTO citizen_keys (citizen, wrapped) SELECT * FROM unnest(%b::bigint[], %b::bytea[])",
-        (list(numbers.values()), [new[key].wrapped for key in numbers]),
-    )
-    return citizens_by_key(connection, list(new))
-
-
-def recall(connection: Connection, tags: Sequence[bytes]) -> dict[bytes, bytes]:
-    """Tag -> sealed citizen key and proof, where they are remembered (app.core.state.recall)."""
-    query = "SELECT tag, sealed FROM recalled_keys WHERE tag = ANY($1::bytea[])"
-    (rows,) = ask(connection, Question(query, [bytea_array(tags)]))
-    return {tag: sealed for tag, sealed in rows if tag is not None and sealed is not None}
-
-
-def remember(connection: Connection, sealed: Mapping[bytes, bytes]) -> None:
-    """Remember sealed citizen keys by tag."""
-    ask(connection, _remembering(sealed))
-
-
-def remember_at_once(connection: Connection, sealed: Mapping[bytes, bytes]) -> None:
-    """The same for all to see, on a connection outside transactions. It waits for nobody (DatabaseError), and for no disk:
-    what is lost is worked out again.
-    """
-    hasty = "SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '50ms', true)"
-    ask(connection, Question(hasty), _remembering(sealed))  # one round trip is one transaction
-
-
-def _remembering(sealed: Mapping[bytes, bytes]) -> Question:
-    """In ascending order, so that two batches never wait for each other in a circle."""
     query = (
-        "INSERT INTO recalled_keys (tag, sealed) SELECT * FROM unnest($1::bytea[], $2::bytea[])"
-        " ON CONFLICT (tag) DO UPDATE SET sealed = excluded.sealed WHERE recalled_keys.sealed <> excluded.sealed"
+        "INSERT INTO enrolments (tag) SELECT * FROM unnest($1::bytea[])"
+        " ON CONFLICT (tag) DO NOTHING RETURNING citizen, tag"
     )
-    return Question(
-        query, [bytea_array(sorted(sealed)), bytea_array([sealed[tag] for tag in sorted(sealed)])]
+    (rows,) = ask(connection, Question(query, [bytea_array(sorted(tags))]))
+    return {tag: integer(number) for number, tag in rows if tag is not None}
+
+
+def keep_keys(connection: Connection, wrapped: Mapping[int, bytes]) -> None:
+    """The wrapped keys of new citizens."""
+    query = "INSERT INTO citizen_keys (citizen, wrapped) SELECT * FROM unnest($1::bigint[], $2::bytea[])"
+    ask(connection, Question(query, [int8_array(list(wrapped)), bytea_array(list(wrapped.values()))]))
+
+
+def enrol_as(connection: Connection, numbers: Mapping[bytes, int]) -> None:
+    """The tags of citizens who have their numbers from before there were tags."""
+    query = (
+        "INSERT INTO enrolments (tag, citizen) OVERRIDING SYSTEM VALUE"
+        " SELECT * FROM unnest(%b::bytea[], %b::bigint[])"
     )
+    connection.execute(query, (list(numbers), list(numbers.values())))
+
+
+def any_untagged(connection: Connection) -> bool:
+    """Whether citizens from before there were tags have none. All got theirs at once, so the first one tells."""
+    query = """
+        SELECT NOT EXISTS (SELECT FROM enrolments e WHERE e.citizen = c.id)
+        FROM (SELECT id FROM citizens ORDER BY id LIMIT 1) AS c"""
+    row = connection.execute(query).fetchone()
+    return row is not None and bool(row[0])
+
+
+def citizens_before_tags(connection: Connection, after: int, limit: int) -> list[Citizen]:
+    """Citizens with numbers above `after` by their citizen keys, ascending."""
+    query = """
+        SELECT c.id, c.key, c.vrf_proof, k.wrapped FROM citizens c LEFT JOIN citizen_keys k ON k.citizen = c.id
+        WHERE c.id > %s ORDER BY c.id LIMIT %s"""
+    return [_citizen(row) for row in connection.execute(query, (after, limit), binary=True).fetchall()]
 
 
 def identifier(connection: Connection, citizen_id: int) -> bytes | None:

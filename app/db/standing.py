@@ -1,7 +1,7 @@
 """What is asked of the database about a group of inquiries, in few round trips (`session.ask`).
 
     keys_at, known, notice = begin(connection, names)          citizens' keys are held; which batches were admitted before
-    block, found = look(connection, keys, lock_access(...))    who they are, their accounts, and what was admitted since
+    block, found = look(connection, tags, lock_access(...))    who they are, their accounts, and what was admitted since
 
 Account and later events are read by one statement, and so as of one moment: whatever the sequencer commits meanwhile, an
 event is in the one or among the others.
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 # A citizen's events stand in few batches: those are looked up, then the events of the few that are not in the account.
 _LOOK = """
-    SELECT n.number, c.id, c.key, c.vrf_proof, k.wrapped, a.block, a.sealed, e.first_index, e.batch, e.position,
-        e.commitment, s.sealed
-    FROM (SELECT coalesce(max(block), -1) AS number FROM shown) AS n CROSS JOIN unnest($1::bytea[]) AS w (key)
-    CROSS JOIN LATERAL (SELECT id, key, vrf_proof FROM citizens WHERE key = w.key OFFSET 0) AS c
+    SELECT n.number, w.tag, c.id, coalesce(v.key, ''), coalesce(v.vrf_proof, ''), k.wrapped, a.block, a.sealed, e.first_index,
+        e.batch, e.position, e.commitment, s.sealed
+    FROM (SELECT coalesce(max(block), -1) AS number FROM shown) AS n CROSS JOIN unnest($1::bytea[]) AS w (tag)
+    CROSS JOIN LATERAL (SELECT citizen AS id FROM enrolments WHERE tag = w.tag OFFSET 0) AS c
+    LEFT JOIN LATERAL (SELECT key, vrf_proof FROM citizens WHERE id = c.id OFFSET 0) AS v ON true
     LEFT JOIN LATERAL (SELECT wrapped FROM citizen_keys WHERE citizen = c.id OFFSET 0) AS k ON true
     LEFT JOIN LATERAL (
         SELECT v.block, b.sealed FROM (SELECT block FROM accounts WHERE citizen = c.id AND block <= n.number
@@ -69,25 +70,39 @@ def begin(
 
 
 def look(
-    connection: Connection, keys: Collection[bytes], *locks: Question
+    connection: Connection, tags: Collection[bytes], *locks: Question
 ) -> tuple[int, dict[bytes, Standing]]:
-    """The number of the block that readers are shown (-1 for none, or when nobody is found), and those of `keys` that have a
-    file. `locks` are taken first.
+    """The number of the block that readers are shown (-1 for none, or when nobody is found), and by tag those of
+    `tags` that have a file. `locks` are taken first.
     """
-    *_, rows = ask(connection, *locks, Question(_LOOK, [bytea_array(keys)]))
+    *_, rows = ask(connection, *locks, Question(_LOOK, [bytea_array(tags)]))
     found: dict[bytes, Standing] = {}
     behind: dict[bytes, list[tuple[int, LoadedEvent]]] = {}
-    for _, citizen, key, vrf_proof, wrapped, block, sealed, index, batch, position, commitment, body in rows:
-        assert key is not None and vrf_proof is not None, "never null"  # noqa: PT018 - for the type checker
-        if key not in found:
+    for (
+        _,
+        tag,
+        citizen,
+        key,
+        vrf_proof,
+        wrapped,
+        block,
+        sealed,
+        index,
+        batch,
+        position,
+        commitment,
+        body,
+    ) in rows:
+        assert tag is not None and key is not None and vrf_proof is not None, "never null"  # noqa: PT018
+        if tag not in found:
             account = None if block is None or sealed is None else (integer(block), sealed)
-            found[key] = Standing(people.Citizen(integer(citizen), key, vrf_proof, wrapped), account)
-            behind[key] = []
+            found[tag] = Standing(people.Citizen(integer(citizen), key, vrf_proof, wrapped), account)
+            behind[tag] = []
         if batch is not None:
             assert commitment is not None, "never null"
             event = LoadedEvent(integer(citizen), integer(batch), integer(position), commitment, body)
-            behind[key].append((_UNPLACED if index is None else integer(index), event))
-    for key, events in behind.items():
+            behind[tag].append((_UNPLACED if index is None else integer(index), event))
+    for tag, events in behind.items():
         events.sort(key=lambda each: (each[0], each[1].batch, each[1].position))
-        found[key].behind = [event for _, event in events]
+        found[tag].behind = [event for _, event in events]
     return (integer(rows[0][0]) if rows else -1), found

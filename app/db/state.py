@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 _EPOCH_DAY = date(2000, 1, 1).toordinal()  # PostgreSQL's binary dates count from here
 _ACCOUNT_ROW = Struct("!hiqiqi32sii")
 _BODY_ROW = Struct("!hiqiqi")
+_CITIZEN_ROW = Struct("!hiqi32si80s")
 
 
 class LoadedAccount(NamedTuple):
-    """What the fold needs of one citizen; `block` and `sealed` are None before the first version."""
+    """What the fold needs of one citizen; before the first version `key` is empty, and `block` and `sealed` are None."""
 
     citizen: int
     key: bytes
@@ -49,6 +50,16 @@ def account_body_row(citizen: int, block: int, sealed: bytes) -> bytes:
     return _BODY_ROW.pack(3, 8, citizen, 8, block, len(sealed)) + sealed
 
 
+def citizen_row(citizen: int, key: bytes, vrf_proof: bytes) -> bytes:
+    """One packed row of `citizens`."""
+    return _CITIZEN_ROW.pack(3, 8, citizen, 32, key, 80, vrf_proof)
+
+
+def copy_citizens(connection: Connection, citizens: Iterable[bytes]) -> None:
+    """Store packed citizens, whom a block takes in for the first time. Raises UniqueViolation when one is there already."""
+    copy_rows(connection, "citizens (id, key, vrf_proof)", citizens)
+
+
 def copy_accounts(connection: Connection, accounts: Iterable[bytes], bodies: Iterable[bytes]) -> None:
     """Store packed versions."""
     copy_rows(connection, "accounts (citizen, block, value, until)", accounts)
@@ -58,10 +69,10 @@ def copy_accounts(connection: Connection, accounts: Iterable[bytes], bodies: Ite
 def load_accounts(connection: Connection, citizens: Sequence[int]) -> list[LoadedAccount]:
     """The newest version of each of these citizens' accounts."""
     query = """
-        SELECT c.id, c.key, k.wrapped, b.block, b.sealed
-        FROM unnest(%s::bigint[]) AS wanted (id) JOIN citizens c USING (id)
-        LEFT JOIN citizen_keys k ON k.citizen = c.id
-        LEFT JOIN LATERAL (SELECT block, sealed FROM account_bodies WHERE citizen = c.id ORDER BY block DESC LIMIT 1)
+        SELECT w.id, coalesce(c.key, ''), k.wrapped, b.block, b.sealed
+        FROM unnest(%s::bigint[]) AS w (id) LEFT JOIN citizens c ON c.id = w.id
+        LEFT JOIN citizen_keys k ON k.citizen = w.id
+        LEFT JOIN LATERAL (SELECT block, sealed FROM account_bodies WHERE citizen = w.id ORDER BY block DESC LIMIT 1)
             AS b ON true"""
     rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
     return [LoadedAccount(r[0], bytes(r[1]), r[2] and bytes(r[2]), r[3], r[4] and bytes(r[4])) for r in rows]
@@ -236,13 +247,14 @@ def batch_around(connection: Connection, log_index: int) -> tuple[int, str, list
     return row[0], row[1], [bytes(each[0]) for each in rows]
 
 
-def any_body_of(connection: Connection, citizen: int) -> bytes | None:
-    """The sealed body of some event of a citizen; None when none is left."""
+def any_bodies_of(connection: Connection, citizens: Sequence[int]) -> dict[int, bytes]:
+    """The sealed body of some event of each of these citizens of whom one is left."""
     query = """
-        SELECT b.sealed FROM (SELECT batch, position FROM events WHERE citizen = %s OFFSET 0) AS e
-        JOIN event_bodies b ON b.batch = e.batch AND b.position = e.position LIMIT 1"""
-    row = connection.execute(query, (citizen,), binary=True).fetchone()
-    return None if row is None else bytes(row[0])
+        SELECT v.citizen, b.sealed FROM unnest(%s::bigint[]) AS v (citizen) CROSS JOIN LATERAL (
+            SELECT b.sealed FROM (SELECT batch, position FROM events WHERE citizen = v.citizen OFFSET 0) AS e
+            JOIN event_bodies b ON b.batch = e.batch AND b.position = e.position LIMIT 1) AS b"""
+    rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
+    return {row[0]: bytes(row[1]) for row in rows}
 
 
 def versions_by_day(connection: Connection, citizen: int, newest_block: int) -> list[tuple[str, int, bool]]:

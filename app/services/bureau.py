@@ -20,9 +20,10 @@ from app.core.log.register import Register
 from app.core.state.vrf import VrfKey
 from app.db import admission, session
 from app.db.engine import database_url, make_engine
+from app.db.people import any_untagged
 from app.services.address import Address
 from app.services.banks.gathering import Gathering
-from app.services.citizens.people import People
+from app.services.citizens.people import Keyring, People
 from app.services.organisations.journal import Journal
 
 if TYPE_CHECKING:
@@ -77,9 +78,16 @@ class Bureau:
         engine = make_engine(url or database_url(home.path))
         with session.transaction(engine) as connection:
             stored = admission.all_notices(connection)
+            untagged = any_untagged(connection)
         if not stored:
             raise RefusedError(
                 "this database holds no ledger yet: run `credence up` or `credence migrate`", code="no-ledger"
+            )
+        if untagged:
+            raise RefusedError(
+                "this ledger is from an earlier version, and its citizens have no tags yet: run `credence up` or"
+                " `credence migrate`",
+                code="untagged",
             )
         genesis = notices.decode(stored[0][1])
         assert isinstance(genesis, notices.Genesis)
@@ -91,7 +99,7 @@ class Bureau:
             )
             raise RefusedError(message, code="other-ledger")
         readers = session.Readers(engine)
-        people = People(genesis.origin, vrf, home.secret("wrap.key"), readers)
+        people = People(Keyring(genesis.origin, vrf, home.secret("wrap.key")))
         signers = home.signer("service"), home.signer("bureau")
         journal = Journal(home.path / "log" / "given")
         return cls(home, engine, readers, genesis, *signers, vrf, people, journal, now)

@@ -109,7 +109,7 @@ def test_a_second_clean_account_for_one_citizen_is_caught_by_the_bank(honest, li
 
 def test_a_second_account_through_another_spelling_is_caught_by_the_bank(honest, liar):
     """A VRF proof for ` uci:5`, `uci:05` or `UCI:5` is a good proof of another string; no such identifier is accepted."""
-    vrf_key = honest.bureau.people.vrf_key
+    vrf_key = honest.bureau.vrf
     for spelling in ("uci:05", "UCI:5", "uci:5 ", "uci:٥", "uci:+5"):
         evaluation = vrf_key.begin(vrf.citizen_alpha(honest.bureau.origin, spelling))
         key = vrf.citizen_key(evaluation.output())

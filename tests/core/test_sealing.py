@@ -51,20 +51,29 @@ def test_any_bytes_give_our_own_error(data):
     with pytest.raises(CredenceError):
         sealing.unseal(KEY, data)
     with pytest.raises(CredenceError):
-        sealing.unwrap(KEY, CITIZEN, data)
+        sealing.unwrap(KEY, 7, CITIZEN, data)
 
 
 def test_wrapped_keys_open_for_their_citizen_only():
-    wrapped = sealing.wrap(KEY, NONCE, CITIZEN, KEYS)
+    wrapped = sealing.wrap(KEY, NONCE, 7, KEYS)
     assert len(wrapped) == sealing.WRAPPED_SIZE
-    assert sealing.unwrap(KEY, CITIZEN, wrapped) == KEYS
-    assert SecretBox(KEY).decrypt(wrapped) == CITIZEN + KEYS.data_key + KEYS.salt_key
-    with pytest.raises(SignatureError, match="another citizen"):
-        sealing.unwrap(KEY, OTHER, wrapped)
+    assert sealing.unwrap(KEY, 7, CITIZEN, wrapped) == sealing.unwrap(KEY, 7, b"", wrapped) == KEYS
+    assert SecretBox(KEY).decrypt(wrapped) == (7).to_bytes(8) + KEYS.data_key + KEYS.salt_key
+    for number in (8, -1, 0, 2**63 - 1, -(2**63)):
+        with pytest.raises(SignatureError, match="another citizen"):
+            sealing.unwrap(KEY, number, CITIZEN, wrapped)
     with pytest.raises(SignatureError):
-        sealing.unwrap(OTHER, CITIZEN, wrapped)
+        sealing.unwrap(OTHER, 7, CITIZEN, wrapped)
     with pytest.raises(FormatError):
-        sealing.unwrap(KEY, CITIZEN, wrapped[:-1])
+        sealing.unwrap(KEY, 7, CITIZEN, wrapped[:-1])
+
+
+def test_keys_that_were_wrapped_for_a_citizen_key_still_open_for_it_only():
+    wrapped = sealing.seal(KEY, NONCE, CITIZEN + KEYS.data_key + KEYS.salt_key)
+    assert sealing.unwrap(KEY, 7, CITIZEN, wrapped) == KEYS
+    for key in (OTHER, b""):
+        with pytest.raises(SignatureError, match="another citizen"):
+            sealing.unwrap(KEY, 7, key, wrapped)
 
 
 def test_keys_are_not_shown():

@@ -235,7 +235,7 @@ def surviving_keys(ledger: Ledger) -> list[bytes]:
     secrets = [ledger.home.secret(name) for name in ("wrap.key", "vrf.seed")]
     keys = {row[0]: row[1] for row in table(ledger, "citizens", "id, key")}
     for citizen, wrapped in table(ledger, "citizen_keys", "citizen, wrapped"):
-        opened = sealing.unwrap(secrets[0], keys[citizen], wrapped)
+        opened = sealing.unwrap(secrets[0], citizen, keys[citizen], wrapped)
         secrets += [opened.data_key, opened.salt_key]
     return secrets
 

@@ -213,7 +213,7 @@ def _check_files(rows: Rows, blocks: list[Block], genesis: notices.Genesis, wrap
     assert newest.keys() == histories.keys()
     for citizen, history in histories.items():
         key, wrapped = rows.citizens[citizen]
-        keys = sealing.unwrap(wrap_key, key, wrapped)
+        keys = sealing.unwrap(wrap_key, citizen, key, wrapped)
         history.sort()
         leaves = [(i, merkle.leaf_hash(event_entry(c))) for i, c, _ in history]
         left = [

@@ -53,9 +53,13 @@ EXPECTED = {
         "citizen": (EVENT + " belongs to no citizen", BODY + " The sealed bytes do not open"),
         "furnisher": (EVENT,), "event_id": (EVENT,), "commitment": (EVENT,),
     },
+    "enrolments": {
+        "citizen": ("enrolments: citizen {new}:", "citizen_keys: citizen {citizen}: belongs to no citizen"),
+        "tag": ("enrolments: citizen {citizen}: tag is not that",),
+    },
     "citizens": {
-        "id": ("citizens: citizen {new}:", "citizen_keys: citizen {id}:"),
-        "key": ("citizen_keys: citizen {id}: The wrapped keys belong to another citizen. This row or",),
+        "id": ("citizens: citizen {new}:", "citizens: citizen {id}: is missing"),
+        "key": ("citizens: citizen {id}: key is not the VRF output",),
         "vrf_proof": ("citizens: citizen {id}:",),
     },
     "placements": {
@@ -190,7 +194,8 @@ DELETED = {
     "notices": ("placements: admission {id}:",),
     "furnishers": ("events: batch",),
     "events": (EVENT, "batches: batch {batch}: number of events"),
-    "citizens": ("citizen_keys: citizen {id}: belongs to no citizen",),
+    "enrolments": ("citizen_keys: citizen {citizen}: belongs to no citizen",),
+    "citizens": ("citizens: citizen {id}: is missing",),
     "placements": ("placements: admission {admission}: missing",),
     "blocks": ("blocks: block {number}: missing",),
     "publications": ("publications: block {block}:",),
@@ -220,6 +225,7 @@ INSERTED = {
     "notices": ({"id": 10**6}, "notices: notice 1000000: nobody was given"),
     "furnishers": ({"id": 999, "name": "copy.example"}, "furnishers: number 999:"),
     "events": ({"position": 60_000, "event_id": uuid.UUID(int=7)}, "events: batch {batch} position 60000:"),
+    "enrolments": ({"citizen": 999, "tag": bytes(32)}, "enrolments: citizen 999:"),
     "citizens": ({"id": 999, "key": bytes(32)}, "citizens: citizen 999:"),
     "placements": ({"admission": 999, "first_index": 10**6}, "placements: admission 999:"),
     "tiles": ({"tile_index": 5}, "tiles: {name}, tile 5"),

@@ -31,7 +31,7 @@ CITIZEN = "uci:1"
 
 def counts(ledger):
     """Rows of the tables that intake writes."""
-    tables = ("batches", "events", "event_bodies", "citizens", "citizen_keys", "furnishers", "notices")
+    tables = ("batches", "events", "event_bodies", "enrolments", "citizen_keys", "furnishers", "notices")
     with ledger.bureau.transaction() as connection:
         return {t: connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in tables}
 
@@ -50,7 +50,7 @@ def test_a_receipt_says_what_was_admitted_and_until_when_it_is_in_a_block(ledger
         "batches": 1,
         "events": size,
         "event_bodies": size,
-        "citizens": size,
+        "enrolments": size,
         "citizen_keys": size,
         "furnishers": 1,
         "notices": counts(ledger)["notices"],

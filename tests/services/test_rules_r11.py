@@ -269,10 +269,10 @@ def test_a_service_that_remembers_the_old_key_never_uses_it_again(aged):
     lender, bank = aged.lender, aged.bank
     admit(web, lender.batch([lender.status(CITIZEN, account="x")]))  # it remembers CITIZEN now
     aged.step()
-    old = web.people._persons[web.people.key_of(CITIZEN)]
+    old = web.people._persons[CITIZEN]
     destroy(aged)
     admit(web, lender.batch([lender.status(CITIZEN, account="loan-of-1", late=True)]))
-    assert web.people._persons[web.people.key_of(CITIZEN)].data_key != old.data_key
+    assert web.people._persons[CITIZEN].data_key != old.data_key
     answer = inquire(web, bank.batch([bank.inquiry(CITIZEN)]))
     assert answer.answer["block"] == 3
     open_link(web, create_link(web, CITIZEN))
@@ -405,7 +405,7 @@ def test_the_pool_and_the_block_that_destroys_share_the_work(aged, monkeypatch):
     lender = aged.lender
     assert run(aged).notices == 1
     aged.admit(lender.batch([lender.status(who, account="x") for who in (CITIZEN, OTHER)]))
-    pool = FoldingPool(aged.url, aged.bureau.people.wrap_key, 2)
+    pool = FoldingPool(aged.url, aged.bureau.people.keyring, 2)
     try:
         with aged.sequencer(pool=pool) as sequencer:
             while aged.waiting():
@@ -537,6 +537,7 @@ def test_the_audit_names_every_lie(aged):
     person = person_of(aged.bureau, CITIZEN)
     secrets = sealing.unwrap(
         aged.home.secret("wrap.key"),
+        person.id,
         person.key,
         next(r["wrapped"] for r in tamper.rows("citizen_keys") if r["citizen"] == person.id),
     )

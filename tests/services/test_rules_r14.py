@@ -1,6 +1,6 @@
 """R14: with an old ordinary backup, the newest database and every key that survives, nothing destroyed can be read.
 
-Every column of every table is looked at, with a challenger's scores, recalled keys, drafts, evidence, mail and a share present.
+Every column of every table is looked at, with a challenger's scores, enrolments, drafts, evidence, mail and a share present.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ import psycopg
 import pytest
 
 from app.core.state import erasure, sealing
-from app.core.state.recall import Recall
-from app.db import people
+from app.core.state.enrolment import tag_of
 from app.db.schema import SHORT_LIVED, metadata
 from app.services.citizens import acts, evidence, sharing
 from app.services.citizens import erasure as service
@@ -91,7 +90,7 @@ def secrets_of(ledger):
     found = {
         wrap,
         ledger.home.secret("vrf.seed"),
-        *(Recall.of(wrap, f"uci:{n}").secret for n in range(1, 12)),
+        *(tag_of(wrap, f"uci:{n}") for n in range(1, 12)),
     }
     values = rows(ledger, ["citizens", "citizen_keys", "evidence_keys"])
     keys = {
@@ -102,7 +101,7 @@ def secrets_of(ledger):
     for table, number, column in list(values):
         if (table, column) == ("citizen_keys", "wrapped"):
             citizen = values[table, number, "citizen"]
-            opened = sealing.unwrap(wrap, keys[citizen], values[table, number, column])
+            opened = sealing.unwrap(wrap, citizen, keys[citizen], values[table, number, column])
             found |= {opened.data_key, opened.salt_key}
     for (table, _, column), value in values.items():
         if (table, column) == ("evidence_keys", "sealed"):
@@ -157,18 +156,17 @@ def test_r14_an_erasure_leaves_nothing_to_read_in_any_table_or_old_backup(filled
         sealed = backup["challenger_scores", number, "sealed"]
         assert opened_by_any(before, sealed)
         assert opened_by_any(after, sealed) is None
-    check_recalled(filled, after)
+    check_enrolled(filled, person.id)
     check_beside(filled, after, person.id)
 
 
-def check_recalled(ledger, secrets):
-    """The remembered key says what the table of citizens says, and nothing else."""
-    place = Recall.of(ledger.home.secret("wrap.key"), CITIZEN)
-    with ledger.bureau.transaction() as connection:
-        stored = people.recall(connection, [place.tag])
-        (known,) = people.citizens_by_key(connection, [ledger.bureau.people.key_of(CITIZEN)]).values()
-    assert place.open(stored[place.tag]) == (known.key, known.vrf_proof)
-    assert place.secret in secrets
+def check_enrolled(ledger, citizen):
+    """Whose file it is can still be asked, by the identifier alone: a new enrolment goes on under the same number."""
+    values = rows(ledger, ["enrolments"])
+    tags = {
+        values["enrolments", n, "citizen"]: values["enrolments", n, "tag"] for _, n, c in values if c == "tag"
+    }
+    assert tags[citizen] == tag_of(ledger.home.secret("wrap.key"), CITIZEN)
 
 
 def check_beside(ledger, secrets, citizen):

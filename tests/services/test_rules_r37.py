@@ -214,7 +214,7 @@ def test_r37_a_switch_shared_by_the_pool_s_processes(ledger, monkeypatch):
 
     monkeypatch.setattr(module, "IN_PROCESS_EVENTS_MAX", 0)
     ledger.report(9)
-    pool = folding.FoldingPool(ledger.url, ledger.home.secret("wrap.key"), 2)
+    pool = folding.FoldingPool(ledger.url, ledger.bureau.people.keyring, 2)
     try:
         with ledger.sequencer(pool=pool) as sequencer:
             sequencer.step(now=True)

@@ -338,7 +338,7 @@ def states_of(url, home):
     engine.dispose()
     wrap_key = home.secret("wrap.key")
     return {
-        (citizen, block): sealing.unseal(sealing.unwrap(wrap_key, key, wrapped).data_key, sealed)
+        (citizen, block): sealing.unseal(sealing.unwrap(wrap_key, citizen, key, wrapped).data_key, sealed)
         for citizen, block, key, wrapped, sealed in rows
     }
 
@@ -377,7 +377,7 @@ def test_pool_of_processes_gives_the_bytes_that_one_process_gives(ledger, clock,
 
     blocks(ledger.bureau, None)
     other = folding_bureau = type(ledger.bureau).open(home, url, now=clock)
-    pool = folding.FoldingPool(url, home.secret("wrap.key"), 3)
+    pool = folding.FoldingPool(url, folding_bureau.people.keyring, 3)
     try:
         blocks(folding_bureau, pool)
     finally:
@@ -391,7 +391,7 @@ def test_pool_of_processes_gives_the_bytes_that_one_process_gives(ledger, clock,
 def test_error_in_a_process_of_the_pool_is_raised_and_leaves_the_pool_fit_for_work(ledger, monkeypatch):
     monkeypatch.setattr(module, "IN_PROCESS_EVENTS_MAX", 0)
     ledger.report(4)
-    pool = folding.FoldingPool(ledger.url, ledger.home.secret("wrap.key"), 2)
+    pool = folding.FoldingPool(ledger.url, ledger.bureau.people.keyring, 2)
     try:
         with ledger.sequencer(pool=pool) as sequencer:
             with monkeypatch.context() as patch:
@@ -407,7 +407,7 @@ def test_error_in_a_process_of_the_pool_is_raised_and_leaves_the_pool_fit_for_wo
 def test_process_of_the_pool_that_is_gone_ends_the_work_in_words(ledger, monkeypatch):
     monkeypatch.setattr(module, "IN_PROCESS_EVENTS_MAX", 0)
     ledger.report(2)
-    pool = folding.FoldingPool(ledger.url, ledger.home.secret("wrap.key"), 2)
+    pool = folding.FoldingPool(ledger.url, ledger.bureau.people.keyring, 2)
     try:
         pool._processes[1].kill()
         pool._processes[1].join()

@@ -2,10 +2,11 @@
 
     sealed        nonce (24 bytes) || NaCl secretbox of the plaintext (16 bytes longer than it)
     citizen keys  data key (32) || salt key (32)
-    wrapped       sealed under the bureau's wrapping key: citizen key (32) || data key || salt key
+    wrapped       sealed under the bureau's wrapping key: the citizen's number (8, big-endian) || data key || salt key
 
 Destroying the wrapped keys of a citizen makes all that is sealed under them unreadable, wherever copies are.
-The citizen key inside the box ties it to its row: keys moved to another citizen's row are noticed. Secretbox
+The number inside the box ties it to its row: keys moved to another citizen's row are noticed. Before citizens were
+enrolled by a number alone, the citizen key (32 bytes) stood in its place: such boxes are longer, and still open. Secretbox
 is XSalsa20-Poly1305; its 24-byte nonces may be drawn at random. They come in as an argument, because
 the core has no randomness. Example:
 
@@ -33,7 +34,9 @@ KEY_SIZE: Final = 32
 NONCE_SIZE: Final = 24
 _MAC_SIZE: Final = 16
 OVERHEAD: Final = NONCE_SIZE + _MAC_SIZE
-WRAPPED_SIZE: Final = OVERHEAD + 3 * KEY_SIZE
+_NUMBER_SIZE: Final = 8
+WRAPPED_SIZE: Final = OVERHEAD + _NUMBER_SIZE + 2 * KEY_SIZE
+_WRAPPED_BY_KEY_SIZE: Final = OVERHEAD + 3 * KEY_SIZE
 
 sodium_init()  # chooses the quickest code for this processor; may be called again
 
@@ -95,18 +98,21 @@ def unseal(key: bytes, sealed: bytes) -> bytes:
     return bytes(_content(plaintext))
 
 
-def wrap(wrapping_key: bytes, nonce: bytes, citizen_key: bytes, keys: CitizenKeys) -> bytes:
-    """The keys of a citizen under the bureau's wrapping key, bound to the citizen key: 136 bytes."""
-    plaintext = citizen_key + keys.data_key + keys.salt_key
-    assert len(plaintext) == 3 * KEY_SIZE, "keys have 32 bytes each"
-    return seal(wrapping_key, nonce, plaintext)
+def wrap(wrapping_key: bytes, nonce: bytes, number: int, keys: CitizenKeys) -> bytes:
+    """The keys of a citizen under the bureau's wrapping key, bound to the citizen's number: 112 bytes."""
+    assert len(keys.data_key) == len(keys.salt_key) == KEY_SIZE, "keys have 32 bytes each"
+    return seal(wrapping_key, nonce, number.to_bytes(_NUMBER_SIZE, "big") + keys.data_key + keys.salt_key)
 
 
-def unwrap(wrapping_key: bytes, citizen_key: bytes, wrapped: bytes) -> CitizenKeys:
-    """The inverse of `wrap`; SignatureError also if the box was made for another citizen key."""
-    if len(wrapped) != WRAPPED_SIZE:
+def unwrap(wrapping_key: bytes, number: int, citizen_key: bytes, wrapped: bytes) -> CitizenKeys:
+    """The inverse of `wrap`; SignatureError also if the box was made for another citizen. `citizen_key` is what an older box
+    is bound to.
+    """
+    if len(wrapped) not in {WRAPPED_SIZE, _WRAPPED_BY_KEY_SIZE}:
         raise FormatError(f"Wrapped keys have {WRAPPED_SIZE} bytes, not {len(wrapped)}.")
     plaintext = unseal(wrapping_key, wrapped)
-    if plaintext[:KEY_SIZE] != citizen_key:
+    owner, both = plaintext[: -2 * KEY_SIZE], plaintext[-2 * KEY_SIZE :]
+    by_number = len(wrapped) == WRAPPED_SIZE
+    if owner != (number.to_bytes(_NUMBER_SIZE, "big", signed=True) if by_number else citizen_key):
         raise SignatureError("The wrapped keys belong to another citizen.", code=SEAL_BROKEN)
-    return CitizenKeys(plaintext[KEY_SIZE : 2 * KEY_SIZE], plaintext[2 * KEY_SIZE :])
+    return CitizenKeys(both[:KEY_SIZE], both[KEY_SIZE:])

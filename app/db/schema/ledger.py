@@ -40,7 +40,9 @@ ledger(
 )
 sealed("event_bodies", big("batch", key=True), integer("position", key=True), octets("sealed"))
 
-# People. A citizen is a VRF output; who that is stands only in sealed bodies.
+# People. A citizen is a tag from the first batch on, and a VRF output from the first block on; who that is stands only in
+# sealed bodies.
+ledger("enrolments", big("citizen", key=True), octets("tag"))
 ledger("citizens", big("id", key=True), octets("key"), octets("vrf_proof"))
 sealed("citizen_keys", big("citizen", key=True), octets("wrapped"), short_lived=True)
 
@@ -68,9 +70,6 @@ sealed("account_bodies", big("citizen", key=True), big("block", key=True), octet
 ledger(
     "trie_tiles", small("depth", key=True), octets("prefix", key=True), big("block", key=True), octets("data")
 )
-
-# Citizen keys by a keyed hash of the identifier, each sealed under a key of that identifier (app.core.state.recall).
-working("recalled_keys", octets("tag", key=True), octets("sealed"))
 
 # Who a citizen is of whom nothing can be read any more: sealed under the data key.
 working("identifiers", big("citizen", key=True), octets("sealed"))

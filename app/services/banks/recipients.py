@@ -45,6 +45,8 @@ class Message:
 
 def tell(bureau: Bureau, connection: Connection, events: Sequence[event_formats.Event]) -> None:
     """Store the messages that these events, just admitted, make necessary."""
+    if not event_formats.any_of(events, (types.Correction, types.Retraction, types.DisputeClosed)):
+        return
     targets: dict[str, set[int]] = defaultdict(set)
     for event in events:
         if isinstance(event, types.Correction | types.Retraction) or (

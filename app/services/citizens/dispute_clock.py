@@ -46,13 +46,12 @@ def follow(
     events: Sequence[event_formats.Event],
 ) -> None:
     """Wind the clock by events that are being stored."""
-    kinds = set(map(type, events))
-    if types.Erasure in kinds:
+    if event_formats.any_of(events, (types.Erasure,)):
         for event in events:
             if isinstance(event, types.Erasure):
                 asked_on = dt.date.fromisoformat(event.day)
                 erasing.ask(connection, people[event.citizen].id, asked_on, erasure.due_on(event.day))
-    if kinds.isdisjoint(_MOVES):
+    if not event_formats.any_of(events, _MOVES):
         return
     for event in events:
         if isinstance(event, _MOVES):
@@ -109,7 +108,9 @@ def check(
     bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]
 ) -> list[LineProblem]:
     """R25: only the bureau says that a deadline passed. R28: what was taken out comes back certified and told, or never."""
-    concerned = {e.citizen for e in events if isinstance(e, _MOVES) or e.negative}
+    concerned = {event.citizen for event in events if event.negative}
+    if event_formats.any_of(events, _MOVES):
+        concerned.update(event.citizen for event in events if isinstance(event, _MOVES))
     if not concerned:
         return []
     persons = bureau.people.find(connection, concerned)

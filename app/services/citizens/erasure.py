@@ -75,7 +75,7 @@ def of_citizen(bureau: Bureau, citizen_id: int) -> View:
 
 def ask_on_paper(bureau: Bureau, connection: Connection, citizen_key: bytes, ref: str) -> None:
     """Admit the erasure that a citizen asked for on paper number `ref`. NotFoundError without a file; FormatError."""
-    found = people.citizens_by_key(connection, [citizen_key]).get(citizen_key)
+    found = people.citizen_by_key(connection, citizen_key)
     if found is None:
         raise NotFoundError("there is no file under this citizen key")
     person = hold(bureau, connection, found.id)

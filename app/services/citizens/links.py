@@ -128,7 +128,7 @@ def hold(bureau: Bureau, connection: Connection, citizen_id: int) -> Person:
 
 def identifier_of(connection: Connection, person: Person) -> str:
     """Who a citizen is: it stands in each of their sealed events, and sealed beside them once none is left."""
-    sealed = state.any_body_of(connection, person.id)
+    sealed = state.any_bodies_of(connection, [person.id]).get(person.id)
     if sealed is not None:
         return event_formats.decode_stored(sealing.unseal(person.data_key, sealed)).citizen
     kept = rows.identifier(connection, person.id)

@@ -165,7 +165,7 @@ def _criterion(criterion: CardCriterion, row: Row, language: str) -> CriterionVi
 
 def _identifier(connection: Connection, person: Person) -> str:
     """Who it is, out of any one event; nothing when none is left."""
-    sealed = state.any_body_of(connection, person.id)
+    sealed = state.any_bodies_of(connection, [person.id]).get(person.id)
     return (
         "" if sealed is None else event_formats.decode_stored(sealing.unseal(person.data_key, sealed)).citizen
     )

@@ -67,7 +67,7 @@ def doomed(connection: Connection, taken: Iterable[notices.Notice]) -> dict[int,
 def destroy(connection: Connection, wrap_key: bytes, task: Task, going: Doomed) -> Share:
     """Destroy, and write the accounts of what is left as `task` says; their leaves are in the share."""
     rules = Rules(task.day, parse_card(task.card), PROFILES[task.profile])
-    share = Share([], [], {})
+    share = Share()
     changed: dict[int, tuple[bytes, bytes]] = {}
     nameless: dict[int, bytes] = {}
     old: list[destruction.Place] = []
@@ -76,7 +76,7 @@ def destroy(connection: Connection, wrap_key: bytes, task: Task, going: Doomed) 
     rows = _events(connection, task, going)
     for loaded in state.load_accounts(connection, list(going)):
         assert loaded.wrapped is not None, f"citizen {loaded.citizen} has no keys"
-        before = sealing.unwrap(wrap_key, loaded.key, loaded.wrapped)
+        before = sealing.unwrap(wrap_key, loaded.citizen, loaded.key, loaded.wrapped)
         erased = erasure.REASON in going[loaded.citizen].values()
         salt_key = os.urandom(sealing.KEY_SIZE) if erased else before.salt_key
         after = sealing.CitizenKeys(os.urandom(sealing.KEY_SIZE), salt_key)
@@ -103,7 +103,9 @@ def destroy(connection: Connection, wrap_key: bytes, task: Task, going: Doomed) 
         if not lines and named is not None:
             nameless[loaded.citizen] = decode_stored(named).citizen.encode()
         changed[loaded.citizen] = before.data_key, after.data_key
-        wrapped[loaded.citizen] = sealing.wrap(wrap_key, os.urandom(sealing.NONCE_SIZE), loaded.key, after)
+        wrapped[loaded.citizen] = sealing.wrap(
+            wrap_key, os.urandom(sealing.NONCE_SIZE), loaded.citizen, after
+        )
     destruction.seal_anew(connection, old, new, wrapped)
     _seal_beside(connection, changed, going)
     for citizen, name in nameless.items():

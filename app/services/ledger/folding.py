@@ -1,8 +1,9 @@
 """Folding one share of a block: load accounts, open events, fold, score, seal. What the sequencer's processes do.
 
 A block's citizens are split by number into as many shares as there are processes. Each process reads its own rows and
-gives back packed rows for COPY and (citizen key, trie leaf) pairs; the sequencer alone writes. PyNaCl holds the
-interpreter's lock, so these are processes and not threads.
+gives back packed rows for COPY and (citizen key, trie leaf) pairs; the sequencer alone writes. Whom a block takes in for
+the first time gets citizen key and VRF proof here. PyNaCl holds the interpreter's lock, so these are processes and not
+threads.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from app.core.reporting.event_base import Event
     from app.core.state.account_state import AccountState, Written
     from app.db.session import Connection
+    from app.services.citizens.people import Keyring
 
 IN_PROCESS_EVENTS_MAX = 256
 """Blocks this small are folded by the sequencer itself: quicker than telling others."""
@@ -63,14 +65,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a share became: packed rows of `accounts` and `account_bodies`, and the leaves."""
+    """What a share became: packed rows of `accounts`, `account_bodies`, `citizens` (in their first block), and the leaves."""
 
-    accounts: list[bytes]
-    bodies: list[bytes]
-    leaves: dict[bytes, bytes]
+    accounts: list[bytes] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    citizens: list[bytes] = field(default_factory=list)
+    leaves: dict[bytes, bytes] = field(default_factory=dict)
 
 
-def fold_share(connection: Connection, wrap_key: bytes, task: Task) -> Share:
+def fold_share(connection: Connection, keyring: Keyring, task: Task) -> Share:
     """Fold the events of a share into their accounts, and score them again for the block's day."""
     rows = state.events_of_batches(connection, list(task.first_indices), task.share, task.shares)
     by_citizen = {
@@ -82,16 +85,19 @@ def fold_share(connection: Connection, wrap_key: bytes, task: Task) -> Share:
         if citizen % task.shares == task.share and citizen not in task.apart:
             by_citizen.setdefault(citizen, [])
     rules = Rules(task.day, parse_card(task.card), PROFILES[task.profile])
-    share = Share([], [], {})
+    share = Share()
     nonces = os.urandom(sealing.NONCE_SIZE * len(by_citizen))
     aging: list[_Opened] = []
     for number, loaded in enumerate(state.load_accounts(connection, list(by_citizen))):
         nonce = nonces[sealing.NONCE_SIZE * number : sealing.NONCE_SIZE * (number + 1)]
-        opened = _open(wrap_key, loaded, nonce)
+        opened = _open(keyring.wrap_key, loaded, nonce)
         rows = by_citizen[loaded.citizen]
         if opened.previous is None or rows:
-            written = _fold_account(connection, task, rules, opened, rows)
-            keep(share, task, loaded, opened.keys, written, opened.nonce)
+            new = [_placed(task, opened.keys.data_key, row) for row in rows]
+            if not loaded.key:
+                opened = opened._replace(loaded=_named(keyring, loaded, new, share))
+            written = _fold_account(connection, rules, opened, new)
+            keep(share, task, opened.loaded, opened.keys, written, opened.nonce)
             continue
         aging.append(opened)
         if len(aging) == RESCORED_AT_ONCE:
@@ -110,11 +116,20 @@ class _Opened(NamedTuple):
     nonce: bytes
 
 
+def _named(
+    keyring: Keyring, loaded: state.LoadedAccount, new: Sequence[PlacedEvent], share: Share
+) -> state.LoadedAccount:
+    """Somebody's first block: the citizen key of whom the events name, with its proof."""
+    key, vrf_proof = keyring.proven_key_of(new[0].event.citizen)
+    share.citizens.append(state.citizen_row(loaded.citizen, key, vrf_proof))
+    return loaded._replace(key=key)
+
+
 def _open(wrap_key: bytes, loaded: state.LoadedAccount, nonce: bytes) -> _Opened:
     assert loaded.wrapped is not None, (
         f"citizen {loaded.citizen} has no keys: who is erased gets new ones in the same block"
     )
-    keys = sealing.unwrap(wrap_key, loaded.key, loaded.wrapped)
+    keys = sealing.unwrap(wrap_key, loaded.citizen, loaded.key, loaded.wrapped)
     previous = None
     if loaded.sealed is not None:
         previous = account_state.decode(sealing.unseal(keys.data_key, loaded.sealed))
@@ -122,10 +137,9 @@ def _open(wrap_key: bytes, loaded: state.LoadedAccount, nonce: bytes) -> _Opened
 
 
 def _fold_account(
-    connection: Connection, task: Task, rules: Rules, opened: _Opened, rows: list[state.LoadedEvent]
+    connection: Connection, rules: Rules, opened: _Opened, new: Sequence[PlacedEvent]
 ) -> Written:
     loaded, keys = opened.loaded, opened.keys
-    new = [_placed(task, keys.data_key, row) for row in rows]
 
     def whole_history() -> list[tuple[int, Event]]:
         person = Person(loaded.citizen, loaded.key, b"", keys.data_key, keys.salt_key)
@@ -170,14 +184,14 @@ def _placed(task: Task, data_key: bytes, row: state.LoadedEvent) -> PlacedEvent:
 class FoldingPool:
     """Processes that fold shares. They end when their pipe closes, so they cannot outlive the sequencer."""
 
-    def __init__(self, url: str, wrap_key: bytes, size: int) -> None:
+    def __init__(self, url: str, keyring: Keyring, size: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipes: list[Pipe] = []
         self._processes = []
         for _ in range(size):
             ours, theirs = context.Pipe()
             process = context.Process(
-                target=_serve, args=(theirs, url, wrap_key), daemon=True, name="credence-folding"
+                target=_serve, args=(theirs, url, keyring), daemon=True, name="credence-folding"
             )
             process.start()
             theirs.close()
@@ -211,7 +225,7 @@ class FoldingPool:
                 process.kill()
 
 
-def _serve(pipe: Pipe, url: str, wrap_key: bytes) -> None:
+def _serve(pipe: Pipe, url: str, keyring: Keyring) -> None:
     from app.db.engine import make_engine  # noqa: PLC0415 - in the child only
 
     signal.signal(
@@ -226,7 +240,7 @@ def _serve(pipe: Pipe, url: str, wrap_key: bytes) -> None:
             return
         try:
             with session.transaction(engine) as connection:
-                answer: object = fold_share(connection, wrap_key, task)
+                answer: object = fold_share(connection, keyring, task)
         except Exception as error:  # noqa: BLE001 - carried to the sequencer, which raises it
             answer = error
         try:

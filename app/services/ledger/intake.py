@@ -109,7 +109,9 @@ def _admit(bureau: Bureau, file: batches.BatchFile) -> Admission:
             return Admission(known, fresh=False)
         checked = check(bureau, bureau.register(connection), file)
         _refuse_online_types(checked.events)
-        ends = [event.citizen for event in checked.events if isinstance(event, ANSWERS_CHANGE)]
+        ends: list[str] = []
+        if event_formats.any_of(checked.events, ANSWERS_CHANGE):
+            ends = [event.citizen for event in checked.events if isinstance(event, ANSWERS_CHANGE)]
         willed = passkeys.concerned(checked.events)
         if ends or willed:
             admission.lock_access(connection, ends + willed)
@@ -270,6 +272,8 @@ def _allowed(roles: frozenset[str]) -> tuple[frozenset[str], frozenset[type[even
 
 
 def _refuse_online_types(events: Sequence[event_formats.Event]) -> None:
+    if not event_formats.any_of(events, ONLINE_TYPES):
+        return
     for line, event in enumerate(events, FIRST_EVENT_LINE):
         if isinstance(event, ONLINE_TYPES):
             raise refusal(

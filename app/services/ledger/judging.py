@@ -67,19 +67,19 @@ class Scene:
 
 def look_at(bureau: Bureau, connection: Connection, citizens: Collection[str], *locks: Question) -> Scene:
     """These citizens' files as of this second; `locks` are taken before they are looked at."""
-    keys = bureau.people.keys_of(connection, citizens)
-    newest, found = standing.look(connection, keys.values(), *locks)
-    met = bureau.people.met(connection, (each.citizen for each in found.values()))
-    persons = {citizen: met[key] for citizen, key in keys.items() if key in met}
+    tags = bureau.people.tags_of(citizens)
+    newest, stored = standing.look(connection, tags, *locks)
+    found = {tags[tag]: each for tag, each in stored.items()}
+    persons = bureau.people.met(connection, {citizen: each.citizen for citizen, each in found.items()})
     versions = {
-        met[key].id: (
+        persons[citizen].id: (
             each.account[0],
-            account_state.decode(sealing.unseal(met[key].data_key, each.account[1])),
+            account_state.decode(sealing.unseal(persons[citizen].data_key, each.account[1])),
         )
-        for key, each in found.items()
+        for citizen, each in found.items()
         if each.account is not None
     }
-    by_number = {person.id: person for person in met.values()}
+    by_number = {person.id: person for person in persons.values()}
     files = {number: versions[number][1] if number in versions else None for number in by_number}
     behind = [event for each in found.values() for event in each.behind]
     now = history.with_events(by_number, files, behind)

@@ -42,7 +42,7 @@ from app.core.state.account import leaf as trie_leaf
 from app.core.state.trie_store import Changed, Trie
 from app.db import admission, ledger, state
 from app.db.ledger import StoredBlock
-from app.db.session import DatabaseError
+from app.db.session import DatabaseError, UniqueViolation
 from app.services.ledger import cosigning, destruction, publishing
 from app.services.ledger.cards import card_in_force
 from app.services.ledger.folding import IN_PROCESS_EVENTS_MAX, FoldingPool, Share, Task, fold_share
@@ -356,10 +356,10 @@ class Sequencer:
             )
             for share in range(shares)
         ]
-        wrap_key = self.bureau.people.wrap_key
-        folded = pool.fold(tasks) if pool else [fold_share(connection, wrap_key, task) for task in tasks]
+        keyring = self.bureau.people.keyring
+        folded = pool.fold(tasks) if pool else [fold_share(connection, keyring, task) for task in tasks]
         if going:
-            folded.append(destruction.destroy(connection, wrap_key, tasks[0], going))
+            folded.append(destruction.destroy(connection, keyring.wrap_key, tasks[0], going))
         return folded
 
     def _aged(self, connection: Connection, memory: Memory, draft: Draft, card_hash: bytes) -> list[int]:
@@ -440,6 +440,13 @@ def _update(connection: Connection, trie: Trie, shares: Sequence[Share]) -> Chan
 def _copy_accounts(connection: Connection, shares: Iterable[Share]) -> None:
     for share in shares:
         state.copy_accounts(connection, share.accounts, share.bodies)
+        try:
+            state.copy_citizens(connection, share.citizens)
+        except UniqueViolation as error:
+            message = (
+                "somebody was enrolled twice, so a tag in `enrolments` was changed: run `credence audit`"
+            )
+            raise RefusedError(message, code="enrolled-twice") from error
 
 
 def _opened(newest: StoredBlock | None, edge: log_edge.Edge) -> tuple[merkle.Frontier, Block | None]:

@@ -26,7 +26,7 @@ from app.core.proving.claims.filed import filed_fields
 from app.core.proving.claims.growth import build_consistency
 from app.core.proving.claims.history import Part, build_history
 from app.core.proving.claims.signer import SignerPlace
-from app.core.state import sealing, trie, trie_tiles, vrf
+from app.core.state import sealing, trie, trie_tiles
 from app.core.state.account_state import tree_leaf
 from app.db import admission, ledger, people, state
 from app.services.ledger.public_log import log_reader
@@ -199,8 +199,7 @@ def _signed_by(note: str, verifier: Verifier) -> bool:
 
 def absence_of(bureau: Bureau, identifier: str) -> bytes:
     """There is no file for this citizen. Raises ConflictError when there is one."""
-    evaluation = bureau.people.vrf_key.begin(vrf.citizen_alpha(bureau.origin, identifier))
-    key, vrf_proof = vrf.citizen_key(evaluation.output()), evaluation.prove()
+    key, vrf_proof = bureau.people.keyring.proven_key_of(identifier)
     with bureau.transaction() as connection:
         at = proofs.snapshot(bureau, connection)
         depth = 0

@@ -123,7 +123,8 @@ def _of_sessions(bureau: Bureau, token_hashes: Sequence[bytes]) -> list[bytes | 
             at = snapshot(bureau, connection, next(iter(found.values()))[1])
         except NotFoundError as error:
             return [error if each in found else b"" for each in token_hashes]
-        paths = trie_paths(connection, [citizen.key for citizen, _, _ in found.values()], at)
+        keys = [citizen.key for citizen, _, version in found.values() if version is not None]
+        paths = trie_paths(connection, keys, at)
     made: dict[bytes, bytes | Exception] = {}
     for token_hash, (citizen, _, version) in found.items():
         try:

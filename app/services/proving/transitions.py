@@ -177,7 +177,7 @@ def _events(connection: Connection, at: _At) -> dict[int, list[LoadedEvent]]:
 def _open(at: _At, row: transitions.Rewritten, events: Sequence[LoadedEvent]) -> _Opened:
     if row.wrapped is None or row.sealed is None:
         raise RefusedError(f"the account {row.key.hex()} cannot be opened: run `credence audit`")
-    keys = sealing.unwrap(at.wrap_key, row.key, row.wrapped)
+    keys = sealing.unwrap(at.wrap_key, row.citizen, row.key, row.wrapped)
     new = account_state.decode(sealing.unseal(keys.data_key, row.sealed))
     lines = []
     for event in events:

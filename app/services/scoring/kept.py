@@ -73,6 +73,7 @@ def opened(
         if row.sealed is not None and row.wrapped is not None:
             with many.one():
                 if row.citizen not in keys:
-                    keys[row.citizen] = sealing.unwrap(bureau.people.wrap_key, row.key, row.wrapped).data_key
+                    own = sealing.unwrap(bureau.people.wrap_key, row.citizen, row.key, row.wrapped)
+                    keys[row.citizen] = own.data_key
                 event = event_formats.decode_stored(sealing.unseal(keys[row.citizen], row.sealed))
         yield row, event

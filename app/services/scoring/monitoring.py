@@ -246,7 +246,7 @@ def _scored(bureau: Bureau, many: OneByOne) -> Iterator[tuple[File, int]]:
 def _key(bureau: Bureau, pair: rows.AccountPair) -> bytes | None:
     if pair.wrapped is None:
         return None
-    return sealing.unwrap(bureau.people.wrap_key, pair.key, pair.wrapped).data_key
+    return sealing.unwrap(bureau.people.wrap_key, pair.citizen, pair.key, pair.wrapped).data_key
 
 
 def _open(sealed: bytes | None, key: bytes | None) -> account_state.AccountState | None:

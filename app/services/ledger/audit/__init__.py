@@ -130,7 +130,7 @@ def _check_one_file_a_key(keys: Counter[bytes]) -> list[Finding]:
     return [
         Finding("citizens", f"key {key.hex()}", f"{files} {several}")
         for key, files in keys.items()
-        if files > 1
+        if files > 1 and key
     ]
 
 

@@ -91,8 +91,7 @@ class CitizenReplay:
     def _citizen(self, record: CitizenRecord) -> None:
         if record.salt_key is None:
             self._found("citizen_keys", f"citizen {record.id}", record.why)
-        if not record.events:
-            self._found("citizens", f"citizen {record.id}", "has a file, and nothing in the ledger makes one")
+        self._check_rows(record)
         # batches that came after the log was replayed are left to the next audit
         known = [event for event in record.events if event.batch in self.facts.batches]
         self._missing = {}
@@ -119,6 +118,18 @@ class CitizenReplay:
         self.made.opaque_versions += versions.opaque
         self.made.opaque_events += opaque_events
         self.made.opaque_citizens += opaque_events > 0
+
+    def _check_rows(self, record: CitizenRecord) -> None:
+        """Who has reports is enrolled, and has a citizen key from the first block on."""
+        place = f"citizen {record.id}"
+        if record.misfiled:
+            self._found("enrolments", place, record.misfiled)
+        if not record.events:
+            table = "citizens" if record.key else "enrolments"
+            self._found(table, place, "has a file, and nothing in the ledger makes one")
+        elif bool(record.key) != bool(record.versions):
+            what = "no block has taken the citizen in" if record.key else "is missing"
+            self._found("citizens", place, what)
 
     def _say_missing(self, record: CitizenRecord) -> None:
         """Bodies that nothing explains; if the citizen has a version from after the replayed log, a later notice may."""
@@ -233,6 +244,8 @@ class CitizenReplay:
                 "events", f"citizen {record.id}", "events of several citizens are filed under one key"
             )
         for identifier in identifiers:
+            if not record.key:
+                continue
             alpha = vrf.citizen_alpha(self.facts.genesis.origin, identifier)
             try:
                 output = vrf.verify(bytes.fromhex(self.facts.genesis.vrf), alpha, record.vrf_proof)

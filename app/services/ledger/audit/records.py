@@ -87,7 +87,10 @@ class VersionRecord(Struct, frozen=True):
 
 
 class CitizenRecord(Struct, frozen=True):
-    """One citizen with everything of theirs; `salt_key` is None when the wrapped keys are missing or do not open."""
+    """One citizen with everything of theirs; `key` and `vrf_proof` are empty while no block has taken the citizen in,
+    `salt_key` is None when the wrapped keys are missing or do not open. `misfiled` says what is wrong with the enrolment:
+    only who has the wrapping key can tell.
+    """
 
     id: int
     key: bytes
@@ -96,6 +99,7 @@ class CitizenRecord(Struct, frozen=True):
     why: str
     events: list[EventRecord]
     versions: list[VersionRecord]
+    misfiled: str = ""
 
 
 class Totals(Struct, frozen=True):

@@ -13,7 +13,9 @@ from msgspec import structs
 
 from app.core.errors import CredenceError, RuleError
 from app.core.log import tiles
+from app.core.reporting.events import decode_stored
 from app.core.state import sealing
+from app.core.state.enrolment import tag_of
 from app.core.state.vrf import VrfKey
 from app.db import auditing, cosignatures, ledger, session
 from app.db.engine import database_url, make_engine
@@ -221,15 +223,15 @@ def _published(signed: str | None, cosigned: Iterable[NoteSignature]) -> str | N
 
 def _open_citizens(
     wrap_key: bytes,
-    people: Sequence[tuple[int, bytes, bytes, bytes | None]],
+    people: Sequence[tuple[int, bytes, bytes, bytes | None, bytes | None, bytes | None]],
     names: dict[int, str],
     events: Sequence[tuple[int, int, int, int, UUID, bytes, bytes | None]],
     versions: Sequence[tuple[int, int, bytes, str, bytes | None]],
 ) -> list[CitizenRecord]:
     keys: dict[int, sealing.CitizenKeys | None] = {}
     records: dict[int, CitizenRecord] = {}
-    for number, key, proof, wrapped in people:
-        opened, why = _unwrap(wrap_key, key, wrapped)
+    for number, key, proof, wrapped, _, _ in people:
+        opened, why = _unwrap(wrap_key, number, key, wrapped)
         keys[number] = opened
         records[number] = CitizenRecord(number, key, proof, opened.salt_key if opened else None, why, [], [])
     for number, batch, position, furnisher, event_id, commitment, sealed in events:
@@ -241,16 +243,43 @@ def _open_citizens(
     for number, block, value, until, sealed in versions:
         state, why = _unseal(keys[number], sealed)
         records[number].versions.append(VersionRecord(block, value, until, state, why))
-    return list(records.values())
+    return [
+        structs.replace(
+            records[number],
+            misfiled=_misfiled(wrap_key, tag, records[number], _unseal(keys[number], sealed)[0]),
+        )
+        for number, _, _, _, tag, sealed in people
+    ]
 
 
-def _unwrap(wrap_key: bytes, key: bytes, wrapped: bytes | None) -> tuple[sealing.CitizenKeys | None, str]:
+def _misfiled(wrap_key: bytes, tag: bytes | None, record: CitizenRecord, kept: bytes | None) -> str:
+    """What is wrong with an enrolment, given what is kept of whom no event can be read."""
+    if tag is None:
+        return "is missing"
+    line = next((event.line for event in record.events if event.line is not None), None)
+    try:
+        if line is not None:
+            identifier = decode_stored(line).citizen
+        elif kept is not None:
+            identifier = kept.decode()
+        else:
+            return ""
+    except (CredenceError, UnicodeDecodeError):  # found where events are judged
+        return ""
+    return (
+        "" if tag_of(wrap_key, identifier) == tag else "tag is not that of the citizen whom the events name"
+    )
+
+
+def _unwrap(
+    wrap_key: bytes, number: int, key: bytes, wrapped: bytes | None
+) -> tuple[sealing.CitizenKeys | None, str]:
     if wrapped is None:
         return None, "the wrapped keys are missing"
     try:
-        return sealing.unwrap(wrap_key, key, wrapped), ""
+        return sealing.unwrap(wrap_key, number, key, wrapped), ""
     except CredenceError as error:
-        return None, f"{error.detail} This row or the citizen's was changed."
+        return None, f"{error.detail} This row was changed."
 
 
 def _unseal(keys: sealing.CitizenKeys | None, sealed: bytes | None) -> tuple[bytes | None, str]:
