@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.db.session import Connection
 
 SEQUENCER_LOCK = 4871170003
+"""Held by the one writer (`app.db.sole`)."""
 ENTRIES = -1
 
 _TILE_ROW = Struct("!hihiqi")
@@ -36,24 +37,9 @@ class StoredBlock:
     checkpoint: str
 
 
-def try_sequencer_lock(connection: Connection) -> bool:
-    """The lock of the one writer, for as long as this connection lives."""
-    return bool(single(connection, "SELECT pg_try_advisory_lock(%s)", (SEQUENCER_LOCK,)))
-
-
 def try_sequencer_lock_for_transaction(connection: Connection) -> bool:
-    """The same lock until the transaction ends: for work that must not meet a sequencer."""
+    """The lock of the one writer until the transaction ends: for work that must not meet a sequencer."""
     return bool(single(connection, "SELECT pg_try_advisory_xact_lock(%s)", (SEQUENCER_LOCK,)))
-
-
-def release_sequencer_lock(connection: Connection) -> None:
-    """Let go of it on the connection that has it."""
-    connection.execute("SELECT pg_advisory_unlock(%s)", (SEQUENCER_LOCK,))
-
-
-def ping(connection: Connection) -> None:
-    """DatabaseError unless the connection lives."""
-    connection.execute("SELECT 1")
 
 
 def sequencer_is_alive(connection: Connection) -> bool:

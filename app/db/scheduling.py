@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.db.session import single
-
 if TYPE_CHECKING:
     from datetime import datetime
 
     from app.db.session import Connection
 
 SCHEDULER_LOCK = 4871170006
+"""Held by the one scheduler (`app.db.sole`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +26,6 @@ class LastRun:
     failures: int
     done: int
     failed_for: int
-
-
-def try_lock(connection: Connection) -> bool:
-    """The lock of the one scheduler, for as long as this connection lives."""
-    return bool(single(connection, "SELECT pg_try_advisory_lock(%s)", (SCHEDULER_LOCK,)))
-
-
-def unlock(connection: Connection) -> None:
-    """Let go of it on the connection that has it."""
-    connection.execute("SELECT pg_advisory_unlock(%s)", (SCHEDULER_LOCK,))
 
 
 def last_runs(connection: Connection) -> dict[str, LastRun]:

@@ -19,14 +19,14 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import structlog
 
 from app.core.errors import CredenceError, RefusedError
 from app.db import scheduling
-from app.db.session import DATABASE_ERRORS, DatabaseError
+from app.db.session import DATABASE_ERRORS
+from app.db.sole import SoleLock
 from app.services.banks import watching
 from app.services.citizens import disputes, erasure, evidence, mail, mailing
 from app.services.ledger import retention
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.db.scheduling import LastRun
-    from app.db.session import Connection
     from app.services.bureau import Bureau
 
 MINUTE_S: Final = 60
@@ -48,7 +47,6 @@ MAIL_S: Final = 10
 WATCH_S: Final = 5
 AUDITS_S: Final = 10
 POLL_S: Final = 1.0
-LOCK_POLL_S: Final = 0.1
 RETRY_S: Final = 10
 
 log = structlog.get_logger()
@@ -98,23 +96,10 @@ class Scheduler:
         self.bureau, self.jobs = bureau, jobs
         self.failed: list[str] = []
         """Jobs of the last turn that failed, for all or for some."""
-        self._holder = bureau.engine.raw_connection()
-        self._lock(patience_s)
-
-    @property
-    def _lock_connection(self) -> Connection:
-        connection: Connection = self._holder.driver_connection  # type: ignore[assignment]
-        return connection
-
-    def _lock(self, patience_s: float) -> None:
-        self._lock_connection.autocommit = True
-        deadline_s = time.monotonic() + patience_s
-        while not scheduling.try_lock(self._lock_connection):
-            if time.monotonic() >= deadline_s:
-                self.close()
-                message = "another scheduler is at work on this database; one is enough"
-                raise RefusedError(message, code="scheduler-running")
-            time.sleep(LOCK_POLL_S)
+        self._lock = SoleLock(bureau.engine, scheduling.SCHEDULER_LOCK)
+        if not self._lock.take(patience_s):
+            message = "another scheduler is at work on this database; one is enough"
+            raise RefusedError(message, code="scheduler-running")
 
     def __enter__(self) -> Self:
         return self
@@ -124,11 +109,7 @@ class Scheduler:
 
     def close(self) -> None:
         """Let go of the lock. May be called twice."""
-        if self._holder.is_valid:
-            with suppress(DatabaseError):
-                scheduling.unlock(self._lock_connection)
-            self._holder.invalidate()  # never back to the pool
-        self._holder.close()
+        self._lock.close()
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Take turns until `stop()`. Raises what the database raises: then start again."""
@@ -138,7 +119,7 @@ class Scheduler:
 
     def turn(self, stop: Callable[[], bool] = lambda: False) -> dict[str, int]:
         """Run whatever is due, in the order of the list; what each has done, those that failed for some included."""
-        self._lock_connection.execute("SELECT 1")  # the lock lives as long as its connection
+        self._lock.check()
         with self.bureau.transaction() as connection:
             before = scheduling.last_runs(connection)
         now, done = self.bureau.now(), {}
@@ -177,7 +158,7 @@ class Scheduler:
             return error.done
         log.error("job", **said)
         if isinstance(error, DATABASE_ERRORS):
-            self._lock_connection.execute("SELECT 1")  # is it away, or did it refuse this job alone?
+            self._lock.check()  # is the database away, or did it refuse this job alone?
         return None
 
 

@@ -34,7 +34,7 @@ from app.services.bureau import Bureau, utc_now
 from app.services.citizens import records
 from app.services.citizens.links import create_link, open_link
 from app.services.citizens.overview import overview
-from app.services.ledger import retention
+from app.services.ledger import block_maker, retention
 from app.services.ledger import sequencer as sequencing
 from app.services.ledger.audit import audit
 from app.services.ledger.audit.source import DatabaseSource
@@ -401,7 +401,7 @@ def test_who_has_news_is_left_to_the_next_run(aged):
 
 
 def test_the_pool_and_the_block_that_destroys_share_the_work(aged, monkeypatch):
-    monkeypatch.setattr(sequencing, "IN_PROCESS_EVENTS_MAX", 0)
+    monkeypatch.setattr(block_maker, "IN_PROCESS_EVENTS_MAX", 0)
     lender = aged.lender
     assert run(aged).notices == 1
     aged.admit(lender.batch([lender.status(who, account="x") for who in (CITIZEN, OTHER)]))

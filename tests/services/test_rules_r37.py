@@ -21,8 +21,8 @@ from app.core.scoring.scorecard import expert_card, parse_card
 from app.core.state import account_state, sealing
 from app.db import people as people_rows
 from app.db import state
+from app.services.ledger import block_maker as module
 from app.services.ledger import cards
-from app.services.ledger import sequencer as module
 from app.services.ledger.audit import audit
 from app.services.ledger.audit.source import DatabaseSource
 from app.services.proving import proofs

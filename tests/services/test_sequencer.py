@@ -26,6 +26,7 @@ from app.db import admission, session, state
 from app.db import ledger as log_rows
 from app.db.engine import make_engine
 from app.services.home import Home
+from app.services.ledger import block_maker as maker
 from app.services.ledger import folding, intake, public_log, publishing
 from app.services.ledger import sequencer as module
 from app.services.ledger.register import register_key, revoke_key
@@ -363,7 +364,7 @@ def twin(ledger, administer, tmp_path):
 
 
 def test_pool_of_processes_gives_the_bytes_that_one_process_gives(ledger, clock, twin, monkeypatch):
-    monkeypatch.setattr(module, "IN_PROCESS_EVENTS_MAX", 5)
+    monkeypatch.setattr(maker, "IN_PROCESS_EVENTS_MAX", 5)
     ledger.report(9, months=3)
     ledger.admit(ledger.utility.batch([ledger.utility.utility(f"uci:{n}") for n in (3, 14, 5)]))
     url, home = twin()
@@ -389,13 +390,13 @@ def test_pool_of_processes_gives_the_bytes_that_one_process_gives(ledger, clock,
 
 
 def test_error_in_a_process_of_the_pool_is_raised_and_leaves_the_pool_fit_for_work(ledger, monkeypatch):
-    monkeypatch.setattr(module, "IN_PROCESS_EVENTS_MAX", 0)
+    monkeypatch.setattr(maker, "IN_PROCESS_EVENTS_MAX", 0)
     ledger.report(4)
     pool = folding.FoldingPool(ledger.url, ledger.bureau.people.keyring, 2)
     try:
         with ledger.sequencer(pool=pool) as sequencer:
             with monkeypatch.context() as patch:
-                patch.setattr(module, "card_in_force", lambda *_: (bytes(32), b"{}"))
+                patch.setattr(maker, "card_in_force", lambda *_: (bytes(32), b"{}"))
                 with pytest.raises(Exception, match="card"):
                     sequencer.step(now=True)
             assert sequencer.step(now=True)
@@ -405,7 +406,7 @@ def test_error_in_a_process_of_the_pool_is_raised_and_leaves_the_pool_fit_for_wo
 
 
 def test_process_of_the_pool_that_is_gone_ends_the_work_in_words(ledger, monkeypatch):
-    monkeypatch.setattr(module, "IN_PROCESS_EVENTS_MAX", 0)
+    monkeypatch.setattr(maker, "IN_PROCESS_EVENTS_MAX", 0)
     ledger.report(2)
     pool = folding.FoldingPool(ledger.url, ledger.bureau.people.keyring, 2)
     try:
@@ -546,11 +547,11 @@ BEFORE, AFTER = False, True
 FAULTS = [
     Fault("4 take", admission, "pending", AFTER, NOTHING),
     Fault("5 append", log_rows, "commitments", AFTER, NOTHING),
-    Fault("5 append", module, "card_in_force", AFTER, NOTHING),
+    Fault("5 append", maker, "card_in_force", AFTER, NOTHING),
     Fault("6 fold", state, "events_of_batches", AFTER, NOTHING),
     Fault("6 fold", state, "load_accounts", AFTER, NOTHING),
     Fault("7 trie", Trie, "update", AFTER, NOTHING),
-    Fault("8 block", module, "rules_hash", AFTER, NOTHING),
+    Fault("8 block", maker, "rules_hash", AFTER, NOTHING),
     Fault("9 store", log_rows, "insert_tiles", AFTER, NOTHING),
     Fault("9 store", log_rows, "replace_edge", AFTER, NOTHING),
     Fault("9 store", log_rows, "place", AFTER, NOTHING),
@@ -558,7 +559,7 @@ FAULTS = [
     Fault("9 store", state, "copy_trie_tiles", AFTER, NOTHING),
     Fault("10 re-read", log_rows, "read_tiles", AFTER, NOTHING),
     Fault("10 re-read", log_rows, "read_edge", AFTER, NOTHING),
-    Fault("11 sign", module.checkpoint, "sign_checkpoint", AFTER, NOTHING),
+    Fault("11 sign", maker.checkpoint, "sign_checkpoint", AFTER, NOTHING),
     Fault("11 sign", log_rows, "insert_block", BEFORE, NOTHING),
     Fault("11 sign", log_rows, "insert_block", AFTER, NOTHING),
     Fault("12 commit", session, "transaction", BEFORE, NOTHING),

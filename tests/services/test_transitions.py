@@ -24,7 +24,7 @@ from app.core.proving.transition import AuditorState, check, form
 from app.core.state import account_state
 from app.db import ledger as log_rows
 from app.db import state as rows
-from app.services.ledger import folding, intake, retention, sequencer
+from app.services.ledger import block_maker, folding, intake, retention
 from app.services.ledger.register import register_key
 from app.services.proving import transitions
 from app.services.proving.transitions import transition
@@ -329,13 +329,13 @@ def test_a_score_that_is_too_high(ledger, monkeypatch):
 
 
 def test_an_account_left_out_of_aging(ledger, monkeypatch):
-    state = lying(ledger, monkeypatch, sequencer.state, "due", lambda due: lambda c, day: due(c, day)[1:])
+    state = lying(ledger, monkeypatch, block_maker.state, "due", lambda due: lambda c, day: due(c, day)[1:])
     ledger.clock.move(days=200)
     next_block_is_refused(ledger, state, "1 accounts were left out that had to be scored again")
 
 
 def test_an_account_left_out_of_a_new_scorecard(ledger, monkeypatch):
-    state = lying(ledger, monkeypatch, sequencer.state, "scored", lambda scored: lambda c: scored(c)[1:])
+    state = lying(ledger, monkeypatch, block_maker.state, "scored", lambda scored: lambda c: scored(c)[1:])
     ledger.publish(card("Second card"))
     next_block_is_refused(ledger, state, "writes all 6 accounts anew, and 5 are")
 
@@ -346,7 +346,7 @@ def test_an_account_that_is_written_without_a_reason(ledger, monkeypatch):
             :2
         ]  # in any order, and one of them has news
 
-    state = lying(ledger, monkeypatch, sequencer.Sequencer, "_aged", one_more)
+    state = lying(ledger, monkeypatch, block_maker.BlockMaker, "_aged", one_more)
     ledger.admit(ledger.lender.batch([ledger.lender.status("uci:6")]))
     next_block_is_refused(ledger, state, "written without a reason")
 
@@ -391,7 +391,7 @@ def test_a_block_that_says_what_is_not_so(ledger, monkeypatch, field, why):
 
         return block
 
-    state = lying(ledger, monkeypatch, sequencer.Sequencer, "_block", lie)
+    state = lying(ledger, monkeypatch, block_maker.BlockMaker, "_block", lie)
     ledger.admit(ledger.lender.batch([ledger.lender.status("uci:1")]))
     next_block_is_refused(ledger, state, why)
 

@@ -382,7 +382,11 @@ def test_the_same_new_citizens_in_opposite_order_are_enrolled_once(ledger, serve
         ]
         assert [answer.status_code for answer in at_once(server, bodies)] == [201, 201]
         after = rows_of(owner)
-        assert after["citizens"] - before["citizens"] == after["citizen_keys"] - before["citizen_keys"] == 300
+        assert (
+            after["enrolments"] - before["enrolments"]
+            == after["citizen_keys"] - before["citizen_keys"]
+            == 300
+        )
         assert after["event_bodies"] - before["event_bodies"] == 600
 
 
