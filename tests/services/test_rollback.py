@@ -22,7 +22,7 @@ from app.db.engine import normalise_url
 from app.db.schema import SHORT_LIVED
 from app.services.bureau import Bureau
 from app.services.home import Home
-from app.services.ledger import figures, public_log, publishing
+from app.services.ledger import block_maker, figures, public_log, publishing
 from app.services.ledger.founding import Charter, found
 from app.services.ledger.sequencer import Sequencer
 from app.services.proving import proofs
@@ -361,8 +361,8 @@ def test_every_environment_variable_is_on_the_page():
 
 
 def test_every_reason_to_refuse_has_its_procedure():
-    source = Path(publishing.__file__).read_text(encoding="utf-8")
-    codes = set(re.findall(r'code="(rolled-back|forked|behind-witness|head-[a-z]+)"', source))
+    source = "".join(Path(room.__file__).read_text(encoding="utf-8") for room in (block_maker, publishing))
+    codes = set(re.findall(r'code="(rolled-back|forked|behind-witness|enrolled-twice|head-[a-z]+)"', source))
     section = OPERATIONS.split(f"## {SECTION}")[1]
     assert set(re.findall(r"^### ([a-z-]+)$", section, re.MULTILINE)) == codes
 
