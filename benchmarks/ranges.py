@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SECTION = "Range credentials"
 VERIFY_MS_MAX = 2
+VERIFY_ROUNDS = 10  # one takes a fifth of a second: another's work would be all that is seen
 AUDIENCE, NONCE = "bank.example", "visit-1"
 WAIT_S = 60
 
@@ -103,6 +104,7 @@ def _verify_all(proofs: list[bytes], given: list[tuple[str, Issued]], policy: by
             lambda proof=proof, who=who: verify_claim(
                 proof, Asked(parsed, now, identifier=who, audience=AUDIENCE, nonce=NONCE)
             )
+            for _ in range(VERIFY_ROUNDS)
             for proof, (who, _) in zip(proofs, given, strict=True)
         ]
     )
