@@ -7,7 +7,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from app.db.session import BINARY, TEXT, Question, ask, bytea_array, int8, int8_array, integer, prepared_rows
+from app.db.session import (
+    BINARY,
+    TEXT,
+    Question,
+    ask,
+    bytea_array,
+    int8,
+    int8_array,
+    integer,
+    prepared_rows,
+    single,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -173,9 +184,7 @@ def sessions_with_accounts(
 
 def count_citizens(connection: Connection) -> int:
     """How many have a file."""
-    row = connection.execute("SELECT count(*) FROM enrolments").fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(single(connection, "SELECT count(*) FROM enrolments"))
 
 
 def enrol(connection: Connection, tags: Collection[bytes]) -> dict[bytes, int]:

@@ -1,4 +1,6 @@
-"""A fresh ledger a test: founded, a lender, a bank, an enrolment office and a utility registered, no block yet."""
+"""A fresh ledger a test: founded, a lender, a bank, an enrolment office and a utility registered, no block yet; and a server that
+takes a bank's webhooks.
+"""
 
 from __future__ import annotations
 
@@ -33,3 +35,20 @@ def bureau(ledger):
 def home(ledger):
     """The home folder of `ledger`."""
     return ledger.home
+
+
+@pytest.fixture(scope="module")
+def bank_server():
+    from tests.services.receiver import Receiver
+
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def receiver(bank_server, monkeypatch):
+    monkeypatch.setenv("CREDENCE_WEBHOOK_NETWORKS", "127.0.0.0/8")
+    bank_server.came.clear()
+    bank_server.statuses.clear()
+    return bank_server

@@ -20,18 +20,9 @@ from app.services.scheduler import Scheduler
 from tests.services import busy, replay
 from tests.services.audited import Tamper, owner_dsn
 from tests.services.builders import BANK
-from tests.services.test_watching import Receiver
 
 TRIES_A_JOB = 5
 STATEMENTS_MAX = 60  # a kill behind one of the first so many
-
-
-@pytest.fixture
-def receiver(monkeypatch):
-    monkeypatch.setenv("CREDENCE_WEBHOOK_NETWORKS", "127.0.0.0/8")
-    made = Receiver()
-    yield made
-    made.close()
 
 
 @pytest.fixture

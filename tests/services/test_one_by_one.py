@@ -20,18 +20,9 @@ from app.services.scheduler import Job, Scheduler
 from tests.services import busy
 from tests.services.audited import Tamper
 from tests.services.test_proofs import person_of
-from tests.services.test_watching import Receiver
 
 BROKEN, ERASED_TOO = busy.CITIZENS[0], busy.ERASED[0]
 FINE = [each for each in busy.CITIZENS if each not in (BROKEN, ERASED_TOO)]
-
-
-@pytest.fixture
-def receiver(monkeypatch):
-    monkeypatch.setenv("CREDENCE_WEBHOOK_NETWORKS", "127.0.0.0/8")
-    made = Receiver()
-    yield made
-    made.close()
 
 
 @contextmanager

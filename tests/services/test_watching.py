@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import re
 import socket
@@ -25,52 +24,6 @@ from tests.services.test_proofs import person_of
 
 CITIZEN = "uci:1"
 DOCS = Path(__file__).parents[2] / "docs" / "webhooks.md"
-
-
-class Receiver:
-    """A bank's server on this machine: what came, and the statuses that it gives next (then 200)."""
-
-    def __init__(self):
-        self.came, self.statuses = [], []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.came.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-                status = outer.statuses.pop(0) if outer.statuses else 200
-                self.send_response(status)
-                if status == 302:
-                    self.send_header("Location", f"{outer.url}/elsewhere")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hooks?bank=1"
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
-
-    def close(self):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-@pytest.fixture(scope="module")
-def bank_server():
-    made = Receiver()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def receiver(bank_server, monkeypatch):
-    monkeypatch.setenv("CREDENCE_WEBHOOK_NETWORKS", "127.0.0.0/8")
-    bank_server.came.clear()
-    bank_server.statuses.clear()
-    return bank_server
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ def tag_all(home: Home, url: str) -> int:
     engine = make_engine(url)
     try:
         with session.transaction(engine) as connection:
+            if not people.any_untagged(connection):  # every start asks: locks are for the one time
+                return 0
             people.hold_keys(connection)
             admission.lock_out_admissions(connection)
             return _tag(connection, home.secret("wrap.key")) if people.any_untagged(connection) else 0

@@ -141,8 +141,9 @@ class _Count:
             )
 
 
-check = Checker()
-"""One piece after the other, in this process."""
+def check(previous: AuditorState, lines: Iterable[bytes]) -> AuditorState:
+    """One transition by itself: one piece after the other, in this process. Whoever checks many keeps a `Checker`."""
+    return Checker()(previous, lines)
 
 
 def _check_trie(
