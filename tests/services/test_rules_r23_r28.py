@@ -12,6 +12,7 @@ from app.core import canon
 from app.core.errors import CredenceError, FormatError, RuleError, SignatureError
 from app.core.exchange.request_note import DisputesNote
 from app.core.log.note import Signer
+from app.core.reporting.evidence import FILE_BYTES_MAX, FILES_MAX, bundle_hash, sniffed
 from app.core.scoring import disputes
 from app.core.scoring.profiles import CN, EU, IN, US
 from app.services.banks import inquiries
@@ -273,7 +274,7 @@ def test_r24_evidence_goes_whole_to_the_furnisher_and_its_hash_to_both(late):
     citizen = draft(late, item, ("我的信.txt", LETTER), ("photo.png", PNG))
     assert evidence.draft(late.bureau, citizen, item) == Draft("paid", "See the letter.")
     bundle = evidence.bundle(late.bureau, citizen, item)
-    assert bundle == disputes.bundle_hash([disputes.sniffed(LETTER), disputes.sniffed(PNG)])
+    assert bundle == bundle_hash([sniffed(LETTER), sniffed(PNG)])
     file(late, item, ground="paid", evidence=bundle.hex())
     assert evidence.draft(late.bureau, citizen, item) == Draft(), "it is filed"
     assert evidence.files_of_draft(late.bureau, citizen, item) == []
@@ -308,22 +309,22 @@ def test_r24_the_note_is_that_of_a_furnisher_signed_now(late):
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"MZ\x90\x00", b"<svg>\x00", b"\xff\xfe", b"a\x1b[31m", PNG + bytes(disputes.FILE_BYTES_MAX)],
+    [b"", b"MZ\x90\x00", b"<svg>\x00", b"\xff\xfe", b"a\x1b[31m", PNG + bytes(FILE_BYTES_MAX)],
 )
 def test_r24_evidence_of_no_known_type_or_too_large_is_not_taken(data):
     with pytest.raises(FormatError):
-        disputes.sniffed(data)
+        sniffed(data)
 
 
 def test_r24_there_is_a_limit_to_the_files_and_the_same_one_counts_once(late):
     item = late_index(late)
-    citizen = draft(late, item, *((f"{n}.txt", b"page %d" % n) for n in range(disputes.FILES_MAX)))
+    citizen = draft(late, item, *((f"{n}.txt", b"page %d" % n) for n in range(FILES_MAX)))
     for data in (b"one more", b"page 0"):
         with pytest.raises(CredenceError):
             evidence.add_file(late.bureau, citizen, item, "x", data)
     first = evidence.files_of_draft(late.bureau, citizen, item)[0]
     evidence.remove_file(late.bureau, citizen, item, first.number)
-    assert len(evidence.files_of_draft(late.bureau, citizen, item)) == disputes.FILES_MAX - 1
+    assert len(evidence.files_of_draft(late.bureau, citizen, item)) == FILES_MAX - 1
 
 
 def test_files_of_all_drafts_together_have_a_limit(late, monkeypatch):

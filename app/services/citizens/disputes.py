@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.core.reporting.event_base import Event
-    from app.core.scoring.disputes import EvidenceFile
+    from app.core.reporting.evidence import EvidenceFile
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.citizens.evidence import OpenedFile

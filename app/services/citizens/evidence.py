@@ -7,7 +7,7 @@
 All of it is sealed under the citizen's data key, so that erasing the key erases it; a file under a key of its own, and that
 under the data key, so that sweeping it out destroys it alone: no old backup of the file opens once its key is gone (R14;
 docs/decisions/0011). The event `dispute_opened` names the
-files by one hash (`core.scoring.disputes`); once it is stored they stay until `KEPT_DAYS` behind the end of their dispute. A
+files by one hash (`core.reporting.evidence`); once it is stored they stay until `KEPT_DAYS` behind the end of their dispute. A
 draft that nobody goes on with is forgotten after a day.
 """
 
@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from app.core.errors import ConflictError, RuleError
-from app.core.scoring import disputes
+from app.core.reporting.evidence import FILES_MAX, bundle_hash, sniffed
 from app.core.state import sealing
 from app.db import disputing
 from app.services.citizens.links import hold, person_by_id
 
 if TYPE_CHECKING:
-    from app.core.scoring.disputes import EvidenceFile
+    from app.core.reporting.evidence import EvidenceFile
     from app.db.disputing import StoredFile
     from app.db.session import Connection
     from app.services.bureau import Bureau
@@ -78,13 +78,13 @@ def draft(bureau: Bureau, citizen_id: int, item: int) -> Draft:
 
 def add_file(bureau: Bureau, citizen_id: int, item: int, name: str, data: bytes) -> None:
     """One more file of a draft. FormatError for a size or type that is not taken, RuleError for one too many."""
-    known = disputes.sniffed(data)
+    known = sniffed(data)
     shown = "".join(char for char in name if char.isprintable())[-NAME_MAX:] or "file"
     with bureau.transaction() as connection:
         person = hold(bureau, connection, citizen_id)
         there = _of_draft(disputing.files(connection, person.id, item))
-        if len(there) >= disputes.FILES_MAX:
-            raise RuleError(f"a dispute takes {disputes.FILES_MAX} files", code="evidence-count")
+        if len(there) >= FILES_MAX:
+            raise RuleError(f"a dispute takes {FILES_MAX} files", code="evidence-count")
         if disputing.count_unfiled(connection, person.id) >= UNFILED_MAX:
             raise RuleError(f"all drafts together take {UNFILED_MAX} files", code="evidence-many")
         if any(each.known == known for each in _opened(person, there)):
@@ -114,7 +114,7 @@ def bundle(bureau: Bureau, citizen_id: int, item: int) -> bytes | None:
         opened = _opened(person, _of_draft(disputing.files(connection, person.id, item)))
         if not opened:
             return None
-        found = disputes.bundle_hash([each.known for each in opened])
+        found = bundle_hash([each.known for each in opened])
         disputing.bundle_files(connection, person.id, item, found)
         return found
 
@@ -150,5 +150,5 @@ def _opened(person: Person, files: list[StoredFile]) -> list[OpenedFile]:
     for each in files:
         key = sealing.unseal(person.data_key, each.sealed_key)
         name, _, data = sealing.unseal(key, each.body).partition(b"\n")
-        opened.append(OpenedFile(each.number, name.decode(), disputes.sniffed(data), data))
+        opened.append(OpenedFile(each.number, name.decode(), sniffed(data), data))
     return opened

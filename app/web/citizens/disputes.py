@@ -20,7 +20,7 @@ from flask_babel import gettext
 
 from app.core.errors import CredenceError, NotFoundError
 from app.core.reporting.events import type_of
-from app.core.scoring import disputes as rules
+from app.core.reporting.evidence import FILE_BYTES_MAX, FILES_MAX
 from app.core.scoring.profiles import PROFILES
 from app.services.citizens import disputes, evidence
 from app.services.citizens.evidence import Draft
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 blueprint = Blueprint("disputes", __name__, url_prefix="/record/disputes")
 blueprint.after_request(keep_private)
 TEXT_CHARS_MAX: Final = 1_000
-UPLOAD_BYTES_MAX: Final = rules.FILE_BYTES_MAX + (64 << 10)
+UPLOAD_BYTES_MAX: Final = FILE_BYTES_MAX + (64 << 10)
 
 GROUNDS: Final = {
     "not_mine": (N_("This is not mine"), N_("somebody else's account or debt, or one I never had")),
@@ -149,7 +149,7 @@ def hand_in(log_index: int) -> AnyResponse:
     upload = request.files.get("file")
     if upload is not None and upload.filename:
         try:
-            data = upload.read(rules.FILE_BYTES_MAX + 1)
+            data = upload.read(FILE_BYTES_MAX + 1)
             evidence.add_file(bureau(), citizen, log_index, upload.filename, data)
         except CredenceError as error:
             if error.code not in PROBLEMS:
@@ -163,7 +163,7 @@ def hand_in(log_index: int) -> AnyResponse:
 
 def _evidence(citizen: int, item: Item, problem: str = "") -> AnyResponse:
     files = evidence.files_of_draft(bureau(), citizen, item.index)
-    return _page("evidence", item, problem, files=files, files_max=rules.FILES_MAX)
+    return _page("evidence", item, problem, files=files, files_max=FILES_MAX)
 
 
 @blueprint.route("/new/<int:log_index>/check", methods=["GET", "POST"])
