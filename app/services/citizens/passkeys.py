@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from app.core.errors import CredenceError, LineProblem, SignatureError
 from app.core.reporting import events as event_formats
-from app.core.reporting.assertions import Passkeys
+from app.core.reporting.assertions import Passkeys, assertion_of
 from app.core.reporting.event_base import Signed
 from app.db import access
 from app.services.ledger import history
@@ -39,13 +39,13 @@ def concerned(events: Sequence[event_formats.Event]) -> list[str]:
     return [
         event.citizen
         for event in events
-        if isinstance(event, _PASSKEYS_CHANGE) or getattr(event, "assertion", None) is not None
+        if isinstance(event, _PASSKEYS_CHANGE) or assertion_of(event) is not None
     ]
 
 
 def check(bureau: Bureau, connection: Connection, events: Sequence[event_formats.Event]) -> list[LineProblem]:
     """The assertions in a batch that are not by a passkey of their citizen, or not made for this ledger."""
-    signed = {event.citizen for event in events if getattr(event, "assertion", None) is not None}
+    signed = {event.citizen for event in events if assertion_of(event) is not None}
     if not signed:
         return []
     files = files_now(connection, bureau.people.find(connection, signed))

@@ -147,7 +147,7 @@ class BlockMaker:
             for _ in range(pending.event_count):
                 batch, commitment = next(commitments)
                 assert batch == pending.admission, "commitments come in the order of the batches"
-                draft.entries.append(b"\x01" + commitment)
+                draft.entries.append(entries.event_entry(commitment))
 
     def _is_own(self, pending: Pending, known: list[Verifier]) -> bool:
         """Whether the bureau signed this batch, by a key that is among `known`: signing again costs a third of verifying."""

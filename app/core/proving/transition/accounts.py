@@ -16,17 +16,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
 from app.core.errors import CredenceError, FormatError, ProofError, SignatureError
 from app.core.fields import hex32
 from app.core.log import merkle
+from app.core.log.entries import event_entry
 from app.core.log.merkle import Frontier
 from app.core.proving.transition import form
 from app.core.proving.transition.pieces import Shown
-from app.core.reporting.assertions import UNKNOWN_PASSKEY, Passkeys
+from app.core.reporting.assertions import UNKNOWN_PASSKEY, Passkeys, assertion_of
 from app.core.reporting.events import ROLES_BY_TYPE, decode_event, decode_events, decode_stored, type_of
 from app.core.scoring.folded import reopen_file
 from app.core.state import account, account_state, erasure, vrf
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from app.core.proving.transition.form import Account, Part
     from app.core.proving.transition.growth import Reported
     from app.core.reporting.event_base import Event, Header
-
-_EVENT: Final = b"\x01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def _check(record: Account, asked: Asked, page: Page) -> Checked:
     old = _old(record, state, past)
     new, leaves = _events(record, page)
     shown = _check_key(record, asked, page, new[0].event.citizen) if new else None
-    if any(getattr(placed.event, "assertion", None) is not None for placed in new):
+    if any(assertion_of(placed.event) is not None for placed in new):
         _check_assertions(new, state, past)
     if not (new or asked.switched or (past and past.gone)) and old.until > asked.rules.day:
         raise ProofError(f"is written without a reason: it has no event here and stands until {old.until}")
@@ -234,7 +233,7 @@ def _events(record: Account, page: Page) -> tuple[list[PlacedEvent], list[bytes]
             raise ProofError(
                 f"there is no event of its at log index {index:,}, or it is somebody else's, or out of order"
             )
-        if merkle.leaf_hash(_EVENT + sha256(line).digest()) != reported.leaf_hash:
+        if merkle.leaf_hash(event_entry(sha256(line).digest())) != reported.leaf_hash:
             raise ProofError(f"the event shown for log index {index:,} is not the one in the log")
         named.append((index, reported, line))
         leaves.append(account_state.tree_leaf(salt, index, reported.leaf_hash))
@@ -314,7 +313,7 @@ def _past(history: Sequence[Part], destroyed: Sequence[Opaque], page: Page, day:
         else:
             if index in page.doomed:
                 raise ProofError(f"log index {index:,} was to be destroyed, and is shown")
-            leaf = merkle.leaf_hash(_EVENT + sha256(shown).digest())
+            leaf = merkle.leaf_hash(event_entry(sha256(shown).digest()))
             past.surviving.append((index, decode_stored(shown)))
         past.tree_leaves.append(account_state.tree_leaf(salt, index, leaf))
     asked_for = erasure.standing(past.surviving)

@@ -163,7 +163,7 @@ def _check_batch(batch: Batch) -> Entered:
             f"the batch at log index {index:,} has {header.count} events and not as many commitments"
         )
     commitments = [data[at : at + 32] for at in range(0, len(data), 32)]
-    leaves = [merkle.leaf_hash(b"\x01" + commitment) for commitment in commitments]
+    leaves = [merkle.leaf_hash(entries.event_entry(commitment)) for commitment in commitments]
     if merkle.root(leaves) != header.root or header.origin != genesis.origin:
         raise ProofError(
             f"the batch at log index {index:,} is of other events, or for another ledger, than its furnisher signed"

@@ -85,7 +85,7 @@ def check_note(
     header = batches.BatchNote.parse(opened.text)
     if any(len(commitment) != entries.HASH_BYTES for commitment in commitments):
         raise FormatError("a commitment does not have 32 bytes")
-    root = merkle.root([merkle.leaf_hash(b"\x01" + commitment) for commitment in commitments])
+    root = merkle.root([merkle.leaf_hash(entries.event_entry(commitment)) for commitment in commitments])
     for name, in_note, in_rows in (
         ("origin", header.origin, register.origin),
         ("furnisher", header.furnisher, record.furnisher),

@@ -111,7 +111,9 @@ def expected(runs: Sequence[Run], block: BlockRecord, size: int, count: int) -> 
         wanted[start] = run.first_entry()
         for position, commitment in run.commitments:
             if 0 <= position < BATCH_EVENTS_MAX and start + 1 + position < count - 1:
-                wanted[start + 1 + position] = b"\x01" + commitment
+                wanted[start + 1 + position] = (
+                    bytes([entries.EVENT]) + commitment
+                )  # of any length: these rows are what is audited
     wanted[count - 1] = bytes([entries.BLOCK]) + block.entry
     return wanted
 
