@@ -15,7 +15,7 @@ import re
 from typing import Final
 
 from app.core.errors import FormatError
-from app.core.reporting.event_base import MINOR_MAX
+from app.core.field_types import MINOR_MAX
 
 _AMOUNT: Final = re.compile(r"(\d{1,16}|\d{1,3}(?:,\d{3}){1,5})(?:\.(\d{1,4}))?", re.ASCII)
 

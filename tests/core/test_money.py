@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import FormatError
+from app.core.field_types import MINOR_MAX
 from app.core.money import decimals_of, money_text, parse_money
-from app.core.reporting.event_base import MINOR_MAX
 
 
 @pytest.mark.parametrize(

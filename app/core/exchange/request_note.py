@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from app.core.errors import FormatError
+from app.core.field_types import UUID7
 from app.core.fields import decimal, format_instant, parse_instant
 from app.core.log.note import split
 from app.core.reporting.batch import EVENTS_MAX, check_name, check_ref, text_lines
-from app.core.reporting.event_base import UUID7
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from app.core.errors import FormatError
+from app.core.field_types import INDEX_MAX, NONCE, Hash, Index, Name, Ref, Text
 from app.core.fields import (
     format_b64url32,
     format_day,
@@ -30,7 +31,6 @@ from app.core.fields import (
     parse_instant,
 )
 from app.core.log.note import ED25519, Signer, Verifier, split
-from app.core.reporting.event_base import INDEX_MAX, NONCE, Hash, Index, Name, Ref, Text
 
 if TYPE_CHECKING:
     import datetime as dt

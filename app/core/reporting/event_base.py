@@ -1,13 +1,9 @@
-"""What an event is made of: the format of each field, the common fields, and what groups of types share.
+"""What an event is made of: its common fields, and what groups of types share.
 
-The formats are annotations (msgspec checks them while it decodes), so that a type in `app.core.reporting.event_types`
-reads like its row in formats.md. Four common fields are plain text here and checked for every event by
+The formats of fields are annotations (`app.core.field_types`), so that a type in `app.core.reporting.event_types` reads
+like its row in formats.md. Four common fields are plain text here and checked for every event by
 `app.core.reporting.events`, because a pattern in an annotation costs half a microsecond: `id`, `nonce`, `citizen`,
 `day`.
-
-    Ref       "card-0017"                    1 to 64 of A-Z a-z 0-9 . _ -
-    Minor     2000000                        0..10**15 minor units
-    KeyText   "pQECAyYgASFYIA"               unpadded base64url, at most 1,023 characters
 
 Three groups have fields in common: what is always negative (`Told`), what is negative sometimes (`MaybeTold`)
 and what a citizen wills (`Signed`). Their `refusal` says what is wrong with the fields seen together (R5).
@@ -19,45 +15,13 @@ from __future__ import annotations
 
 import datetime as dt
 from functools import lru_cache
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from app.core.errors import FormatError
+from app.core.field_types import AssertionText, KeyText, Ref  # noqa: TC001 - msgspec reads them
 from app.core.fields import parse_day, parse_instant
-
-# ---- single fields
-# ---------------------------------------------------------------------------------------------
-
-INDEX_MAX: Final = 2**53 - 1
-MINOR_MAX: Final = 10**15
-
-NAME: Final = r"^[a-z0-9.\-/]{1,100}\Z"
-REF: Final = r"^[A-Za-z0-9._\-]{1,64}\Z"
-UUID7: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z"
-NONCE: Final = r"^[A-Za-z0-9_\-]{42}[AEIMQUYcgkosw048]\Z"  # 258 bits of text for 256: the last two are zero
-CURRENCY: Final = r"^[A-Z]{3}\Z"
-HOLDER: Final = r"^(?:ed25519:[A-Za-z0-9_\-]{43}|es256:[A-Za-z0-9_\-]{44})\Z"
-HASH: Final = r"^[0-9a-f]{64}\Z"
-TEXT: Final = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]{1,1000}\Z"
-# Whole bytes, and the bits that stand for none are zero: one spelling (RFC 4648 sections 3.5 and 5).
-B64URL: Final = (
-    r"^(?=[A-Za-z0-9_\-]{1,%d}\Z)(?:[A-Za-z0-9_\-]{4})*"
-    r"(?:[A-Za-z0-9_\-][AQgw]|[A-Za-z0-9_\-]{2}[AEIMQUYcgkosw048])?\Z"
-)
-
-Name = Annotated[str, Meta(pattern=NAME)]
-Ref = Annotated[str, Meta(pattern=REF)]
-Uuid7 = Annotated[str, Meta(pattern=UUID7)]
-Hash = Annotated[str, Meta(pattern=HASH)]
-Text = Annotated[str, Meta(pattern=TEXT)]
-KeyText = Annotated[str, Meta(pattern=B64URL % 1023)]
-AssertionText = Annotated[str, Meta(pattern=B64URL % 4096)]
-Currency = Annotated[str, Meta(pattern=CURRENCY)]
-SignedMinor = Annotated[int, Meta(ge=-MINOR_MAX, le=MINOR_MAX)]
-Minor = Annotated[int, Meta(ge=0, le=MINOR_MAX)]
-PositiveMinor = Annotated[int, Meta(gt=0, le=MINOR_MAX)]
-Index = Annotated[int, Meta(ge=0, le=INDEX_MAX)]
 
 AccountClass = Literal["card", "overdraft", "instalment", "mortgage", "student", "business"]
 NotifiedBy = Literal["letter", "message", "email", "app", "in_person", "synthetic"]

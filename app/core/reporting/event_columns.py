@@ -16,7 +16,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from app.core.errors import FormatError
-from app.core.reporting.event_base import NONCE, UUID7, Event, Header, is_day
+from app.core.field_types import NONCE, UUID7
+from app.core.reporting.event_base import Event, Header, is_day
 from app.core.reporting.identifiers import check_identifier
 
 if TYPE_CHECKING:

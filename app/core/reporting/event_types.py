@@ -19,33 +19,35 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from msgspec import Meta, field
 
-from app.core.reporting.event_base import (
-    COMMON_FIELDS,
+from app.core.field_types import (
     HOLDER,
     NONCE,
-    SCORE_MAX,
-    SCORE_MIN,
-    AccountClass,
     Currency,
-    Disclosure,
-    Event,
     Hash,
-    Header,
     Index,
     KeyText,
-    MaybeTold,
     Minor,
     Name,
     PositiveMinor,
-    Purpose,
     Ref,
-    Refusal,
-    Signed,
     SignedMinor,
     Text,
+    Uuid7,
+)
+from app.core.reporting.event_base import (
+    COMMON_FIELDS,
+    SCORE_MAX,
+    SCORE_MIN,
+    AccountClass,
+    Disclosure,
+    Event,
+    Header,
+    MaybeTold,
+    Purpose,
+    Refusal,
+    Signed,
     Timed,
     Told,
-    Uuid7,
     is_day,
     seconds_between,
 )

@@ -37,22 +37,9 @@ import orjson
 
 from app.core import canon
 from app.core.errors import CredenceError, FormatError, LineProblem, RuleError
+from app.core.field_types import B64URL, CURRENCY, HASH, NAME, NONCE, REF, TEXT, UUID7
 from app.core.months import LAST_DAY
-from app.core.reporting.event_base import (
-    B64URL,
-    COMMON_FIELDS,
-    CURRENCY,
-    HASH,
-    NAME,
-    NONCE,
-    REF,
-    TEXT,
-    UUID7,
-    Assertion,
-    Refusal,
-    Told,
-    is_day,
-)
+from app.core.reporting.event_base import COMMON_FIELDS, Assertion, Refusal, Told, is_day
 from app.core.reporting.event_base import Event as Event  # noqa: PLC0414 - part of this module's face, like the types
 from app.core.reporting.event_base import Header as Header  # noqa: PLC0414
 from app.core.reporting.event_columns import common_fields_hold

@@ -29,8 +29,9 @@ from msgspec import Meta, Struct, field
 
 from app.core.canon import INTEGER_MAX
 from app.core.errors import FormatError
+from app.core.field_types import NAME, REF
 from app.core.months import MONTH_MAX, MONTH_MIN, month_of
-from app.core.reporting.event_base import NAME, REF, AccountClass, is_day
+from app.core.reporting.event_base import AccountClass, is_day
 
 FILE_BYTES_MAX: Final = 1 << 20
 STATEMENT_MONTHS: Final = 24

@@ -33,7 +33,8 @@ from msgspec import Meta, Struct
 
 from app.core import canon
 from app.core.errors import FormatError
-from app.core.reporting.event_base import SCORE_MAX, SCORE_MIN, TEXT
+from app.core.field_types import TEXT
+from app.core.reporting.event_base import SCORE_MAX, SCORE_MIN
 from app.core.scoring.measures import MEASURES
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ import msgspec
 from msgspec import Struct
 
 from app.core.errors import NotFoundError
+from app.core.field_types import Ref  # noqa: TC001 - msgspec reads it
 from app.core.reporting import events as event_formats
-from app.core.reporting.event_base import Ref  # noqa: TC001 - msgspec reads it
 from app.core.reporting.identifiers import check_identifier
 from app.core.state import sealing
 from app.db import people as rows

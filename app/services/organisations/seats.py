@@ -22,7 +22,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from app.core.errors import ConflictError, NotFoundError, RuleError
-from app.core.reporting.event_base import NAME
+from app.core.field_types import NAME
 from app.db import seats as rows
 from app.db.session import UniqueViolation
 

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.core.errors import NotFoundError, RuleError, SignatureError
 from app.core.exchange.audit_note import AuditNote
+from app.core.field_types import REF
 from app.core.fields import format_instant
 from app.core.log import notices
 from app.core.log.block import Block
-from app.core.reporting.event_base import REF
 from app.core.reporting.identifiers import check_identifier
 from app.db import admission, cosignatures, ledger
 from app.db import monitoring as rows

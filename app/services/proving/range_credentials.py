@@ -23,6 +23,7 @@ import orjson
 
 from app.core import fields
 from app.core.errors import FormatError, NotFoundError, RefusedError, RuleError
+from app.core.field_types import NAME
 from app.core.log import merkle
 from app.core.log.entries import block_entry
 from app.core.proving import range_credential
@@ -31,7 +32,7 @@ from app.core.proving.claims.signer import SignerPlace
 from app.core.proving.holder import Holder
 from app.core.proving.range_credential import AT_LEAST, AT_MOST, LIFETIME_S_DEFAULT, Attested, Terms
 from app.core.reporting import events as event_formats
-from app.core.reporting.event_base import NAME, SCORE_MAX, SCORE_MIN
+from app.core.reporting.event_base import SCORE_MAX, SCORE_MIN
 from app.core.reporting.event_types import LIFETIME_S_MAX, Answer
 from app.core.reporting.identifiers import check_identifier
 from app.core.state import sealing

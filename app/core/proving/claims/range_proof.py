@@ -21,6 +21,7 @@ import orjson
 
 from app.core import canon
 from app.core.errors import FormatError, ProofError, RuleError
+from app.core.field_types import HOLDER, NAME, REF
 from app.core.fields import b64url32, format_instant, format_unpadded, parse_instant, unpadded
 from app.core.log import merkle
 from app.core.log.block import Block
@@ -32,7 +33,7 @@ from app.core.proving.claims.range_words import say_range
 from app.core.proving.claims.signer import SIGNER_FIELDS, SignerPlace
 from app.core.proving.holder import Assertion, Holder
 from app.core.proving.range_credential import AT_LEAST, AT_MOST, Attested, Chain, Terms
-from app.core.reporting.event_base import HOLDER, NAME, REF, SCORE_MAX, SCORE_MIN
+from app.core.reporting.event_base import SCORE_MAX, SCORE_MIN
 from app.core.reporting.event_types import LIFETIME_S_MAX
 from app.core.reporting.identifiers import check_identifier
 
