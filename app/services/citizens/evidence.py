@@ -6,9 +6,8 @@
 
 All of it is sealed under the citizen's data key, so that erasing the key erases it; a file under a key of its own, and that
 under the data key, so that sweeping it out destroys it alone: no old backup of the file opens once its key is gone (R14;
-docs/decisions/0011). The event `dispute_opened` names the
-files by one hash (`core.reporting.evidence`); once it is stored they stay until `KEPT_DAYS` behind the end of their dispute. A
-draft that nobody goes on with is forgotten after a day.
+docs/decisions/0011). The event `dispute_opened` names the files by one hash (`core.reporting.evidence`); once it is stored
+they stay until `KEPT_DAYS` behind the end of their dispute. A draft that nobody goes on with is forgotten after a day.
 """
 
 from __future__ import annotations

@@ -111,9 +111,8 @@ def expected(runs: Sequence[Run], block: BlockRecord, size: int, count: int) -> 
         wanted[start] = run.first_entry()
         for position, commitment in run.commitments:
             if 0 <= position < BATCH_EVENTS_MAX and start + 1 + position < count - 1:
-                wanted[start + 1 + position] = (
-                    bytes([entries.EVENT]) + commitment
-                )  # of any length: these rows are what is audited
+                # not `event_entry`: a row under audit may hold any bytes
+                wanted[start + 1 + position] = bytes([entries.EVENT]) + commitment
     wanted[count - 1] = bytes([entries.BLOCK]) + block.entry
     return wanted
 
