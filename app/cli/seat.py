@@ -31,13 +31,21 @@ def seat() -> None:
 def add(organisation: str, role: str, label: str, url: str) -> None:
     """Make a seat for LABEL at ORGANISATION, and print the link that opens it once, within a day.
 
-    Whoever has the link sits there, so hand it to that person alone. Clerks and officers sit at `bureau`.
+    Whoever has the link sits there, so hand it to that person alone. Clerks and officers sit at `bureau`. A seat may be
+    there before its organisation has a key; a name that no key is registered for is pointed out.
 
     \b
         credence seat add bureau officer "B. Wang"
     """
     with open_bureau() as bureau:
         made = seats.add(bureau, organisation, role, label)
+        if not seats.known(bureau, made):
+            roles = " or ".join(sorted(seats.KEY_ROLES[role]))
+            click.echo(
+                f"No key is registered for {organisation} as {roles}: seat {made.id} shows nothing of its own until one is."
+                f" If the name is wrong: credence seat end {made.id}",
+                err=True,
+            )
         click.echo(f"{url}/seat/open/{seats.create_link(bureau, made.id)}")
 
 

@@ -18,3 +18,12 @@ def test_a_seat_is_made_listed_and_ended(ledger):
     assert "ended" in ledger.run("seat", "list")[1]
     code, _, errors = ledger.run("seat", "link", number)
     assert (code, "no-seat" in errors) == (1, True)
+
+
+def test_a_seat_before_its_key_is_made_and_pointed_out(ledger):
+    code, output, errors = ledger.run("seat", "add", "bank.exmaple", "bank", "B. Wang")
+    assert (code, len(output.splitlines())) == (0, 1)
+    assert "No key is registered for bank.exmaple as bank" in errors
+    (ending,) = re.findall(r"credence (seat end \d+)$", errors.strip())
+    assert ledger.run(*ending.split())[0] == 0
+    assert ledger.run("seat", "add", "bureau", "clerk", "B. Wang")[2] == ""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import ConflictError, NotFoundError, RuleError
+from app.services.ledger.register import revoke_key
 from app.services.organisations import seats
+from tests.services.builders import BANK, ENROLMENT, LENDER, UTILITY
 
 
 @pytest.fixture
@@ -34,6 +36,31 @@ def test_what_no_seat_can_be(bureau, organisation, role, label, code):
     with pytest.raises(RuleError) as error:
         seats.add(bureau, organisation, role, label)
     assert error.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("organisation", "role", "known"),
+    [
+        (BANK, "bank", True),
+        (LENDER, "furnisher", True),
+        (UTILITY, "furnisher", True),
+        (ENROLMENT, "furnisher", True),
+        ("bureau", "clerk", True),
+        ("bank.exmaple", "bank", False),
+        (BANK, "furnisher", False),
+        (LENDER, "bank", False),
+        (BANK, "regulator", False),
+    ],
+)
+def test_whether_an_organisation_has_a_key_for_what_its_people_do(ledger, organisation, role, known):
+    seat = seats.add(ledger.bureau, organisation, role, "A. Chen")
+    assert seats.known(ledger.bureau, seat) == known
+
+
+def test_an_organisation_whose_key_has_ended_is_still_known(ledger):
+    seat = seats.add(ledger.bureau, BANK, "bank", "A. Chen")
+    revoke_key(ledger.bureau, BANK, "bank", "lost")
+    assert seats.known(ledger.bureau, seat)
 
 
 def test_two_seats_never_have_one_name_at_a_time(bureau, seat):

@@ -9,7 +9,8 @@ A seat is a person's place at an organisation: `bank.demo`, role `bank`, label "
 The bureau's operator makes a seat and hands its one-time link over (`credence seat add`); opening the link starts a session.
 Only hashes of tokens are stored. A session ends by signing out, after half an hour without a request, after eight hours, and
 with the seat. A page is a way to work and no key: what an organisation says to the ledger is signed by the key that it holds
-itself, whoever sits there.
+itself, whoever sits there. A seat may come before the key, for its pages tell how one gets a key; so a name that the register
+does not have is taken, and `known` lets whoever makes the seat be asked whether it is spelled right.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 ROLES: Final = ("bank", "furnisher", "regulator", "clerk", "officer")
 STAFF: Final = frozenset({"clerk", "officer"})
 """Roles of people at the bureau itself."""
+KEY_ROLES: Final = {
+    "bank": frozenset({"bank"}),
+    "furnisher": frozenset({"lender", "utility", "public_body", "enrolment"}),
+    "regulator": frozenset({"regulator"}),
+}
+"""Which keys an organisation has whose people sit in a role."""
 
 LINK: Final = dt.timedelta(days=1)
 IDLE: Final = dt.timedelta(minutes=30)
@@ -78,6 +85,15 @@ def find(bureau: Bureau, organisation: str, role: str, label: str) -> Seat | Non
     with bureau.transaction() as connection:
         row = rows.find(connection, organisation, role, label)
     return None if row is None else _seat(row)
+
+
+def known(bureau: Bureau, seat: Seat) -> bool:
+    """Whether the register has a key of this organisation in a role that fits the seat's, one that has ended included."""
+    if seat.role in STAFF:
+        return True
+    with bureau.transaction() as connection:
+        records = bureau.register(connection).records()
+    return any(each.name == seat.organisation and each.role in KEY_ROLES[seat.role] for each in records)
 
 
 def create_link(bureau: Bureau, seat_id: int) -> str:
