@@ -7,16 +7,19 @@ the modules.
 
     app/cli/verify.py   holds the click command `verify`; likewise every other name of the table
 
-Whatever a command raises from the error tree becomes one sentence and exit code 1, a bad option exit code 2.
+Whatever a command raises from the error tree becomes one sentence and exit code 1, a bad option exit code 2. A closed pipe
+ends it quietly (`app.cli.pipes`).
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+from typing import Any
 
 import click
 
+from app.cli.pipes import quiet_when_unread
 from app.core.errors import CredenceError, RuleError
 
 COMMANDS = {
@@ -70,10 +73,16 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        """Read the options, and print what `--help` and `--version` print."""
+        with quiet_when_unread():
+            return super().make_context(*args, **more)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; what the error tree and the operating system refuse is said in a sentence."""
         try:
-            return super().invoke(ctx)
+            with quiet_when_unread():
+                return super().invoke(ctx)
         except CredenceError as error:
             raise click.ClickException(sentence(error)) from error
         except Exception as error:
@@ -85,9 +94,7 @@ class LazyGroup(click.Group):
                 raise click.ClickException(message) from error
             if not isinstance(error, OSError):
                 raise
-            if (
-                error.filename is None
-            ):  # not about a file that was named: a bug or a broken pipe, shown as it is
+            if error.filename is None:  # not about a file that was named: a bug, shown as it is
                 raise
             raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import click
 import psutil
-from rich.console import Console
 from rich.table import Table
 
 from app.cli.importing import adopt_fitted_card, import_research
 from app.cli.opening import open_bureau
 from app.cli.processes import Running
+from app.cli.terminal import Terminal
 from app.client.drafts import Inquiry, inquiry_batch
 from app.client.transport import RefusalError, Service
 from app.core import canon
@@ -67,7 +67,7 @@ def demo(port: int) -> None:
         credence demo
         credence verify var/demo/score.proof --policy var/demo/policy --citizen uci:17
     """
-    home, console, measured = Home.from_environment(), Console(), Measured()
+    home, console, measured = Home.from_environment(), Terminal(), Measured()
     started = time.monotonic()
     with Running(home, port=port) as running, _memory(running, measured):
         running.wait_until_ready()
@@ -117,7 +117,7 @@ def _figures(home: Home, running: Running) -> Figures:
         return figures(bureau)
 
 
-def _ask(home: Home, running: Running, console: Console) -> str:
+def _ask(home: Home, running: Running, console: Terminal) -> str:
     """Inquire about one citizen as the demo's bank, and keep what a bank would keep; who it was.
 
     Whoever tried out the pages of uci:17 may have frozen that file or withdrawn the consent: then the next one is asked.
@@ -141,7 +141,7 @@ def _ask(home: Home, running: Running, console: Console) -> str:
     raise RefusedError("none of the citizens who were tried lets bank.demo ask", code="demo-failed")
 
 
-def _verify(folder: Path, citizen: str, console: Console) -> None:
+def _verify(folder: Path, citizen: str, console: Terminal) -> None:
     command = [
         sys.executable,
         "-m",

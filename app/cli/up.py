@@ -7,11 +7,11 @@ import signal
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from app.cli.importing import adopt_fitted_card, import_research
 from app.cli.opening import open_bureau
 from app.cli.processes import Running
+from app.cli.terminal import Terminal
 from app.services import address
 from app.services.citizens.links import create_link
 from app.services.home import Home
@@ -62,7 +62,7 @@ def up(host: str, port: int, workers: int, research: bool) -> None:
     """
     os.environ.setdefault(address.VARIABLE, f"http://localhost:{port}")  # passkeys are for names, not numbers
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
-    home, console = Home.from_environment(), Console()
+    home, console = Home.from_environment(), Terminal()
     try:
         with Running(home, host=host, port=port, workers=workers, scheduler=True) as running:
             running.wait_until_ready()
