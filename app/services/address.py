@@ -1,10 +1,12 @@
-"""At which address people reach the pages: what passkeys are bound to, and what links begin with.
+"""At which address people reach the pages, which is what passkeys are bound to and links begin with; and the bureau itself.
 
     CREDENCE_ADDRESS="https://credence.example"                             pages and passkeys
     CREDENCE_ADDRESS="https://credence.example https://enrolment.example"   further pages where citizens sign
 
 Passkeys are for the host of the first one (WebAuthn's relying party), so it is a name and not a number: `localhost` on one
 machine. It cannot change without everybody's enrolling anew. Source: WebAuthn level 3 section 13.4.9.
+
+    CREDENCE_CONTACT="1 Example Road, +86 10 5555 0100"                     in letters, and at the foot of every page
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from app.core.errors import RefusedError
 
 VARIABLE = "CREDENCE_ADDRESS"
 DEFAULT = "http://localhost:8080"
+CONTACT = "CREDENCE_CONTACT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +61,8 @@ class Address:
     def relying_party_hash(self) -> bytes:
         """As authenticators write it."""
         return sha256(self.relying_party.encode()).digest()
+
+
+def contact() -> str:
+    """How people reach the bureau without its pages, as CREDENCE_CONTACT says; empty when it does not."""
+    return os.environ.get(CONTACT, "").strip()

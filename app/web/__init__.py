@@ -40,6 +40,7 @@ from flask_wtf.csrf import CSRFProtect
 from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.services import address
 from app.web import check, errors, headers, language, logs, pages, plain_words, words
 from app.web.application import Application
 from app.web.citizens import (
@@ -227,5 +228,6 @@ def _prepare_templates(app: Flask) -> None:
         unread_alerts=alerts.unread,
         newest_alerts=alerts.few,
         told=alerts.told,
+        contact=address.contact,
         plain=plain_words.plain,
     )

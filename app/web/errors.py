@@ -138,7 +138,14 @@ KINDS = (
 # What an error page tells people: the heading, and what to do.
 PAGES: dict[int, tuple[str, str]] = {
     400: (N_("This request could not be read"), N_("Go back, load the page again and repeat what you did.")),
-    403: (N_("You cannot open this page"), N_("Sign in, then try again.")),
+    403: (
+        N_("Sign in first"),
+        N_(
+            "This page is part of somebody's own credit record, and opens only for whoever is signed in to it. Sign in with"
+            " your passkey or, without one, with a one-time code that the bureau gives you. If you were signed in before:"
+            " that ends by itself after an hour."
+        ),
+    ),
     404: (N_("Page not found"), N_("Check the address, or begin at the home page.")),
     405: (N_("This page cannot be used in that way"), N_("Begin at the home page.")),
     409: (
@@ -210,6 +217,8 @@ def _problem(about: dict[str, Any]) -> Response:
 def page(status: int, error: CredenceError | None = None) -> Response:
     """The error page for people; an error that has no plain words is shown in those that it was written in, English."""
     heading, advice = PAGES.get(status, PAGES[500] if status >= 500 else PAGES[400])
+    if isinstance(error, SignatureError):  # a 403 as well, and signing in would not help
+        heading, advice = kind_of(error).title, kind_of(error).advice
     menu.ask_nothing()
     html = render_template(
         "error.html",
@@ -233,12 +242,15 @@ def _ways_on(status: int) -> list[tuple[str, str]]:
     """(address, text) of what somebody can do next, the best first; the home page comes behind them."""
     is_record = request.path.startswith("/record")
     if status == HTTPStatus.FORBIDDEN:
-        return [("/sign-in", N_("Sign in")) if is_record else ("/seat", N_("Sign in for an organisation"))]
+        return [("/sign-in", N_("Sign in")), ("/enrol", N_("Use a one-time code"))] if is_record else []
     if status == HTTPStatus.NOT_FOUND and is_record:
         return [("/record", N_("Your record"))]
+    ways = []
     if status in AGAIN and request.method == "GET":
-        return [(request.path, N_("Load the page again"))]
-    return []
+        ways.append((request.path, N_("Load the page again")))
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR and is_record:
+        ways.append(("/record/cases", N_("Tell the bureau")))
+    return ways
 
 
 def on_credence_error(error: CredenceError) -> Response:

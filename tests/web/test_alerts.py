@@ -75,6 +75,20 @@ def test_r16_a_look_and_a_bad_entry_are_counted_until_they_are_read(mine, world,
     assert "govuk-tag--blue" not in mine.get("/record/alerts").text
 
 
+@pytest.mark.parametrize(("language", "tell"), [("en", "Tell the bureau"), ("zh", "告知征信机构")])
+def test_where_somebody_is_to_tell_us_there_is_a_way_to(mine, language, tell):
+    """The record was opened with a code from paper: the link leads to a case about just that."""
+    mine.set_cookie("lang", language)
+    for path in ("/record", "/record/alerts"):
+        ((address, text),) = re.findall(
+            r'href="([^"]*)"[^>]*>([^<]*)<span class="govuk-visually-hidden">: ', mine.get(path).text
+        )
+        assert text == tell
+        form = mine.get(address).text
+        assert re.search(r'value="look"[^>]* checked', form)
+        assert 'href="#' not in form.partition("<main")[2], "nothing was sent yet, so nothing is refused"
+
+
 def post(client, **fields):
     return client.post(MAIL, data={"csrf_token": csrf_of(client, MAIL), **fields})
 

@@ -262,6 +262,32 @@ def test_people_get_pages(client, path, status, language):
     assert 'href="/"' in answer.text
 
 
+@pytest.mark.parametrize(("language", "heading"), [("en", "Sign in first"), ("zh", "请先登录")])
+@pytest.mark.parametrize("path", ["/record", "/record/cases", "/record/score.proof"])
+def test_who_is_not_signed_in_is_told_so_and_how_to_do_it(app, path, language, heading):
+    client = app.test_client()
+    client.set_cookie("lang", language)
+    answer = client.get(path, headers={"Accept": "text/html"})
+    assert answer.status_code == 403
+    assert f'<h1 class="govuk-heading-l">{heading}</h1>' in answer.text
+    main = answer.text.partition("<main")[2]
+    assert 'href="/sign-in"' in main
+    assert 'href="/enrol"' in main
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "How to reach the bureau: "), ("zh", "征信机构联系方式：")]
+)
+def test_how_to_reach_the_bureau_stands_on_pages_of_failures_too(client, monkeypatch, language, said):
+    client.set_cookie("lang", language)
+    for path in ("/", "/nope", "/record"):
+        assert said not in client.get(path, headers={"Accept": "text/html"}).text, path
+    monkeypatch.setenv("CREDENCE_CONTACT", "1 Example <Road>, +86 10 5555 0100")
+    for path in ("/", "/nope", "/record"):
+        text = client.get(path, headers={"Accept": "text/html"}).text
+        assert f"{said}1 Example &lt;Road&gt;, +86 10 5555 0100" in text, path
+
+
 def test_too_many_tries_to_open_a_link_are_429(client, app):
     from app.web.limits import limiter
 

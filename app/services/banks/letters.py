@@ -12,7 +12,6 @@ CREDENCE_CONTACT says how people reach the bureau: an address, a telephone numbe
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -27,7 +26,7 @@ from app.core.log.block import Block
 from app.core.scoring.profiles import PROFILES
 from app.db import ledger
 from app.db import letters as rows
-from app.services import pdf, requests
+from app.services import address, pdf, requests
 from app.services.banks import answers
 from app.services.ledger import cards
 from app.services.proving import proofs
@@ -113,7 +112,7 @@ def _made(bureau: Bureau, connection: Connection, row: LetterRow) -> papers.Lett
     return papers.Letter(
         bank=row.bank,
         bureau=bureau.origin,
-        contact=os.environ.get("CREDENCE_CONTACT", "").strip(),
+        contact=address.contact(),
         purpose=answer.purpose,
         reference=str(row.answer),
         day=fields.format_day(bureau.local_day(row.requested_at)),

@@ -10,7 +10,7 @@ a URL.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -121,16 +121,28 @@ def _mail_page(problem: tuple[str, str] | None = None, status: int = 200) -> Res
 # ---- in words
 
 
-def told(alert: Alert) -> tuple[str, str]:
-    """(what happened, in a sentence; where it is shown)."""
+class Told(NamedTuple):
+    """What happened, in a sentence; where it is shown, if it is; what a case would be about, where somebody is to tell us."""
+
+    sentence: str
+    address: str = ""
+    about: str = ""
+
+
+def told(alert: Alert) -> Told:
+    """One piece of news."""
     match alert.kind:
         case alerts.AUDIT:
-            return _said(alert), ""
+            return Told(_said(alert))
         case "repaired":
-            return _repair(alert), url_for("entries.items", entry=alert.event.fields["target"])
-        case "looked" | "opened" | "refused":
-            return _said(alert), url_for("entries.looks", entry=alert.log_index)
-    return _said(alert), url_for("entries.items", entry=alert.log_index)
+            return Told(_repair(alert), url_for("entries.items", entry=alert.event.fields["target"]))
+        case "looked" | "refused":
+            return Told(_said(alert), url_for("entries.looks", entry=alert.log_index))
+        case "opened":
+            return Told(_said(alert), url_for("entries.looks", entry=alert.log_index), "look")
+        case "passkey":
+            return Told(_said(alert), url_for("entries.items", entry=alert.log_index), "other")
+    return Told(_said(alert), url_for("entries.items", entry=alert.log_index))
 
 
 def _said(alert: Alert) -> str:

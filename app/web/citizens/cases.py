@@ -1,6 +1,6 @@
 """A citizen asks for a person (R36), and sees how it stands.
 
-GET  /record/cases    one's cases with their answers, and the form for a new one
+GET  /record/cases    one's cases with their answers, and the form for a new one, about what `?about=` chooses
 POST /record/cases    asks
 """
 
@@ -50,7 +50,7 @@ def _page(citizen_id: int, error: CredenceError | None = None) -> str:
         about=ABOUT,
         states=STATES,
         error=error,
-        given=request.form,
+        given=request.form or {"about": request.args.get("about", "")},
         chars_max=cases.TEXT_CHARS_MAX,
     )
 

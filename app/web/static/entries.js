@@ -41,6 +41,7 @@ function say(place, heading, holds, said = { proved: [], notProved: [] }) {
   parts.notProved.append(...itemsOf(said.notProved));
   for (const name of ["proved", "notProved"]) if (!said[name].length) parts[name].remove();
   if (!said.proved.length || !said.notProved.length) parts.notProvedHeading.remove();
+  if (heading !== given.said.fails && heading !== given.said.differs) parts.tell.remove();
   place.className = `credence-verdict credence-verdict--${holds ? "good" : "bad"}`;
   place.replaceChildren(copy);
 }
