@@ -323,14 +323,19 @@ def events_above(connection: Connection, admission_id: int) -> int:
     return int(single(connection, query, (admission_id,)))
 
 
-def body_by_name(connection: Connection, furnisher: str, batch_id: str) -> tuple[str, bytes] | None:
-    """(receipt, sealed body) of a batch of one event, or None when there is no such batch or its body is gone."""
-    query = (
-        "SELECT b.receipt, e.sealed FROM batches b JOIN event_bodies e ON e.batch = b.id AND e.position = 0"
-        " WHERE b.furnisher = %s AND b.batch_id = %s"
-    )
-    row = connection.execute(query, (furnisher, batch_id), binary=True).fetchone()
-    return None if row is None else (row[0], bytes(row[1]))
+def reported_behind(
+    connection: Connection, name: tuple[str, str], citizen: int, furnisher_no: int
+) -> list[tuple[str, str, bytes | None]]:
+    """(batch id, receipt, sealed body or None when it is gone) of what a furnisher has reported of a citizen behind the
+    batch of this (furnisher, batch id), in log order.
+    """
+    query = """
+        SELECT b.batch_id, b.receipt, s.sealed
+        FROM batches named JOIN events e ON e.citizen = %s AND e.furnisher = %s AND e.batch > named.id
+        JOIN batches b ON b.id = e.batch LEFT JOIN event_bodies s ON s.batch = e.batch AND s.position = e.position
+        WHERE named.furnisher = %s AND named.batch_id = %s ORDER BY e.batch, e.position"""
+    rows = connection.execute(query, (citizen, furnisher_no, *name), binary=True).fetchall()
+    return [(row[0], row[1], None if row[2] is None else bytes(row[2])) for row in rows]
 
 
 def bodies_by_names(

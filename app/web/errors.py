@@ -33,7 +33,8 @@ from app.core.errors import (
     RuleError,
     SignatureError,
 )
-from app.services.banks.inquiries import ConsentError, NotYetError
+from app.services.banks.inquiries import NotYetError
+from app.services.banks.replies import ConsentError
 from app.web.citizens import menu
 from app.web.language import N_
 from app.web.plain_words import plain

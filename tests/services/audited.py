@@ -19,7 +19,8 @@ from app.core.state import sealing
 from app.db import cosignatures
 from app.db import ledger as rows
 from app.db.schema import metadata
-from app.services.banks.inquiries import ConsentError, inquire
+from app.services.banks.inquiries import inquire
+from app.services.banks.replies import ConsentError
 from app.services.citizens.links import create_link, open_link
 from app.services.ledger import witness_policy
 from app.services.ledger.audit import audit

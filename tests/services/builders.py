@@ -67,7 +67,7 @@ class Clock:
 
 def gathered(gathering: Gathering, asked: list, serve: Callable) -> list:
     """What threads that ask at the same time get, errors as values, in step: somebody is served until all of them wait."""
-    all_wait = threading.Event()
+    is_led, all_wait = threading.Event(), threading.Event()
 
     def ask(each: object) -> object:
         try:
@@ -76,15 +76,17 @@ def gathered(gathering: Gathering, asked: list, serve: Callable) -> list:
             return error
 
     def hold(held: list) -> list:
+        is_led.set()
         all_wait.wait(30)
         return held
 
     with ThreadPoolExecutor(len(asked) + 1) as pool:
-        holder = pool.submit(gathering.ask, "the one before", hold)
+        pool.submit(gathering.ask, "the one before", hold)
+        assert is_led.wait(30), "nobody else leads"
         futures = []
         for number, each in enumerate(asked, 1):
             futures.append(pool.submit(ask, each))
-            while len(gathering._waiting) < number or not holder.running():
+            while len(gathering._waiting) < number:
                 time.sleep(0.001)
         all_wait.set()
         return [future.result() for future in futures]

@@ -12,7 +12,8 @@ import threading
 import pytest
 
 from app.core.errors import ConflictError, FormatError, RuleError
-from app.services.banks.inquiries import ConsentError, inquire
+from app.services.banks.inquiries import inquire
+from app.services.banks.replies import ConsentError
 from app.services.citizens import alerts, mail, mailing
 from app.services.citizens.links import Began, begin, create_link, open_link, person_by_id
 from app.services.ledger import retention

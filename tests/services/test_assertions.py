@@ -17,7 +17,8 @@ from app.core.reporting import events as event_formats
 from app.core.reporting.batch import parse_batch
 from app.db import admission
 from app.services.address import Address
-from app.services.banks.inquiries import ConsentError, inquire
+from app.services.banks.inquiries import inquire
+from app.services.banks.replies import ConsentError
 from app.services.ledger import intake
 from app.services.ledger.audit import audit
 from app.services.ledger.audit.source import DatabaseSource

@@ -19,7 +19,8 @@ from app.core.reporting.batch import parse_batch
 from app.core.reporting.receipt import Receipt
 from app.services.banks import bulk
 from app.services.banks.bulk import inquire_all
-from app.services.banks.inquiries import Answer, ConsentError, NotYetError, inquire
+from app.services.banks.inquiries import NotYetError, inquire
+from app.services.banks.replies import Answer, ConsentError
 from app.services.citizens.records import entries
 from app.services.ledger.intake import admit
 from tests.services.audited import Tamper

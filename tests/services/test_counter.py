@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import CredenceError, FormatError, NotFoundError, RuleError
-from app.services.banks import inquiries
+from app.services.banks import inquiries, replies
 from app.services.citizens import links
 from app.services.organisations import approvals, counter, seats
 from tests.services.builders import BANK
@@ -31,7 +31,7 @@ def asked(ledger):
         return inquiries.inquire(ledger.bureau, ledger.bank.batch([ledger.bank.inquiry(CITIZEN)])).answer[
             "type"
         ]
-    except inquiries.ConsentError as error:
+    except replies.ConsentError as error:
         return error.reason
 
 

@@ -9,13 +9,15 @@ from hashlib import sha256
 
 import pytest
 
-from app.core.errors import FormatError, RuleError, SignatureError
-from app.core.log.note import Signer
+from app.core.errors import FormatError, NotFoundError, RuleError, SignatureError
+from app.core.log.note import Signer, split
 from app.core.log.policy import LogKey, Policy
 from app.core.proving import proof as proofs_format
 from app.core.reporting.batch import parse_batch
 from app.core.reporting.receipt import Receipt
-from app.services.banks.inquiries import ConsentError, NotYetError, inquire
+from app.db import session
+from app.services.banks.inquiries import NotYetError, inquire
+from app.services.banks.replies import ConsentError
 from app.services.citizens.links import create_link, open_link, session_citizen
 from app.services.citizens.records import entries
 from app.services.ledger import history
@@ -281,6 +283,19 @@ def test_r17_the_same_inquiry_again_ends_with_the_consent(card):
         receipts.add(caught.value.receipt)
     assert len(receipts) == 1
     assert [kind for kind, _ in looks_of(card)] == ["inquiry", "answer", "refusal"]
+
+
+def test_the_same_inquiry_again_says_that_its_answer_was_destroyed(card, database):
+    consent(card)
+    body = card.bank.batch([card.bank.inquiry(CITIZEN)])
+    receipt = Receipt.parse(split(inquire(card.bureau, body).receipts[1])[0])
+    with session.transaction(database) as connection:
+        connection.execute("SET ROLE credence_retention")
+        query = "DELETE FROM event_bodies WHERE batch = (SELECT id FROM batches WHERE hash = %s)"
+        connection.execute(query, (receipt.batch_hash,))
+    with pytest.raises(NotFoundError) as caught:
+        inquire(card.bureau, body)
+    assert caught.value.code == "destroyed"
 
 
 def test_the_same_refused_inquiry_again_stays_refused(card):

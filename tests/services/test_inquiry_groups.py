@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -10,16 +11,20 @@ import pytest
 
 from app.core import canon
 from app.core.errors import RuleError, SignatureError
-from app.core.log.note import Signer
+from app.core.log.note import Signer, split
 from app.core.log.policy import LogKey, Policy
 from app.core.proving import proof as proofs_format
 from app.core.reporting.batch import parse_batch
+from app.core.reporting.receipt import Receipt
+from app.core.state import sealing
 from app.db import session
 from app.services.banks import inquiries
-from app.services.banks.inquiries import Answer, ConsentError, inquire
+from app.services.banks.inquiries import inquire
+from app.services.banks.replies import Answer, ConsentError
 from tests.services.builders import PAPER, Desk, gathered
 
 CITIZENS = [f"uci:{number}" for number in range(1, 9)]
+STRANGER = "uci:999"
 
 
 @pytest.fixture
@@ -45,14 +50,21 @@ def together(ledger, bodies, bureau=None):
     )
 
 
-def stored(ledger, kind=None):
-    """(citizen number, kind of reply or inquiry, transaction) of everything that inquiries have stored, in order."""
+def stored(ledger, *kinds):
+    """(citizen number, type, transaction) of everything that inquiries have stored, in order; of these types, if any are named."""
     query = """
-        SELECT e.citizen, split_part(b.batch_id, '-', 1), b.xmin::text FROM batches b JOIN events e ON e.batch = b.id
-        WHERE b.furnisher IN ('bank.example', %s) ORDER BY b.id"""
+        SELECT e.citizen, s.sealed, b.xmin::text FROM batches b JOIN events e ON e.batch = b.id
+        JOIN event_bodies s ON s.batch = e.batch AND s.position = e.position
+        WHERE b.furnisher IN ('bank.example', %s) ORDER BY b.id, e.position"""
     with ledger.bureau.transaction() as connection:
         rows = connection.execute(query, (ledger.bureau.signer.name,)).fetchall()
-    return [row for row in rows if kind in (None, row[1])]
+        people = ledger.bureau.people.find(connection, [*CITIZENS, STRANGER]).values()
+    keys = {person.id: person.data_key for person in people}
+    opened = [
+        (citizen, json.loads(sealing.unseal(keys[citizen], bytes(sealed)))["type"], transaction)
+        for citizen, sealed, transaction in rows
+    ]
+    return [row for row in opened if not kinds or row[1] in kinds]
 
 
 def check(ledger, outcome, citizen):
@@ -74,9 +86,22 @@ def test_a_group_is_one_transaction_and_each_gets_their_own_answer(ledger, conse
     rows = stored(ledger)
     assert len(rows) == 2 * len(CITIZENS)
     assert len({transaction for *_, transaction in rows}) == 1
-    for asked, (citizen, kind, _) in zip(rows[::2], rows[1::2], strict=True):
-        assert (asked[0], kind) == (citizen, "answer")
+    asked, answered = rows[: len(CITIZENS)], rows[len(CITIZENS) :]
+    assert [citizen for citizen, *_ in asked] == [citizen for citizen, *_ in answered]
+    assert {kind for _, kind, _ in asked} == {"inquiry"}
+    assert {kind for _, kind, _ in answered} == {"answer"}
     ledger.settle()
+
+
+def test_what_is_said_at_one_moment_is_one_batch_whose_name_tells_nothing(ledger, consents):
+    got = together(ledger, [question(ledger, citizen) for citizen in CITIZENS[:3]])
+    receipts = {outcome.receipts[1] for outcome in got}
+    (receipt,) = [Receipt.parse(split(each)[0]) for each in receipts]
+    assert receipt.count == 3
+    with ledger.bureau.transaction() as connection:
+        query = "SELECT batch_id FROM batches WHERE hash = %s"
+        ((batch_id,),) = connection.execute(query, (receipt.batch_hash,)).fetchall()
+    assert re.fullmatch("replies-[0-9a-f]{32}", batch_id)
 
 
 def test_what_a_rule_refuses_concerns_nobody_else(ledger, consents):
@@ -93,7 +118,7 @@ def test_what_a_rule_refuses_concerns_nobody_else(ledger, consents):
         thief.batch([thief.inquiry(CITIZENS[1])]),
         question(ledger, CITIZENS[2], purpose="collection"),
         ledger.bank.batch([late_line]),
-        question(ledger, "uci:999"),
+        question(ledger, STRANGER),
         question(ledger, CITIZENS[4]),
     ]
     got = together(ledger, bodies)
@@ -103,7 +128,12 @@ def test_what_a_rule_refuses_concerns_nobody_else(ledger, consents):
     assert [got[2].reason, got[4].reason] == ["wrong_purpose", "no_consent"]
     assert isinstance(got[3], RuleError)
     assert len({transaction for *_, transaction in stored(ledger)}) == 1, "no error had to undo the others"
-    assert sorted(kind for _, kind, _ in stored(ledger)[1::2]) == ["answer", "answer", "refusal", "refusal"]
+    assert [kind for _, kind, _ in stored(ledger, "answer", "refusal")] == [
+        "answer",
+        "refusal",
+        "refusal",
+        "answer",
+    ]
 
 
 def test_r6_a_used_event_id_is_refused_alone(ledger, consents):
@@ -142,6 +172,26 @@ def test_the_same_inquiry_twice_in_a_group_is_one_answer(ledger, consents):
     check(ledger, got[0], CITIZENS[0])
     assert got[0] == got[2] == got[3]
     assert len(stored(ledger, "answer")) == 2
+
+
+def test_r17_the_same_inquiry_again_after_a_withdrawal_is_refused_once(ledger, consents):
+    """In two groups that come at the same moment, in another order: one refusal of each is recorded, and both get it."""
+    bodies = [question(ledger, citizen) for citizen in CITIZENS[:4]]
+    answered = together(ledger, bodies)
+    ends = [
+        ledger.enrolment.event("consent_withdrawn", citizen, **PAPER, consent=consents[citizen])
+        for citizen in CITIZENS[:3]
+    ]
+    ledger.admit(ledger.enrolment.batch(ends))
+    other = ledger.reopen()
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(together, ledger, bodies)
+        two = pool.submit(together, ledger, bodies[::-1], other)
+        got, again = one.result(), two.result()[::-1]
+    for mine, yours in zip(got[:3], again[:3], strict=True):
+        assert (mine.reason, mine.receipt) == (yours.reason, yours.receipt)
+    assert got[3] == again[3] == answered[3]
+    assert len(stored(ledger, "refusal")) == 3
 
 
 def test_inquiries_about_one_citizen_follow_each_other(ledger, consents):

@@ -17,8 +17,9 @@ from app.core.scoring.repairs import SETTLEMENTS
 from app.core.scoring.scorecard import expert_card
 from app.core.state import erasure
 from app.db import admission, state
-from app.services.banks import inquiries, watching
+from app.services.banks import watching
 from app.services.banks.inquiries import inquire
+from app.services.banks.replies import ConsentError
 from app.services.citizens import disputes, evidence, mailing, sharing
 from app.services.citizens import erasure as service
 from app.services.citizens.evidence import Draft
@@ -133,7 +134,7 @@ def test_r40_what_rests_on_consent_goes_in_time_and_what_is_reported_against_the
     )
     assert "card-1" not in str(after.shown["file"])
     assert len(left(filled, OTHER)) == 13
-    with pytest.raises(inquiries.ConsentError):
+    with pytest.raises(ConsentError):
         inquire(filled.bureau, filled.bank.batch([filled.bank.inquiry(CITIZEN)]))
     assert findings(filled) == []
     replay.check(filled.url, filled.home)

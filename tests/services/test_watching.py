@@ -17,7 +17,8 @@ from app.core.exchange import webhook
 from app.core.exchange.watch_note import WatchEndNote, WatchesNote, WatchNote
 from app.core.log.note import Signer
 from app.services.banks import watching, webhooks
-from app.services.banks.inquiries import ConsentError, inquire
+from app.services.banks.inquiries import inquire
+from app.services.banks.replies import ConsentError
 from app.services.citizens.records import entries
 from tests.services.builders import BANK, ORIGIN, PAPER
 from tests.services.test_proofs import person_of
@@ -234,6 +235,23 @@ def test_r15_without_consent_there_is_no_watch_and_the_refusal_is_an_event(answe
     seen = entries(ledger.bureau, person_of(ledger.bureau, CITIZEN).id).looks
     assert [each.fields["reason"] for each in seen if each.type == "refusal"] == ["consent_withdrawn"]
     assert watches(ledger) == []
+
+
+def test_a_refused_watch_is_no_reply_to_the_inquiry_that_its_answer_names(ledger, receiver):
+    given = ledger.enrolment.consent(CITIZEN, purposes=["account_review"])
+    history = ledger.lender.card_history(CITIZEN, months=9)
+    ledger.admit(ledger.lender.batch(history), ledger.enrolment.batch([given]))
+    ledger.step()
+    body = ledger.bank.batch([ledger.bank.inquiry(CITIZEN, purpose="account_review")])
+    answer = inquire(ledger.bureau, body).answer
+    end = ledger.enrolment.event("consent_withdrawn", CITIZEN, **PAPER, consent=json.loads(given)["id"])
+    ledger.admit(ledger.enrolment.batch([end]))
+    with pytest.raises(ConsentError) as watch:
+        watching.put(ledger.bureau, note(ledger, answer, receiver))
+    for _ in range(2):
+        with pytest.raises(ConsentError) as again:
+            inquire(ledger.bureau, body)
+        assert again.value.receipt != watch.value.receipt
 
 
 def test_a_watch_continues_an_answer_for_a_review_and_for_nothing_else(answered, receiver):

@@ -28,12 +28,12 @@ from app.core.errors import CredenceError, LineProblem, NotFoundError, RuleError
 from app.core.reporting import batch as batches
 from app.core.reporting import event_types as types
 from app.core.reporting import events as event_formats
-from app.core.scoring import access
 from app.core.state import sealing
 from app.db import admission
 from app.db.session import UniqueViolation
 from app.services.banks import inquiries, replies
-from app.services.banks.inquiries import Answer, ConsentError, NotYetError
+from app.services.banks.inquiries import NotYetError
+from app.services.banks.replies import Answer, ConsentError, Draft
 from app.services.ledger import intake, judging
 from app.services.ledger.own_events import own_batch
 from app.services.proving import proofs
@@ -41,6 +41,7 @@ from app.services.proving import proofs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from app.core.scoring import access
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.citizens.people import Person
@@ -165,14 +166,14 @@ def _group(bureau: Bureau, asked: _Asked, first: int) -> list[Outcome]:
             _judged(bureau, asked, position, _Known(scene, reasons, recorded, proof_of, again))
             for position in range(first, first + len(events))
         ]
-        lines = [draft for draft in drafts if isinstance(draft, _Draft)]
+        lines = [draft for draft in drafts if isinstance(draft, Draft)]
         receipt = b""
         if lines:
             name = _reply_id(asked.file, first, attempts)
             batch = own_batch(bureau, bureau.register(connection), name, *(each.line for each in lines))
             (receipt,) = intake.store(bureau, connection, [batch])
     # behind the commit: whatever is said is in the ledger, refusals too
-    return [each.outcome(asked.receipt, receipt) if isinstance(each, _Draft) else each for each in drafts]
+    return [each.outcome(asked.receipt, receipt) if isinstance(each, Draft) else each for each in drafts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,25 +187,7 @@ class _Known:
     again: dict[str, Outcome | bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A new line of the bureau's, an answer with its proof or a refusal with its reason."""
-
-    line: bytes
-    reason: access.Reason | None = None
-    proof: bytes = b""
-
-    def outcome(self, asked: bytes, replied: bytes) -> Outcome:
-        if self.reason is not None:
-            return _refused(self.reason, replied)
-        return Answer(orjson.loads(self.line), (asked, replied), self.proof)
-
-
-def _refused(reason: access.Reason, receipt: bytes) -> ConsentError:
-    return ConsentError(access.REASONS[reason], reason=reason, receipt=receipt)
-
-
-def _judged(bureau: Bureau, asked: _Asked, position: int, known: _Known) -> _Draft | Outcome:
+def _judged(bureau: Bureau, asked: _Asked, position: int, known: _Known) -> Draft | Outcome:
     """One inquiry: a line that has to be stored first, or what can be said right away."""
     event, asked_line = asked.events[position], asked.file.lines[position]
     citizen = event.citizen
@@ -217,10 +200,10 @@ def _judged(bureau: Bureau, asked: _Asked, position: int, known: _Known) -> _Dra
             "the answer to this inquiry was destroyed when its retention was over", code="destroyed"
         )
     if was is not None and was.event is not None and was.event["type"] == "refusal":
-        return _refused(was.event["reason"], was.receipt)
+        return ConsentError(was.event["reason"], receipt=was.receipt)
     if reason is not None:
         line = replies.reply_line(bureau, asked_line, event, "refusal", {"reason": reason})
-        return _Draft(line, reason)
+        return Draft(line, reason)
     if was is not None and was.event is not None:
         proof = known.again[citizen]
         return Answer(was.event, (asked.receipt, was.receipt), proof) if isinstance(proof, bytes) else proof
@@ -230,7 +213,7 @@ def _judged(bureau: Bureau, asked: _Asked, position: int, known: _Known) -> _Dra
     if citizen not in known.proof_of:
         return NotYetError()
     line = replies.reply_line(bureau, asked_line, event, "answer", known.scene.said(event))
-    return _Draft(line, None, known.proof_of[citizen])
+    return Draft(line, None, known.proof_of[citizen])
 
 
 # ---- what was said before

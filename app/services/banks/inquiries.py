@@ -15,47 +15,31 @@ that every inquiry is judged by all that was recorded before it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.core import fields
-from app.core.errors import CredenceError, LineProblem, RefusedError
+from app.core.errors import CredenceError, LineProblem, NotFoundError, RefusedError
 from app.core.reporting import batch as batches
 from app.core.reporting import event_types as types
 from app.core.reporting import events as event_formats
-from app.core.scoring import access
 from app.db import admission, standing
 from app.db.session import UniqueViolation
 from app.services.banks import replies
+from app.services.banks.replies import Answer, ConsentError
 from app.services.ledger import intake, judging
 from app.services.proving import proofs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from app.core.log.register import Register
     from app.db.session import Connection
     from app.services.bureau import Bureau
 
-ADVICE = (
-    "This score is advisory. Credence never declines anybody: a decision is the bank's own and must not rest on this"
-    " number alone. The citizen can ask the bureau for a person to look at the case (signed in, under /record/cases, or on"
-    " paper), see every look at their file, and dispute what is wrong."
-)
 RETRY_AFTER_S = 2
 TIME_OFF_S_MAX = 3600
-
-
-class ConsentError(CredenceError):
-    """The look is refused; `receipt` shows that the refusal is in the ledger. `reason` as in the `refusal` event."""
-
-    code = "no-consent"
-
-    def __init__(self, detail: str, *, reason: str, receipt: bytes) -> None:
-        super().__init__(detail, code=reason.replace("_", "-"))
-        self.reason = reason
-        self.receipt = receipt
 
 
 class NotYetError(CredenceError):
@@ -71,22 +55,22 @@ class NotYetError(CredenceError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer event as an object, the receipts of inquiry and answer, and the proof (canonical JSON)."""
-
-    answer: dict[str, Any]
-    receipts: tuple[bytes, bytes]
-    proof: bytes
-    advice: str = ADVICE
-
-
-@dataclass(frozen=True, slots=True)
 class _Asked:
     """An inquiry that rungs 1 to 5 let through; `number` is its place in the group."""
 
     number: int
     batch: intake.CheckedBatch
     event: types.Inquiry
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An inquiry that was recorded before, and its receipt."""
+
+    number: int
+    file: batches.BatchFile
+    event: types.Inquiry
+    receipt: bytes
 
 
 def inquire(bureau: Bureau, body: bytes) -> Answer:
@@ -139,11 +123,13 @@ def _together(bureau: Bureau, files: Sequence[batches.BatchFile]) -> list[Answer
         bureau.people.held(connection, keys_at)
         register = bureau.register(connection, newest_notice)
         asked: dict[str, _Asked] = {}
+        known: list[_Known] = []
         for number, (file, name) in enumerate(zip(files, names, strict=True)):
             try:
                 if name in admitted:
                     receipt = intake.same_receipt(bureau, connection, file, admitted[name])
-                    outcomes[number] = _again(bureau, connection, file, receipt)
+                    event = _the_inquiry([event_formats.decode_stored(line) for line in file.lines])
+                    known.append(_Known(number, file, event, receipt))
                 else:
                     batch = intake.check(bureau, register, file)
                     event = _the_inquiry(batch.events)
@@ -153,62 +139,45 @@ def _together(bureau: Bureau, files: Sequence[batches.BatchFile]) -> list[Answer
                     asked.setdefault(event.citizen, _Asked(number, batch, event))
             except CredenceError as error:
                 outcomes[number] = error
+        if known:
+            admission.lock_access(connection, [*asked, *(one.event.citizen for one in known)])
+            for one in known:
+                outcomes[one.number] = _again(bureau, connection, register, one)
         if asked:
             first = _first(bureau, connection, register, asked)
-            for one, outcome in zip(asked.values(), first, strict=True):
-                outcomes[one.number] = outcome
+            for new, outcome in zip(asked.values(), first, strict=True):
+                outcomes[new.number] = outcome
     return outcomes  # behind the commit: whatever is said is in the ledger, refusals too
 
 
 def _first(
     bureau: Bureau, connection: Connection, register: Register, asked: Mapping[str, _Asked]
 ) -> list[Answer | CredenceError]:
-    """Inquiries that come for the first time, by citizen: judged, answered and stored. The outcomes, in step."""
+    """Inquiries that come for the first time, by citizen: judged, replied to and stored. The outcomes, in step."""
     scene = judging.look_at(bureau, connection, asked, admission.access_lock(asked))
     reasons = {citizen: scene.reason(one.event) for citizen, one in asked.items()}
     may = [citizen for citizen, reason in reasons.items() if reason is None]
     proof_of = judging.proofs_of(bureau, connection, scene, may)
-    drafts = []
+    drafts: dict[str, replies.Draft] = {}
     for citizen, one in asked.items():
-        reason = reasons[citizen]
+        line_of, reason = (
+            partial(replies.reply_line, bureau, one.batch.file.lines[0], one.event),
+            reasons[citizen],
+        )
         if reason is not None:
-            drafts.append(
-                _Draft(replies.refusal(bureau, register, one.batch.file, one.event, reason), reason)
-            )
+            drafts[citizen] = replies.Draft(line_of("refusal", {"reason": reason}), reason)
         elif citizen in proof_of:
-            more = scene.said(one.event)
-            answer, reply = replies.reply(bureau, register, one.batch.file, one.event, "answer", more)
-            drafts.append(_Draft(reply, None, answer, proof_of[citizen]))
-        else:
-            drafts.append(_Draft())
-    kept = [
-        (one.batch, draft.reply) for one, draft in zip(asked.values(), drafts, strict=True) if draft.reply
+            drafts[citizen] = replies.Draft(line_of("answer", scene.said(one.event)), None, proof_of[citizen])
+    if not drafts:
+        return [NotYetError() for _ in asked]
+    reply = replies.reply_batch(bureau, register, list(drafts.values()))
+    kept = [asked[citizen].batch for citizen in drafts]
+    *receipts, replied = intake.store(bureau, connection, [*kept, reply])
+    of_inquiry = dict(zip(drafts, receipts, strict=True))
+    return [
+        drafts[citizen].outcome(of_inquiry[citizen], replied) if citizen in drafts else NotYetError()
+        for citizen in asked
     ]
-    receipts = (
-        iter(intake.store(bureau, connection, [batch for pair in kept for batch in pair]))
-        if kept
-        else iter(())
-    )
-    return [draft.outcome(receipts) for draft in drafts]
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """What an inquiry is told once it is stored with the bureau's reply; nothing of both is for who is to ask again."""
-
-    reply: intake.CheckedBatch | None = None
-    reason: access.Reason | None = None
-    answer: dict[str, Any] = field(default_factory=dict)
-    proof: bytes = b""
-
-    def outcome(self, receipts: Iterator[bytes]) -> Answer | CredenceError:
-        """With the next two receipts, of the inquiry and of the reply, when there is one."""
-        if self.reply is None:
-            return NotYetError()
-        of_both = next(receipts), next(receipts)
-        if self.reason is not None:
-            return ConsentError(access.REASONS[self.reason], reason=self.reason, receipt=of_both[1])
-        return Answer(self.answer, of_both, self.proof)
 
 
 def time_problem(bureau: Bureau, event: types.Inquiry, line: int) -> LineProblem | None:
@@ -230,31 +199,38 @@ def _the_inquiry(events: Sequence[event_formats.Event]) -> types.Inquiry:
 
 
 def _again(
-    bureau: Bureau, connection: Connection, file: batches.BatchFile, receipt: bytes
-) -> Answer | ConsentError:
+    bureau: Bureau, connection: Connection, register: Register, known: _Known
+) -> Answer | CredenceError:
     """The same inquiry again: what was recorded, to the byte, and never a newer block's proof.
 
-    A consent that has ended since, or a freeze, ends this too (R17, R18): then the refusal is recorded as well.
+    A consent that has ended since, or a freeze, ends this too (R17, R18): then the refusal is recorded as well. The access
+    lock is held, so that this happens once.
     """
-    event = _the_inquiry([event_formats.decode_stored(line) for line in file.lines])
-    person = bureau.people.find(connection, [event.citizen]).get(event.citizen)
-    refused, answered = (
-        replies.recorded(bureau, connection, person, file, kind) for kind in ("refusal", "answer")
+    event = known.event
+    scene = judging.look_at(bureau, connection, [event.citizen])
+    person = scene.persons.get(event.citizen)
+    if person is not None and not person.data_key:
+        return intake.refusal([LineProblem(intake.FIRST_EVENT_LINE, "R40", "this citizen's file was erased")])
+    said, destroyed = (
+        (None, False) if person is None else replies.recorded(bureau, connection, person, known.file)
     )
-    if person is None or (refused is None and answered is None):
-        raise RefusedError("an inquiry is recorded without its answer: run `credence audit`")
-    if refused is not None:
-        reason: access.Reason = refused[0]["reason"]
-        return ConsentError(access.REASONS[reason], reason=reason, receipt=refused[1])
-    assert answered is not None
-    ended = judging.look_at(bureau, connection, [event.citizen]).reason(event)
+    if person is None or said is None:
+        if destroyed:
+            message = "the answer to this inquiry was destroyed when its retention was over"
+            return NotFoundError(message, code="destroyed")
+        return RefusedError("an inquiry is recorded without its answer: run `credence audit`")
+    if said.event["type"] == "refusal":
+        return ConsentError(said.event["reason"], receipt=said.receipt)
+    ended = scene.reason(event)
     if ended is not None:
-        refusal = replies.refusal(bureau, bureau.register(connection), file, event, ended)
-        (reply_receipt,) = intake.store(bureau, connection, [refusal])
-        return ConsentError(access.REASONS[ended], reason=ended, receipt=reply_receipt)
-    answer, reply_receipt = answered
-    at = proofs.snapshot_at(bureau, connection, answer["block"])
-    proof = proofs.build(
-        connection, person, at, proofs.account_at(connection, person, at), proofs.SHOWN_TO_BANKS
-    )
-    return Answer(answer, (receipt, reply_receipt), proof)
+        line = replies.reply_line(bureau, known.file.lines[0], event, "refusal", {"reason": ended})
+        batch = replies.reply_batch(bureau, register, [replies.Draft(line, ended)])
+        (replied,) = intake.store(bureau, connection, [batch])
+        return ConsentError(ended, receipt=replied)
+    try:
+        at = proofs.snapshot_at(bureau, connection, said.event["block"])
+        opened = proofs.account_at(connection, person, at)
+    except NotFoundError as error:
+        return error
+    proof = proofs.build(connection, person, at, opened, proofs.SHOWN_TO_BANKS)
+    return Answer(said.event, (known.receipt, said.receipt), proof)

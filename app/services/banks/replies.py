@@ -1,28 +1,92 @@
-"""What the bureau says about an inquiry: its answer or its refusal, as a batch of one event of its own.
+"""What the bureau says about an inquiry, its answer or its refusal: the event, and what the bank is told once that is stored.
 
-answer, batch = reply(bureau, register, asked, event, "answer", {"score": 640, ...})
+    draft = Draft(reply_line(bureau, asked_line, inquiry, "answer", {"score": 640, ...}), proof=proof)
+    batch = reply_batch(bureau, register, [draft, ...])         # replies of one moment are one batch of the bureau's
+    outcome = draft.outcome(asked_receipt, replied_receipt)     # an Answer or a ConsentError
+
+What was said before is found among what the bureau has reported of the citizen behind the inquiry: the bodies are sealed, and
+nothing outside them says which reply belongs to which inquiry.
 """
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from app.core.errors import CredenceError
+from app.core.scoring import access
 from app.core.state import sealing
 from app.db import admission
 from app.services.ledger.own_events import own_batch, own_event
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.core.log.register import Register
     from app.core.reporting import batch as batches
     from app.core.reporting import event_types as types
-    from app.core.scoring.access import Reason
     from app.db.session import Connection
     from app.services.bureau import Bureau
     from app.services.citizens.people import Person
     from app.services.ledger.intake import CheckedBatch
+
+ADVICE = (
+    "This score is advisory. Credence never declines anybody: a decision is the bank's own and must not rest on this"
+    " number alone. The citizen can ask the bureau for a person to look at the case (signed in, under /record/cases, or on"
+    " paper), see every look at their file, and dispute what is wrong."
+)
+
+
+OF_WATCH = "refusal-watch-"
+"""How batches begin that refuse a watch: such a refusal names the inquiry of the watch's answer, and is no reply to it."""
+
+
+class ConsentError(CredenceError):
+    """The look is refused; `receipt` shows that the refusal is in the ledger. `reason` as in the `refusal` event."""
+
+    code = "no-consent"
+
+    def __init__(self, reason: access.Reason, *, receipt: bytes) -> None:
+        super().__init__(access.REASONS[reason], code=reason.replace("_", "-"))
+        self.reason = reason
+        self.receipt = receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer event as an object, the receipts of inquiry and answer, and the proof (canonical JSON)."""
+
+    answer: dict[str, Any]
+    receipts: tuple[bytes, bytes]
+    proof: bytes
+    advice: str = ADVICE
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The bureau's word about an inquiry before it is stored: an answer with its proof, or a refusal with its reason."""
+
+    line: bytes
+    reason: access.Reason | None = None
+    proof: bytes = b""
+
+    def outcome(self, asked: bytes, replied: bytes) -> Answer | ConsentError:
+        """What the bank is told, with the receipts of the inquiry's batch and of the reply's."""
+        if self.reason is not None:
+            return ConsentError(self.reason, receipt=replied)
+        return Answer(orjson.loads(self.line), (asked, replied), self.proof)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A reply that is in the ledger: the event and its receipt."""
+
+    event: dict[str, Any]
+    receipt: bytes
 
 
 def reply_line(
@@ -38,36 +102,27 @@ def reply_line(
     return own_event(bureau, kind, event.citizen, about)
 
 
-def reply(  # noqa: PLR0917 - one after the other as in the event
-    bureau: Bureau,
-    register: Register,
-    asked: batches.BatchFile,
-    event: types.Inquiry,
-    kind: str,
-    more: dict[str, Any],
-) -> tuple[dict[str, Any], CheckedBatch]:
-    """The same in a batch of its own: (the event, the batch)."""
-    line = reply_line(bureau, asked.lines[0], event, kind, more)
-    return orjson.loads(line), own_batch(bureau, register, _reply_id(asked, kind), line)
-
-
-def refusal(
-    bureau: Bureau, register: Register, asked: batches.BatchFile, event: types.Inquiry, reason: Reason
-) -> CheckedBatch:
-    """The event that says why a look did not happen."""
-    return reply(bureau, register, asked, event, "refusal", {"reason": reason})[1]
-
-
-def _reply_id(asked: batches.BatchFile, kind: str) -> str:
-    """The batch id of the bureau's answer to, or refusal of, an inquiry."""
-    return f"{kind}-{asked.batch_hash.hex()[:40]}"
+def reply_batch(bureau: Bureau, register: Register, drafts: Sequence[Draft]) -> CheckedBatch:
+    """Replies to single inquiries of one moment, as one batch. Its id is drawn: it says nothing of who asked."""
+    return own_batch(bureau, register, f"replies-{secrets.token_hex(16)}", *(draft.line for draft in drafts))
 
 
 def recorded(
-    bureau: Bureau, connection: Connection, person: Person | None, asked: batches.BatchFile, kind: str
-) -> tuple[dict[str, Any], bytes] | None:
-    """(the bureau's event, its receipt) about an inquiry, when there is one of this kind."""
-    stored = admission.body_by_name(connection, bureau.signer.name, _reply_id(asked, kind))
-    if stored is None or person is None:
-        return None
-    return orjson.loads(sealing.unseal(person.data_key, stored[1])), stored[0].encode()
+    bureau: Bureau, connection: Connection, person: Person, asked: batches.BatchFile
+) -> tuple[Recorded | None, bool]:
+    """The bureau's last word about an admitted batch of one inquiry, and whether the plaintext of something that it has
+    reported of this citizen since is destroyed.
+    """
+    number = bureau.furnisher_number(connection, bureau.signer.name)
+    name = asked.header.furnisher, asked.header.batch_id
+    inquiry, found, destroyed = sha256(asked.lines[0]).hexdigest(), None, False
+    for batch_id, receipt, sealed in admission.reported_behind(connection, name, person.id, number):
+        if batch_id.startswith(OF_WATCH):
+            continue
+        if sealed is None:
+            destroyed = True
+            continue
+        event = orjson.loads(sealing.unseal(person.data_key, sealed))
+        if event["type"] in {"answer", "refusal"} and event["inquiry"] == inquiry:
+            found = Recorded(event, receipt.encode())
+    return found, destroyed

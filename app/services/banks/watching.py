@@ -30,8 +30,8 @@ from app.core.state import account_state, sealing
 from app.db import admission, state
 from app.db import watches as rows
 from app.services import requests
-from app.services.banks import answers, webhooks
-from app.services.banks.inquiries import ConsentError
+from app.services.banks import answers, replies, webhooks
+from app.services.banks.replies import ConsentError
 from app.services.citizens.links import hold, identifier_of, person_by_id
 from app.services.ledger import judging, own_events
 from app.services.one_by_one import OneByOne
@@ -104,8 +104,8 @@ def put(bureau: Bureau, note: bytes) -> tuple[WatchRow, bool]:
             return rows.put(connection, asked.bank, person.id, asked.lines, asked.url, answer.block, now)
         said = {"inquiry": answer.inquiry, "purpose": PURPOSE, "reason": reason, "recipient": asked.bank}
         line = own_events.own_event(bureau, "refusal", identifier, said)
-        receipt = own_events.store(bureau, connection, f"refusal-watch-{secrets.token_hex(16)}", line)
-    raise ConsentError(access.REASONS[reason], reason=reason, receipt=receipt)
+        receipt = own_events.store(bureau, connection, replies.OF_WATCH + secrets.token_hex(16), line)
+    raise ConsentError(reason, receipt=receipt)
 
 
 def listed(bureau: Bureau, note: bytes) -> list[WatchRow]:

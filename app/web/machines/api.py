@@ -29,6 +29,7 @@ from werkzeug.exceptions import TooManyRequests
 from werkzeug.routing import BaseConverter
 
 from app.services.banks import bulk, inquiries, recipients
+from app.services.banks.replies import Answer
 from app.services.citizens import disputes
 from app.services.ledger import figures, intake
 from app.services.organisations import furnishing
@@ -157,7 +158,7 @@ def post_inquiry() -> Response:
     return response
 
 
-def inquiry_body(teller: Bureau, answer: inquiries.Answer, **more: int) -> bytes:
+def inquiry_body(teller: Bureau, answer: Answer, **more: int) -> bytes:
     """What a bank is told, noted in the journal (R44). The proof is put in as the canonical bytes that it is."""
     teller.given.note("answer", answer.answer["id"], teller.now())
     return orjson.dumps(
@@ -221,7 +222,7 @@ def _lines(
 
 def outcome_line(teller: Bureau, line: int, outcome: bulk.Outcome, request_id: str) -> bytes:
     """One line of the answer to many inquiries, with its newline."""
-    if isinstance(outcome, inquiries.Answer):
+    if isinstance(outcome, Answer):
         return inquiry_body(teller, outcome, line=line) + b"\n"
     _, about = errors.members(outcome)
     retry = {"retry_after": outcome.retry_after_s} if isinstance(outcome, inquiries.NotYetError) else {}

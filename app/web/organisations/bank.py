@@ -24,7 +24,8 @@ from app.core.errors import CredenceError, FormatError
 from app.core.reporting.event_base import AccountClass
 from app.core.scoring.card_texts import criterion_name, insufficient_sentence, reason_sentence
 from app.services.banks import asked, inquiries, recipients
-from app.services.banks.inquiries import ConsentError, NotYetError
+from app.services.banks.inquiries import NotYetError
+from app.services.banks.replies import Answer, ConsentError
 from app.services.ledger import cards
 from app.services.organisations import applications
 from app.web import chart, headers, words
@@ -213,7 +214,7 @@ def _choices() -> dict[str, Any]:
     return {"purposes": PURPOSES, "classes": CLASSES, "example": words.example()}
 
 
-def _in_words(answer: inquiries.Answer) -> dict[str, Any]:
+def _in_words(answer: Answer) -> dict[str, Any]:
     """An answer as the page shows it: what the proof's receipt says, in the words of its card."""
     language = text_language()
     proof = orjson.loads(answer.proof)
