@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 
 import click
 
+from app.cli.server import become
 from app.services.address import VARIABLE
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @click.command()
@@ -31,26 +28,4 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
         CREDENCE_HOME=/srv/credence DATABASE_URL=postgresql:///credence credence serve --port 8080
     """
     os.environ.setdefault(VARIABLE, f"http://localhost:{port}")
-    granian = Path(sys.executable).with_name("granian")
-    command = [
-        str(granian),
-        "--interface",
-        "wsgi",
-        "--host",
-        host,
-        "--port",
-        str(port),
-        "--workers",
-        str(workers),
-    ]
-    command += [
-        "--blocking-threads",
-        str(threads),
-        "--backpressure",
-        str(threads * 16),
-        "--no-ws",
-        "--log-level",
-        "warning",
-    ]
-    command += ["--workers-kill-timeout", "5", "--working-dir", str(ROOT), "wsgi:app"]
-    os.execv(granian, command)  # noqa: S606 - this process becomes the server, so that signals reach it
+    become("wsgi:app", host=host, port=port, workers=workers, threads=threads, kill_timeout_s=5)

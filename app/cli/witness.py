@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
 
 import click
 
+from app.cli.server import become
 from app.cli.witness_http import HOME_VARIABLE
 from app.core.errors import FormatError
 from app.core.log.note import Verifier
 from app.services.ledger.witnessing import ALGORITHMS, Witness, prepare
 
-ROOT = Path(__file__).resolve().parents[2]
 THREADS = 8
 
 
@@ -67,11 +66,13 @@ def witness(
         click.echo(signer.verifier.encode())
     if port is None:
         return
-    sys.stdout.flush()
-    granian = Path(sys.executable).with_name("granian")
-    command = [str(granian), "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1"]
-    command += ["--blocking-threads", str(THREADS), "--backpressure", str(THREADS * 16), "--no-ws"]
-    command += ["--log-level", "warning", "--workers-kill-timeout", "10", "--working-dir", str(ROOT)]
-    command += ["--factory", "app.cli.witness_http:from_environment"]
-    environment = os.environ | {HOME_VARIABLE: str(home.resolve())}
-    os.execve(granian, command, environment)  # noqa: S606 - this process becomes the server, so that signals reach it
+    become(
+        "app.cli.witness_http:from_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=1,
+        threads=THREADS,
+        kill_timeout_s=10,
+        environment=os.environ | {HOME_VARIABLE: str(home.resolve())},
+    )

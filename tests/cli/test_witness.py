@@ -284,6 +284,7 @@ def test_a_damaged_memory_cosigns_nothing(tmp_path):
     log = history(LOG)
     with WitnessProcess(tmp_path / "w", NAME, [LOG.verifier]) as one:
         assert one.post(log.request(0, 4)).status_code == 200
+        assert (one.folder / "stderr").read_text() == "", "it warns of nothing while all is well"
         path = one.folder / "heads" / origin_hash(LOG.name) / "checkpoint"
         whole = path.read_bytes()
         path.write_bytes(whole[:20])
