@@ -71,16 +71,19 @@ def fairness(*, labels: Path) -> None:
 
 
 @regulator.command()
-def audits() -> None:
+@click.option("--due", is_flag=True, help="Not those that failed and are to be tried again later.")
+def audits(*, due: bool) -> None:
     """Run the audits that regulators opened on their pages, on the bureau's own database.
+
+    The scheduler does it with --due; without, what failed before is tried again at once.
 
     \b
         credence regulator audits
     """
-    from app.services.organisations import supervision  # noqa: PLC0415
+    from app.services.organisations import audits as service  # noqa: PLC0415
 
     with open_bureau() as bureau:
-        click.echo(f"{supervision.run_audits(bureau)} audits run")
+        click.echo(f"{service.run(bureau, due=due)} audits run")
 
 
 @regulator.command()

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from app.db.session import Connection
 
 ROWS_AT_ONCE = 5_000
+AUDITS_LOCK = 4871170007
+"""Held by the one process that runs regulators' audits (`app.db.sole`)."""
 
 
 class EventRow(NamedTuple):

@@ -34,6 +34,12 @@ class PartlyDoneError(CredenceError):
         self.failed = failed
 
 
+def kind_of(error: Exception) -> str:
+    """All that is kept of an error: `SignatureError bad-signature`."""
+    code = f" {error.code}" if isinstance(error, CredenceError) else ""
+    return type(error).__name__ + code
+
+
 class OneByOne:
     """Counts what failed by kind of error."""
 
@@ -48,8 +54,7 @@ class OneByOne:
         except DATABASE_AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one is nothing to the others
-            code = f" {error.code}" if isinstance(error, CredenceError) else ""
-            self.failed[type(error).__name__ + code] += 1
+            self.failed[kind_of(error)] += 1
 
     def raise_failed(self, done: int) -> None:
         """PartlyDoneError when anything failed."""

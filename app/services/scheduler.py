@@ -31,7 +31,7 @@ from app.services.banks import watching
 from app.services.citizens import disputes, erasure, evidence, mail, mailing
 from app.services.ledger import retention
 from app.services.one_by_one import PartlyDoneError
-from app.services.organisations import given, quality, supervision
+from app.services.organisations import audits, given, quality
 from app.services.scoring import monitoring
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ JOBS: Final[tuple[Job, ...]] = (
     Job("quality", HOUR_S, quality.count),
     Job("answers", HOUR_S, given.compare),
     Job("monitoring", DAY_S, monitoring.make),
-    Job("audits", AUDITS_S, supervision.start_audits),
+    Job("audits", AUDITS_S, audits.start),
 )
 
 

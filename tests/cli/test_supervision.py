@@ -14,7 +14,7 @@ from app.core.log.note import Signer
 from app.services.banks import webhooks
 from app.services.banks.inquiries import inquire
 from app.services.ledger.register import register_key
-from app.services.organisations import supervision
+from app.services.organisations import audits
 from app.services.scoring import kept
 from tests.services.builders import BANK, LENDER, Clock, Ledger
 from tests.web.serving import served
@@ -62,11 +62,26 @@ def test_a_bank_watches_and_a_regulator_has_its_note_from_the_command_line(ledge
         regulator = ("--key", str(tmp_path / f"{REGULATOR}.key"), "--case", "2026-17")
         note = run("regulator", "note", *regulator, *where)
     assert AuditNote.parse(note.encode()).case == "2026-17"
-    supervision.open_audit(ledger.bureau, REGULATOR, note.encode())
+    audits.open_audit(ledger.bureau, REGULATOR, note.encode())
     ledger.step()
     assert run("regulator", "audits") == "1 audits run\n"
-    (done,) = supervision.audits(ledger.bureau, REGULATOR)
+    (done,) = audits.of(ledger.bureau, REGULATOR)
     assert (done.body["state"], done.body["count"]) == ("done", 0)
+
+
+def test_the_scheduler_lets_a_process_of_its_own_run_what_a_regulator_opened(ledger):
+    assert audits.start(ledger.bureau) == 0
+    bureau, signer = ledger.bureau, ledger.signers[REGULATOR]
+    audits.open_audit(
+        bureau, REGULATOR, AuditNote(bureau.origin, REGULATOR, "2026-18", bureau.now()).sign(signer)
+    )
+    assert audits.start(bureau) == 1
+    assert audits.start(bureau) == 0, "one at a time"
+    (child,) = audits._children  # the module's own list: nobody else has these processes
+    assert child.wait(60) == 0
+    (done,) = audits.of(bureau, REGULATOR)
+    assert (done.body["state"], done.body["count"]) == ("done", 0)
+    assert audits.start(bureau) == 0
 
 
 def test_figures_and_fairness_are_printed(ledger, tmp_path):

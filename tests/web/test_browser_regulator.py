@@ -78,7 +78,8 @@ def test_r38_the_letter_is_taken_along_as_a_pdf(visit, world, client):  # noqa: 
 
 @pytest.mark.parametrize(("language", "width"), [("en", "phone"), ("zh", "desktop")])
 def test_r21_a_regulator_audits_looks_and_reads(visit, world, counted, language, width):  # noqa: F811
-    from app.services.organisations import supervision
+    from app.services.organisations import audits
+    from app.services.scoring import kept
 
     page = visit(language, width)
     page.goto("/transparency")
@@ -101,7 +102,14 @@ def test_r21_a_regulator_audits_looks_and_reads(visit, world, counted, language,
     page.set_input_files("#key", key_file(world, REGULATOR))
     page.click("#sign")
     page.wait_for_selector(f".credence-event :text('audit-{language}')")
-    supervision.run_audits(world.bureau)
+    asked = audits.of(world.bureau, REGULATOR)[0]
+    failed = {"failures": 2, "failed": "ProofError bad-root", "try_at": "2199-01-01T00:00:00Z"}
+    kept.put(world.bureau, audits.KIND, asked.period, asked.body | failed)
+    page.goto("/regulator/audits")
+    judge(page, "regulator-audit-failed", language, width)
+    page.click("form[action$='/again'] button")
+    page.wait_for_url("**/regulator/audits")
+    audits.run(world.bureau)
     page.goto("/regulator/audits")
     page.wait_for_selector(".govuk-tag--green")
     judge(page, "regulator-audits", language, width)

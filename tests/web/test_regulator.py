@@ -56,6 +56,11 @@ def post(browser, path, **fields):
     return browser.post(path, data={"csrf_token": csrf_of(browser, path), **fields})
 
 
+def try_again(browser, period):
+    token = csrf_of(browser, "/regulator/audits")
+    return browser.post("/regulator/audits/again", data={"csrf_token": token, "audit": period})
+
+
 def looks_of(app, world):
     from app.services.citizens.links import create_link
 
@@ -83,7 +88,7 @@ def test_r21_a_look_needs_a_case_and_the_citizen_sees_it(app, world, regulator):
 
 def test_r21_an_audit_is_announced_run_and_shown_to_everyone_in_range(app, world, regulator):
     from app.core.exchange.audit_note import AuditNote
-    from app.services.organisations import supervision
+    from app.services.organisations import audits
 
     def note(name, case):
         return (
@@ -97,8 +102,8 @@ def test_r21_an_audit_is_announced_run_and_shown_to_everyone_in_range(app, world
     assert (opened.status_code, opened.headers["Location"]) == (303, "/regulator/audits")
     assert "being replayed" in regulator.get("/regulator/audits").text
     world.step()
-    assert supervision.run_audits(world.bureau) == 1
-    assert supervision.run_audits(world.bureau) == 0
+    assert audits.run(world.bureau) == 1
+    assert audits.run(world.bureau) == 0
     done = regulator.get("/regulator/audits").text
     assert "nothing was found" in done
     assert "2026-18" in done
@@ -109,18 +114,18 @@ def test_r21_an_audit_is_announced_run_and_shown_to_everyone_in_range(app, world
 
 def test_an_audit_finds_what_was_changed(world, regulator):
     from app.db.engine import make_engine
-    from app.services.organisations import supervision
+    from app.services.organisations import audits
     from app.services.scoring import kept
 
-    body = {"regulator": REGULATOR, "case": "x", "from": 0, "to": 9, "state": supervision.WAITING}
-    kept.put(world.bureau, supervision.AUDIT, "1999-01-01T00:00:00Z x", body)
+    body = {"regulator": REGULATOR, "case": "x", "from": 0, "to": 9, "state": audits.WAITING}
+    kept.put(world.bureau, audits.KIND, "1999-01-01T00:00:00Z x", body)
     engine = make_engine(world.url, role=None)
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE accounts DISABLE TRIGGER USER"))
         changed = "UPDATE accounts SET until = until + 1 WHERE citizen = 1 AND block = 0"
         connection.execute(text(changed))
     try:
-        assert supervision.run_audits(world.bureau) == 1
+        assert audits.run(world.bureau) == 1
     finally:
         with engine.begin() as connection:
             connection.execute(text(changed.replace("+ 1", "- 1")))
@@ -128,10 +133,46 @@ def test_an_audit_finds_what_was_changed(world, regulator):
         engine.dispose()
     page = regulator.get("/regulator/audits").text
     assert "accounts: " in page
-    (found,) = [
-        each.body for each in kept.reports(world.bureau, supervision.AUDIT) if each.body["case"] == "x"
-    ]
+    (found,) = [each.body for each in kept.reports(world.bureau, audits.KIND) if each.body["case"] == "x"]
     assert found["count"] == len(found["findings"]) > 0
+
+
+SAID_OF_A_FAILURE = {
+    "en": (
+        "by a fault of the bureau",
+        "It is tried again at 2 ",
+        "in a few seconds",
+        "was ended before it was done",
+    ),
+    "zh": ("重放因征信机构方面的故障中断", "将于 1999年", "几秒后重试", "重放进程在完成之前被终止"),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_an_audit_that_failed_says_why_and_when_it_is_tried_again(world, regulator, language):
+    from app.services.organisations import audits
+    from app.services.scoring import kept
+
+    broke_off, later, soon, ended = SAID_OF_A_FAILURE[language]
+    regulator.set_cookie("lang", language)
+    period = f"1999-01-02T00:00:00Z {language}"
+    body = {"regulator": REGULATOR, "case": language, "from": 0, "to": 9, "state": audits.WAITING}
+    body |= {"failures": 3, "failed": "UndefinedTable", "try_at": "1999-01-02T00:00:00Z"}
+    kept.put(world.bureau, audits.KIND, period, body)
+    try:
+        page = regulator.get("/regulator/audits").text
+        assert broke_off in page
+        assert later in page
+        assert "&lt;span" not in page
+        assert '<span class="credence-hash" lang="en">UndefinedTable</span>' in page
+        again = try_again(regulator, period)
+        assert (again.status_code, again.headers["Location"]) == (303, "/regulator/audits")
+        assert soon in regulator.get("/regulator/audits").text
+        assert try_again(regulator, "x").status_code == 404
+        kept.put(world.bureau, audits.KIND, period, body | {"failed": audits.ENDED})
+        assert ended in regulator.get("/regulator/audits").text
+    finally:
+        kept.put(world.bureau, audits.KIND, period, body | {"regulator": "gone.example", "state": "done"})
 
 
 @pytest.fixture(scope="module")

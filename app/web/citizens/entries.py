@@ -18,7 +18,7 @@ from flask import Blueprint, Response, abort, render_template, request
 from app.core.errors import NotFoundError
 from app.core.scoring.profiles import PROFILES
 from app.services.citizens import records
-from app.services.organisations import supervision
+from app.services.organisations import audits
 from app.web import headers, words
 from app.web.citizens.record import not_yet, session_citizen
 from app.web.headers import keep_private
@@ -92,7 +92,7 @@ def looks() -> Response | str:
 def _audits(read: Entries) -> list[tuple[str, str]]:
     """(when, what) of each audit whose range has one of these entries (R21)."""
     own = [view.log_index for view in (*read.items, *read.looks) if view.log_index is not None]
-    found = supervision.audits_over(bureau(), [*own, *(gone.log_index for gone in read.removed)])
+    found = audits.over(bureau(), [*own, *(gone.log_index for gone in read.removed)])
     return [(instant(notice_words.moment(each.notice)), notice_words.sentence(each.notice)) for each in found]
 
 

@@ -7,6 +7,7 @@ GET  /regulator/quality.csv     R43 as a table
 GET  /regulator/notices         every notice in plain words, with its log index
 GET  /regulator/blocks          the newest checkpoints and who cosigned them
 GET  /regulator/audits          audits opened from here, and the form; POST the signed note
+POST /regulator/audits/again    one that failed is tried again at once
 GET  /regulator/look            the form; POST shows one file under a case, and every POST is a look (R21)
 """
 
@@ -22,6 +23,8 @@ from flask_smorest import Blueprint as MachineBlueprint
 from marshmallow import Schema, fields
 
 from app.core.errors import CredenceError
+from app.core.fields import parse_instant
+from app.services.organisations import audits as opened_audits
 from app.services.organisations import given, quality, supervision, transparency
 from app.services.scoring import counted, kept, monitoring
 from app.web import words
@@ -192,8 +195,15 @@ def audits() -> str:
 
 def _audits(refused: str) -> str:
     seat = seats.require(ROLE)
-    found = supervision.audits(bureau(), seat.organisation)
-    return render_template("regulator_audits.html", audits=found, origin=bureau().origin, refused=refused)
+    found = opened_audits.of(bureau(), seat.organisation)
+    return render_template(
+        "regulator_audits.html",
+        audits=found,
+        origin=bureau().origin,
+        refused=refused,
+        ended=opened_audits.ENDED,
+        parse_instant=parse_instant,
+    )
 
 
 @blueprint.post("/regulator/audits")
@@ -201,9 +211,16 @@ def open_audit() -> AnyResponse | tuple[str, int]:
     seat = seats.require(ROLE)
     note = signed_note()
     try:
-        supervision.open_audit(bureau(), seat.organisation, note)
+        opened_audits.open_audit(bureau(), seat.organisation, note)
     except CredenceError as error:
         return _audits(refusal_words.sentence(error)), 400
+    return redirect(url_for("regulator.audits"), 303)
+
+
+@blueprint.post("/regulator/audits/again")
+def try_again() -> AnyResponse:
+    seat = seats.require(ROLE)
+    opened_audits.try_again(bureau(), seat.organisation, request.form.get("audit", ""))
     return redirect(url_for("regulator.audits"), 303)
 
 
