@@ -26,7 +26,7 @@ from app.core.errors import RefusedError
 from app.db.pgserver import PORT, SUPERUSER, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 DATABASE = "credence"
@@ -35,10 +35,14 @@ DATABASE = "credence"
 class EmbeddedPostgres:
     """One user's hold on the server of a home folder. Many may exist at once, in any number of processes."""
 
-    def __init__(self, home: Path, *, folders: list[Path] | None = None) -> None:
-        """`home` is created if missing; `folders` replaces the places where programs are sought."""
+    def __init__(
+        self, home: Path, *, folders: list[Path] | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`home` is created if missing; `folders` replaces the places where programs are sought, `settings` some of
+        the server's (see `Server`).
+        """
         self.home = home.resolve()
-        self.server = Server(self.home, folders)
+        self.server = Server(self.home, folders, settings)
         self._users_fd: int | None = None
 
     def __enter__(self) -> Self:

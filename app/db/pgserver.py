@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import psycopg
@@ -31,8 +32,12 @@ from psycopg import sql
 from app.core.errors import RefusedError
 from app.db import pgbin
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 SUPERUSER = "postgres"
-PORT = 5432  # only names the socket, .s.PGSQL.5432
+PORT = 5432  # only names the socket
+SOCKET = f".s.PGSQL.{PORT}"
 SOCKET_DIRECTORY_BYTES_MAX = 90  # sun_path holds 107 bytes, the socket's name included
 LOG_BYTES_MAX = 8 << 20
 START_TIMEOUT_S = 300.0  # recovery may have to replay up to max_wal_size
@@ -63,9 +68,14 @@ SETTINGS = {
 class Server:
     """The server of `home`: `home/postgres` is its data directory, `home/postgres.log` its log."""
 
-    def __init__(self, home: Path, folders: list[Path] | None = None) -> None:
-        """`home` is an existing folder, resolved; `folders` replaces the places where programs are sought."""
+    def __init__(
+        self, home: Path, folders: list[Path] | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`home` is an existing folder, resolved; `folders` replaces the places where programs are sought; `settings`
+        go before ours, for a server whose data nobody needs tomorrow.
+        """
         self.home = home
+        self.settings = SETTINGS | dict(settings or {})
         self.data = home / "postgres"
         self.log = home / "postgres.log"
         self._folders = folders
@@ -84,6 +94,8 @@ class Server:
         """Asks the socket. Nothing else counts as running."""
         if self._programs is None:
             self._programs = pgbin.choose(self.data, self._folders)
+        if not os.path.lexists(Path(self.socket_directory, SOCKET)):
+            return False  # nobody to ask: spares a process at each look while a server starts
         command = [
             str(self._programs.bindir / "pg_isready"),
             "-q",
@@ -167,7 +179,7 @@ class Server:
     def _launch(self) -> subprocess.Popen[bytes]:
         assert self._programs is not None
         self._make_socket_directory()
-        settings = SETTINGS | {
+        settings = self.settings | {
             "unix_socket_directories": f'"{self.socket_directory}"',
             "wal_compression": "lz4" if self._programs.has_lz4() else "off",
         }
@@ -244,5 +256,5 @@ class Server:
                 raise RefusedError(f"processes of a killed PostgreSQL over {self.data} do not end; end them")
             time.sleep(POLL_S)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
-        for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+        for name in (SOCKET, f"{SOCKET}.lock"):
             Path(self.socket_directory, name).unlink(missing_ok=True)

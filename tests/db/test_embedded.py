@@ -11,7 +11,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from app.core.errors import RefusedError
 from app.db import pgbin
 from app.db.embedded import EmbeddedPostgres, acquire
 from app.db.engine import database_url, make_engine, normalise_url
+from tests.conftest import folder_for_a_server
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 60
@@ -56,10 +56,12 @@ with psycopg.connect(host=hold.server.socket_directory, user="postgres", dbname=
 
 
 @pytest.fixture
-def home():
-    """A home folder; whatever still runs over it afterwards is a failure, and is ended."""
-    folder = Path(tempfile.mkdtemp(prefix="credence-pg-"))
-    folder.chmod(0o711)
+def home(request):
+    """A home folder; whatever still runs over it afterwards is a failure, and is ended.
+
+    It is in memory: most tests start several servers, and on a disk all of them would mostly wait for initdb's files.
+    """
+    folder = folder_for_a_server(in_memory=getattr(request, "param", "in memory") == "in memory")
     yield folder / "home"
     left = processes_over(folder)
     for process in left:
@@ -155,7 +157,7 @@ def test_starts_serves_and_stops(home):
             ):
                 assert connection.exec_driver_sql(f"SHOW {setting}").scalar() == value
         connection.engine.dispose()
-    assert not postmaster.is_running()
+    assert gone(postmaster.pid)
     assert not (server.server.data / "postmaster.pid").exists()
     server.stop()
 
@@ -222,6 +224,7 @@ def test_starter_killed_at_any_moment_is_no_obstacle(home, children, delay_ms):
     wait_until(lambda: processes_over(home) == [])  # an initdb without parent finishes by itself
 
 
+@pytest.mark.parametrize("home", ["on the disk"], indirect=True)
 @pytest.mark.parametrize("victim", ["postmaster", "everything", "client"])
 def test_every_acknowledged_row_survives_a_kill(home, children, victim):
     with EmbeddedPostgres(home) as server:
