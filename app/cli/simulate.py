@@ -25,7 +25,7 @@ from app.core.money import money_text, parse_money
 from app.core.proving.proof import PROOF_BYTES_MAX, parse_score_proof, verify_score_proof
 from app.core.scoring import advice, advice_words, card_texts, what_if
 from app.core.scoring.folded import decode_file
-from app.core.scoring.profiles import PROFILES, rules_hash
+from app.core.scoring.profiles import PROFILES, fold_version
 from app.core.scoring.scenario import MONTHS_MAX, Step
 from app.core.scoring.scorecard import CARD_BYTES_MAX, parse_card
 from app.core.scoring.what_if import Standing
@@ -165,7 +165,7 @@ def standing_of(proof: ScoreProof, document: bytes) -> Standing:
     if card.hash != proof.score.scorecard:
         message = f"the card is {card.hash.hex()}, the score was made with {proof.score.scorecard.hex()}"
         raise ProofError(message, code="other-card")
-    profile = next((each for each in PROFILES.values() if rules_hash(each) == proof.block.rules), None)
+    profile = next((each for each in PROFILES.values() if fold_version(proof.block.rules, each)), None)
     if profile is None:
         raise ProofError("the block was made by rules that this program does not know", code="other-rules")
     standing = Standing(

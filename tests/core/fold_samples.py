@@ -10,7 +10,7 @@ from app.core.months import month_of
 from app.core.reporting import event_types as et
 from app.core.reporting.events import encode_event
 from app.core.scoring.fold import fold
-from app.core.scoring.folded import File
+from app.core.scoring.folded import Account, File, Record
 from app.core.scoring.profiles import CN
 from app.core.scoring.score import score_file
 from app.core.scoring.scorecard import CardCriterion, CardMeasure, expert_card, make_card
@@ -181,6 +181,40 @@ def only_helps(event):
         "collection_settled",
     }
     return kind in stays or (kind in {"status", "rent", "utility", "telecom"} and event.status == "on_time")
+
+
+def left_in_doubt(file, events):
+    """`file`, and what is left of these events in doubt (formats.md, section 8): worked out by the document, not by joins."""
+    for event in events:
+        kind, month = type(event).__struct_config__.tag, month_of(event.day)
+        if kind in {"account_opened", "account_closed", "statement", "status"}:
+            account = file.accounts.setdefault(f"{event.furnisher}:{event.account}", Account(first=month))
+            account.first = min(account.first, month)
+            if kind == "account_opened" and event.opened_on:
+                account.opened_in_doubt = min(event.opened_on, account.opened_in_doubt or event.opened_on)
+            if kind == "status":
+                account.status = _with_dot(account.status, month)
+                account.late = [late for late in account.late if late.month >= account.status[0]]
+        elif kind in {"rent", "utility", "telecom"}:
+            name = f"{event.furnisher}:{kind}:{event.account}"
+            file.community[name] = _with_dot(file.community.get(name), month)
+        elif kind in {"court_debt", "insolvency", "arrears", "collection_placed"}:
+            file.records.setdefault(
+                f"{event.furnisher}:{kind.removesuffix('_placed')}:{event.case}", Record()
+            )
+            continue
+        else:
+            continue
+        file.reported = max(file.reported or 0, month)
+    return file
+
+
+def _with_dot(codes, month):
+    first, text = codes or (month, "")
+    by_month = {first + n: code for n, code in enumerate(text) if code != "-"}
+    by_month.setdefault(month, ".")
+    kept = [each for each in by_month if each > max(by_month) - 120]
+    return min(kept), "".join(by_month.get(each, "-") for each in range(min(kept), max(kept) + 1))
 
 
 # ---- histories

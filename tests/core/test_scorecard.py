@@ -14,7 +14,7 @@ from app.core.errors import FormatError
 from app.core.reporting.event_types import Answer
 from app.core.scoring import card_texts
 from app.core.scoring.measures import MEASURES
-from app.core.scoring.profiles import CN, PROFILES, profile_of, rules_hash
+from app.core.scoring.profiles import CN, FOLD_VERSION, PROFILES, US, fold_version, profile_of, rules_hash
 from app.core.scoring.scorecard import (
     BASE,
     TOP,
@@ -332,9 +332,19 @@ def test_profiles_by_name():
 
 def test_the_hash_of_the_rules_covers_the_numbers_and_the_version_of_the_fold():
     expected = (
-        b'{"fold":1,"profile":{"dispute_days":20,"dispute_extension_days":0,"erasure_days":30,"inquiry_repeat_days":28,'
+        b'{"fold":2,"profile":{"dispute_days":20,"dispute_extension_days":0,"erasure_days":30,"inquiry_repeat_days":28,'
         b'"inquiry_score_months":12,"inquiry_shown_months":24,"insolvency_months":60,"negative_months":60,'
         b'"recipients_months":6}}'
     )
     assert rules_hash(CN) == sha256(expected).digest()
     assert len({rules_hash(profile) for profile in PROFILES.values()}) == 4
+
+
+def test_the_rules_of_a_block_tell_the_version_of_its_fold():
+    versions = [1, FOLD_VERSION]
+    assert [fold_version(rules_hash(US, each), US) for each in versions] == versions
+    assert [fold_version(rules, US) for rules in (rules_hash(CN), rules_hash(US, FOLD_VERSION + 1), b"")] == [
+        0,
+        0,
+        0,
+    ]

@@ -1,7 +1,7 @@
 """Random folded files by the thousand, quicker than Hypothesis makes them: lives on credit with a seed.
 
 Each is folded from events, so it is a file that the fold can have written. What is rare in life is common here: gaps in
-reports, several currencies, closings, days at the ends of months, amounts near the limit of an integer. A file takes
+reports, several currencies, closings, disputes, days at the ends of months, amounts near the limit of an integer. A file takes
 half a millisecond; `combined` makes further ones out of the accounts, records and inquiries of several in a hundredth of that.
 """
 
@@ -10,12 +10,14 @@ from random import Random
 
 from app.core.months import month_of
 from app.core.reporting import event_types as et
-from app.core.scoring.fold import fold_owned
+from app.core.reporting.event_base import Event
+from app.core.scoring.fold import fold_history, fold_owned
 from app.core.scoring.folded import File
 from tests.core.fold_samples import (
     CLASSES,
     STATUSES,
     closed,
+    dispute,
     freeze,
     inquiry,
     opened,
@@ -41,7 +43,24 @@ RECORDS = (
 
 
 def random_file(random: Random) -> File:
-    """A file with no event after 2026-11-22."""
+    """A file with no event after 2026-11-22; some have items in dispute."""
+    events = list(enumerate(random_life(random)))
+    disputed = (
+        random.sample(events, random.randint(1, len(events))) if events and random.random() < 0.2 else []
+    )
+    if disputed:
+        file = fold_history(
+            [*events, *((len(events) + n, dispute(index)) for n, (index, _) in enumerate(disputed))]
+        )
+    else:
+        file = fold_owned(File(), events)
+    if random.random() < 0.2:
+        file.reported = 12 * 2199 + 12  # so that no silence hides what is long ago
+    return file
+
+
+def random_life(random: Random) -> list[Event]:
+    """Its events, in no order."""
     events = []
     span = random.choice((3, 8, 14, 30, 60, 130))
     for name in "abcde"[: random.choice((0, 1, 1, 1, 2, 2, 3, 5))]:
@@ -63,10 +82,7 @@ def random_file(random: Random) -> File:
     if random.random() < 0.1:
         events += freezes(random)
     random.shuffle(events)
-    file = fold_owned(File(), enumerate(events))
-    if random.random() < 0.2:
-        file.reported = 12 * 2199 + 12  # so that no silence hides what is long ago
-    return file
+    return events
 
 
 def combined(random: Random, files: list[File]) -> File:
@@ -82,7 +98,7 @@ def combined(random: Random, files: list[File]) -> File:
         freezes=last.freezes,
         inquiries=two.inquiries,
         records=rest.records,
-        repaired=random.random() < 0.1,
+        repaired=random.random() < 0.1 or one.repaired or two.repaired,
         reported=max(reported, default=None),
     )
 

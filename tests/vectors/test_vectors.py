@@ -451,7 +451,7 @@ def test_every_kind_of_claim_has_cases():
 # -- transition proofs ------------------------------------------------------------------------------------------
 
 TRANSITIONS = vectors("transitions.json")
-RULES = {"fold": 1, "profile": CN.numbers()}
+RULES = {"fold": 2, "profile": CN.numbers()}
 
 
 def as_bytes(lines):

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from app.core.reporting import event_types as types
 from app.core.state import erasure
 from app.services.citizens import disputes
 from app.services.citizens import erasure as erasing
@@ -120,37 +121,42 @@ def test_r23_to_r26_a_dispute_from_the_entry_to_its_outcome(signed_in, world, ci
     assert "I did &lt;pay&gt;." in client.get("/record/statements").text
 
 
-def test_whoever_would_have_no_score_while_an_entry_is_checked_reads_it_before_signing(client, world):
+def test_whose_score_a_dispute_would_lower_reads_both_numbers_before_signing(client, world):
+    """A file of six months, one of them late: that one can be disputed without losing the score."""
     from app.services.citizens.links import create_link
 
-    short, long = "uci:4043", "uci:4044"
-    for who, months in ((short, 6), (long, 7)):
-        lines = [
-            world.line(LENDER, "account_opened", who, account="c", currency="TWD", day=world.day(300), **{"class": "card"}),
-            world.line(
-                LENDER, "status", who, account="c", status="late_30", day=world.day(36), first_delinquent_on=world.day(70),
-                notified_on=world.day(36), notified_by="letter",
-            ),
-            *(
-                world.line(LENDER, "status", who, account="c", status="on_time", day=world.day(5 + 31 * month))
-                for month in range(months) if month != 1
-            ),
-        ]  # fmt: skip
-        admit(world.bureau, world.batch(LENDER, lines))
+    who = "uci:4043"
+    lines = [
+        world.line(LENDER, "account_opened", who, account="c", currency="TWD", day=world.day(300), **{"class": "card"}),
+        world.line(
+            LENDER, "status", who, account="c", status="late_30", day=world.day(36), first_delinquent_on=world.day(70),
+            notified_on=world.day(36), notified_by="letter",
+        ),
+        world.line(
+            LENDER, "statement", who, account="c", currency="TWD", day=world.day(5), balance_minor=100, limit_minor=10_000,
+        ),
+        *(
+            world.line(LENDER, "status", who, account="c", status="on_time", day=world.day(5 + 31 * month))
+            for month in range(6) if month != 1
+        ),
+    ]  # fmt: skip
+    admit(world.bureau, world.batch(LENDER, lines))
     world.step()
-    for who, warned in ((short, True), (long, False)):
-        with world.bureau.transaction() as connection:
-            found = world.bureau.people.find(connection, [who])[who]
-            events = history.whole_history(connection, found)
-        indices = {getattr(event, "status", ""): index for index, event in events}
-        assert disputes.leaves_no_score(world.bureau, found.id, indices["late_30"]) is warned
-        assert not disputes.leaves_no_score(world.bureau, found.id, indices["on_time"]), "it stays: it helps"
-        sign_in(client, create_link(world.bureau, who))
-        world.step()
-        begin = f"/record/disputes/new/{indices['late_30']}"
-        assert ("you would have no score" in text_of(client.get(begin))) is warned
+    with world.bureau.transaction() as connection:
+        found = world.bureau.people.find(connection, [who])[who]
+        events = history.whole_history(connection, found)
+    sign_in(client, create_link(world.bureau, who))
+    world.step()
+    for index, event in events:
+        if not isinstance(event, types.AccountOpened | types.Statement | types.Status):
+            continue
+        begin, warned = f"/record/disputes/new/{index}", not isinstance(event, types.Status)
+        found_lower = disputes.lowered(world.bureau, found.id, index)
+        assert (found_lower is not None) is warned, event
+        said = f"would be {found_lower.then} instead of {found_lower.now}" if found_lower else "instead of"
+        assert (said in text_of(client.get(begin))) is warned
         post(client, begin, ground="paid")
-        assert ("you would have no score" in text_of(client.get(f"{begin}/check"))) is warned
+        assert (said in text_of(client.get(f"{begin}/check"))) is warned
 
 
 def test_what_is_not_yours_or_not_to_be_disputed_is_not_there(signed_in, world):

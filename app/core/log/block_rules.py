@@ -17,12 +17,13 @@ from msgspec import Struct
 from app.core import fields
 from app.core.log.block import NO_PREVIOUS, Block
 from app.core.log.governance import in_force
-from app.core.scoring.profiles import PROFILES, rules_hash
+from app.core.scoring.profiles import PROFILES, fold_version, rules_hash
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.core.log.notices import Genesis, ScorecardPublished
+    from app.core.scoring.profiles import Profile
 
 
 class Expected(Struct, frozen=True):
@@ -50,12 +51,18 @@ def check_fields(block: Block, number: int, expected: Expected) -> list[str]:
         ("previous", block.previous, before.leaf_hash() if before else NO_PREVIOUS),
         ("as_of", block.as_of, max(day, before.as_of) if before else day),
         ("keys", block.keys, expected.keys),
-        ("rules", block.rules, rules_hash(PROFILES[genesis.profile])),
+        ("rules", block.rules, _rules(block, before, PROFILES[genesis.profile])),
         ("vrf", block.vrf.hex(), genesis.vrf),
     ):
         if said != should:
             problems.append(f"{name} is {shown(said)}, and {shown(should)} by the replay")
     return problems + _check_card(block, expected.cards)
+
+
+def _rules(block: Block, before: Block | None, profile: Profile) -> bytes:
+    """The block's own rules if they are the profile's numbers and no older fold than the block's before, else the newest."""
+    oldest = max(1, fold_version(before.rules, profile)) if before else 1
+    return block.rules if fold_version(block.rules, profile) >= oldest else rules_hash(profile)
 
 
 def _check_card(block: Block, cards: Sequence[tuple[int, ScorecardPublished]]) -> list[str]:

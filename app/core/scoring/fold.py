@@ -10,13 +10,14 @@ grows, so what was dropped once would be dropped later in any other order.
 
 Repairs are the exception. A correction, a retraction and a dispute change what an earlier event said
 (`app.core.scoring.repairs`), so `fold` refuses them, and `fold_history` folds the citizen's whole history anew. What such a
-history folds to takes further events one at a time again.
+history folds to takes further events one at a time again. Of what is in dispute, or was taken out, the file keeps that there
+was a report (`_in_doubt`), by the same kind of joins.
 
     file = fold(File(), [(6, opened), (7, statement), (8, payment)])
     file = fold(file, [(12, status)])                   # the hot path: one event, about 2 microseconds
     file = fold_history(everything) if touches_repair(event) else fold(file, [(index, event)])
 
-Source: formats.md sections 2 (repair) and 8; rules R8, R12, R23, R27, R28.
+Source: formats.md sections 2 (repair) and 8; docs/decisions/0025; rules R8, R12, R23, R27, R28, R35.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from app.core.months import month_of
 from app.core.reporting import event_types as et
 from app.core.scoring.folded import (
     GIVEN_MAX,
+    IN_DOUBT,
     INQUIRIES_MAX,
     INQUIRY_MONTHS,
     NAMES_MAX,
@@ -48,7 +52,8 @@ from app.core.scoring.folded import (
     Statement,
     copy_file,
 )
-from app.core.scoring.repairs import REPAIRS, only_helps, repairs_of, touches_repair
+from app.core.scoring.profiles import FOLD_VERSION
+from app.core.scoring.repairs import REPAIRS, repairs_of, touches_repair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -63,9 +68,10 @@ STATUS_CODES: Final = {
     "late_90": "4",
     "late_120": "5",
     "charged_off": "6",
+    IN_DOUBT: IN_DOUBT,  # of what was reported so no more is left (`_in_doubt`)
 }
-COMMUNITY_CODES: Final = {"on_time": "0", "late": "1", "settled": "2"}
-NOTHING: Final = "-"  # sorts before all codes
+COMMUNITY_CODES: Final = {"on_time": "0", "late": "1", "settled": "2", IN_DOUBT: IN_DOUBT}
+NOTHING: Final = "-"  # sorts before all codes, and before IN_DOUBT
 
 
 def fold(file: File, events: Iterable[tuple[int, Event]]) -> File:
@@ -85,22 +91,48 @@ def fold_owned(file: File, events: Iterable[tuple[int, Event]]) -> File:
     return file
 
 
-def fold_history(events: Iterable[tuple[int, Event]]) -> File:
+def fold_history(events: Iterable[tuple[int, Event]], version: int = FOLD_VERSION) -> File:
     """The file of a citizen's whole history, repairs applied.
 
     `repaired` is set when there was a repair, `disputed` counts the events with an open dispute. A correction
-    whose fields do not make an event of the target's type is left out: admission refuses it.
+    whose fields do not make an event of the target's type is left out: admission refuses it. The first version of
+    the fold kept nothing of what is in doubt; blocks that were made by it are still replayed by it.
     """
     history = sorted(events, key=lambda item: item[0])
     made = repairs_of(history)
-    standing = [
-        (index, made.standing(index, event))
-        for index, event in history
-        if index not in made.void and not touches_repair(event)
-    ]
-    counting = [item for item in standing if item[0] not in made.disputed or only_helps(item[1])]
+    counting: list[tuple[int, Event]] = []
+    doubtful: list[Event] = []
+    for index, event in history:
+        if index in made.retracted or touches_repair(event):
+            continue
+        standing = made.standing(index, event)
+        if made.in_doubt(index, standing):
+            doubtful.append(standing)
+        else:
+            counting.append((index, standing))
     repaired = any(touches_repair(event) for _, event in history)
-    return fold_owned(File(disputed=len(made.disputed), repaired=repaired), counting)
+    file = fold_owned(File(disputed=len(made.disputed), repaired=repaired), counting)
+    if version > 1:
+        for event in doubtful:
+            _in_doubt(file, event)
+    return file
+
+
+def _in_doubt(file: File, event: Event) -> None:
+    """Of an event in doubt: that it was reported, of what, for which month. Of an opening also how old it makes the file."""
+    match event:
+        case et.Status():
+            _status(file, 0, replace(event, status=IN_DOUBT, first_delinquent_on=None))
+        case et.Community():
+            _community(file, 0, replace(event, status=IN_DOUBT))
+        case et.AccountOpened():
+            account = _account(file, event, month_of(event.day))
+            if event.opened_on is not None:
+                account.opened_in_doubt = _earlier(account.opened_in_doubt, event.opened_on)
+        case et.AccountClosed() | et.Statement():
+            _account(file, event, month_of(event.day))
+        case et.Arrears() | et.CollectionPlaced() | et.CourtDebt() | et.Insolvency():
+            _record(file, RECORD_GROUPS[type(event)], event)
 
 
 # ---- accounts

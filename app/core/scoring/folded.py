@@ -51,6 +51,8 @@ Integer = Annotated[int, Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
 Known = Annotated[int, Meta(ge=UNKNOWN, le=INTEGER_MAX)]
 Place = tuple[str, Index]  # (day, log index): where an event stands in the fold
 Codes = tuple[Month, str]  # (first month, a character a month); `-` is nothing reported, never at an end
+IN_DOUBT: Final = "."
+"""A month that was reported, what it said being in dispute or taken out. Sorts behind `-` and before every code."""
 
 
 class Statement(Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
@@ -80,7 +82,9 @@ class Late(Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields
 
 
 class Account(Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
-    """`currency`: of several ones (an error of the furnisher's) the first of the alphabet."""
+    """`currency`: of several ones (an error of the furnisher's) the first of the alphabet. `opened_in_doubt`: the earliest
+    `opened_on` of an opening that is in dispute or was taken out; it says how old the file is, and nothing else.
+    """
 
     class_: AccountClass | None = field(name="class", default=None)
     closed_on: str | None = None
@@ -90,6 +94,7 @@ class Account(Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     limit_at: Place | None = None
     limit_minor: Annotated[int, Meta(ge=0, le=INTEGER_MAX)] | None = None
     opened_at: Place | None = None
+    opened_in_doubt: str | None = None
     opened_on: str | None = None
     paid: list[Paid] = []
     statements: list[Statement] = []
@@ -129,7 +134,9 @@ class Passkey(Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
 
 
 class Record(Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
-    """`kind` is unknown as long as only the payment of arrears is known: it does not say which they were."""
+    """`kind` is unknown as long as only the payment of arrears is known: it does not say which they were. Of what is in
+    dispute, or was taken out, nothing is here but the name.
+    """
 
     kind: Literal["collection", "court_debt", "fee", "insolvency", "tax"] | None = None
     placed: str | None = None
@@ -151,13 +158,13 @@ class File(Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 _decode: Final = msgspec.json.Decoder(File).decode
-_STATUS: Final = re.compile(r"[0-6](?:[-0-6]{0,118}[0-6])?")
-_COMMUNITY: Final = re.compile(r"[0-2](?:[-0-2]{0,118}[0-2])?")
+_STATUS: Final = re.compile(r"[.0-6](?:[-.0-6]{0,118}[.0-6])?")
+_COMMUNITY: Final = re.compile(r"[.0-2](?:[-.0-2]{0,118}[.0-2])?")
 _KEY: Final = f"{NAME[1:-2]}:(?:%s){REF[1:-2]}"  # whose, of which kind, called what
 _ACCOUNT_KEY: Final = re.compile(_KEY % "", re.ASCII)
 _COMMUNITY_KEY: Final = re.compile(_KEY % "rent:|utility:|telecom:", re.ASCII)
 _RECORD_KEY: Final = re.compile(_KEY % "arrears:|collection:|court_debt:|insolvency:", re.ASCII)
-_NOT_LATE: Final = str.maketrans("", "", "-0")
+_NOT_LATE: Final = str.maketrans("", "", "-.0")
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
@@ -226,6 +233,8 @@ def _check(file: File) -> None:
             raise FormatError("a folded file has something under a name that no event gives")
     for account in file.accounts.values():
         _check_account(account)
+        if account.opened_in_doubt is not None and not file.repaired:
+            raise FormatError("a folded file has an opening in doubt, and nothing in it was repaired")
     for codes in file.community.values():
         _check_codes(codes, _COMMUNITY)
     for consent in file.consents.values():
@@ -245,7 +254,7 @@ def _check(file: File) -> None:
 
 
 def _check_account(account: Account) -> None:
-    _check_days(account.closed_on, account.opened_on)
+    _check_days(account.closed_on, account.opened_in_doubt, account.opened_on)
     for place in (account.limit_at, account.opened_at):
         if place is not None:
             _check_days(place[0])

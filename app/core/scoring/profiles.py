@@ -15,7 +15,12 @@ names a difference; a number that it does not name for a jurisdiction is the def
 
 A block carries the hash of the numbers that it was made with:
 
-    rules = SHA-256(canonical {"fold":1,"profile":{the numbers}})
+    rules = SHA-256(canonical {"fold":2,"profile":{the numbers}})
+
+Blocks by an earlier version of the fold stay what they are, and are replayed by it; no block goes back to one.
+
+    1    what is in dispute, or was taken out, is left out of the file, as if it had never been reported
+    2    it is in doubt: that there was a report stays (`app.core.scoring.repairs`)
 
 Source: formats.md sections 6 and 9; Decree 631 art. 16 and 25; FCRA 605 and 611; CJEU C-26/22; CICRA 2005 s.
 21.
@@ -23,6 +28,7 @@ Source: formats.md sections 6 and 9; Decree 631 art. 16 and 25; FCRA 605 and 611
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -31,7 +37,7 @@ from msgspec import Struct, structs
 from app.core import canon
 from app.core.errors import FormatError
 
-FOLD_VERSION: Final = 1
+FOLD_VERSION: Final = 2
 
 
 class Profile(Struct, frozen=True, kw_only=True):
@@ -71,6 +77,12 @@ def profile_of(name: str) -> Profile:
         raise FormatError(f"there is no jurisdiction profile {name!r}") from None
 
 
-def rules_hash(profile: Profile) -> bytes:
-    """The 32 bytes that a block carries as `rules`."""
-    return sha256(canon.encode({"fold": FOLD_VERSION, "profile": profile.numbers()})).digest()
+@lru_cache(maxsize=32)
+def rules_hash(profile: Profile, version: int = FOLD_VERSION) -> bytes:
+    """The 32 bytes that a block carries as `rules`, by a version of the fold."""
+    return sha256(canon.encode({"fold": version, "profile": profile.numbers()})).digest()
+
+
+def fold_version(rules: bytes, profile: Profile) -> int:
+    """By which version of the fold a block with these rules was made; 0: none that is known, or another profile's."""
+    return next((each for each in range(FOLD_VERSION, 0, -1) if rules_hash(profile, each) == rules), 0)

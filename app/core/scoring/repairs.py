@@ -2,16 +2,20 @@
 
     target corrected             its corrected fields, at the target's place (its log index)
     target retracted             left out for good; a retracted correction gives way to the one before it
-    target with an open dispute  left out until the dispute is closed; it may be opened again
+    target with an open dispute  in doubt until the dispute is closed; it may be opened again
     its dispute closed as        the item stands, as it was or as it was corrected meanwhile
       upheld, corrected
-    its dispute closed as        taken out for good: nobody could or would show that it is right (R25); only a later
+    its dispute closed as        taken out, in doubt for good: nobody could or would show that it is right (R25); only a later
       unverifiable, deadline     correction by which it was certified, and of which the citizen was told, puts it back (R28)
 
-An open dispute takes away what the item can do to the citizen (R23), and no more. What can only help stays in the
-file: a payment, an on-time report, a settlement. To leave those out would punish whoever asks: the debt whose
-day of settlement is disputed would stand as open, and two late months beside a disputed on-time one as one
-long delinquency.
+**In doubt** is an item of which what it says is left out, and only that something was reported stays: of which account,
+rent or case, and of which month; of an opening also its day, for the age of the file alone. An open dispute takes away what
+the item can do to the citizen (R23), and no more. Without that rest it could take away the score itself: of six months that
+a file needs one would be missing (R35), and the citizen who asks, or whom nobody answers, would be worse off than before.
+
+What can only help stays in the file whole: a payment, an on-time report, a settlement. To leave those out would punish
+whoever asks, too: the debt whose day of settlement is disputed would stand as open, and two late months beside a disputed
+on-time one as one long delinquency.
 
 Putting back (R28): the correction has every field of the item as it is to stand, signed by its furnisher, and a `notified_on`
 that is not before the day on which the item was taken out: so only what is negative, and told, can come back. What can only
@@ -23,7 +27,7 @@ plaintext was destroyed) changes nothing. Example: an event at 7, corrected at 9
     made = repairs_of([(7, status), (9, correction), (12, dispute)])
     made.disputed, made.standing(7, status)         # {7}, the corrected status
 
-Source: formats.md sections 2 (repair) and 8; rules R23, R27, R28.
+Source: formats.md sections 2 (repair) and 8; docs/decisions/0025; rules R23, R27, R28, R35.
 """
 
 from __future__ import annotations
@@ -59,13 +63,20 @@ def only_helps(event: Event) -> bool:
 
 
 class Repairs(NamedTuple):
-    """Of a history: the log indices that are retracted or taken out, those in an open dispute, and the correction of each."""
+    """Of a history: the log indices that are retracted, those and what was taken out, those in an open dispute, and the
+    correction of each.
+    """
 
+    retracted: set[int]
     void: set[int]
     disputed: set[int]
     corrections: dict[int, et.Correction]
     taken_out: dict[int, str]
     """Since which day, of what a dispute took out; those that can only help are here and not in `void`."""
+
+    def in_doubt(self, index: int, event: Event) -> bool:
+        """Whether of this event, as it stands, only that there was a report is left; of a retracted one not even that."""
+        return index in self.void or (index in self.disputed and not only_helps(event))
 
     def standing(self, index: int, event: Event) -> Event:
         """The event as it stands, corrected or as it came. A correction that does not make one is no correction."""
@@ -81,12 +92,12 @@ class Repairs(NamedTuple):
 def repairs_of(history: Sequence[tuple[int, Event]]) -> Repairs:
     """The repairs in a history, which is ascending by log index."""
     by_index = dict(history)
-    void = _retracted(history)
+    retracted = _retracted(history)
     corrections: dict[int, et.Correction] = {}
     disputed: set[int] = set()
     taken_out: dict[int, str] = {}
     for index, event in history:
-        if index in void:
+        if index in retracted:
             continue
         if isinstance(event, et.Correction):
             corrections[event.target] = event
@@ -99,9 +110,9 @@ def repairs_of(history: Sequence[tuple[int, Event]]) -> Repairs:
             if item in disputed and event.outcome in FOR_THE_CITIZEN:
                 taken_out.setdefault(item, event.day)
             disputed.discard(item)
-    made = Repairs(void, disputed, corrections, taken_out)
-    void |= {i for i in taken_out if i in by_index and not only_helps(made.standing(i, by_index[i]))}
-    return made._replace(disputed=(disputed - void) & by_index.keys())
+    made = Repairs(retracted, retracted, disputed, corrections, taken_out)
+    out = {i for i in taken_out if i in by_index and not only_helps(made.standing(i, by_index[i]))}
+    return made._replace(void=retracted | out, disputed=(disputed - retracted - out) & by_index.keys())
 
 
 def certifies(correction: et.Correction, since: str) -> bool:

@@ -27,6 +27,7 @@ from app.core import canon
 from app.core.errors import FormatError
 from app.core.log.merkle import Frontier, leaf_hash
 from app.core.scoring import fold, folded, repairs, score
+from app.core.scoring.profiles import FOLD_VERSION
 from app.core.state import account
 
 if TYPE_CHECKING:
@@ -125,11 +126,12 @@ def encode(state: AccountState) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What turns a file into a score at a block: the local day, the card, the profile's numbers."""
+    """What makes a file and its score at a block: the local day, the card, the profile's numbers, the version of the fold."""
 
     day: str
     card: Card
     profile: Profile
+    fold: int = FOLD_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def grow(
     file, frontier, opaque = (folded.File(), Frontier(), []) if previous is None else _opened(previous)
     frontier = frontier.append_many(tree_leaves)
     if any(repairs.touches_repair(placed.event) for placed in new):
-        file = fold.fold_history(whole_history())
+        file = fold.fold_history(whole_history(), rules.fold)
     elif new:
         file = fold.fold_owned(file, ((placed.log_index, placed.event) for placed in new))
     return _write(file, frontier, opaque, rules, "" if previous is None else previous.salts)
@@ -219,7 +221,7 @@ def refold(
 ) -> Written:
     """`rebuild` for who has all leaves of the citizen tree and not the key of its salts."""
     frontier = Frontier().append_many(tree_leaves)
-    return _write(fold.fold_history(surviving), frontier, list(opaque), rules, salts)
+    return _write(fold.fold_history(surviving, rules.fold), frontier, list(opaque), rules, salts)
 
 
 def _opened(previous: AccountState) -> tuple[folded.File, Frontier, list[Opaque]]:

@@ -13,7 +13,7 @@ that was mended meanwhile is closed as `corrected`; one that nobody stood by as 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.core.errors import NotFoundError
 from app.core.exchange.request_note import DisputesNote
@@ -135,15 +135,20 @@ def item_of(bureau: Bureau, citizen_id: int, index: int) -> Item:
     return Item(index, made.standing(index, event), current, due_on, profile.dispute_days)
 
 
-def leaves_no_score(bureau: Bureau, citizen_id: int, index: int) -> bool:
-    """Whether a citizen who has a score would have none while the entry at this log index is in dispute.
+class Lowered(NamedTuple):
+    """A score, and what it would be while an entry is in dispute."""
 
-    What cannot lower a score can still take it away: without the entry too little may be left for one (`too_young`).
-    Whoever disputes should know that before signing.
+    now: int
+    then: int
+
+
+def lowered(bureau: Bureau, citizen_id: int, index: int) -> Lowered | None:
+    """By how much a dispute about the entry at this log index would lower the citizen's score; None when it would not.
+
+    No dispute takes a score away, and none about what is negative or can only help lowers it. But an opening, a statement or
+    a closing can speak for the citizen, and is left out too. Whoever disputes should know that before signing.
     """
     standing = simulation.standing(bureau, citizen_id)
-    if standing.scored().score is None:
-        return False
     with bureau.moment() as connection:
         events = history.with_waiting(connection, person_by_id(bureau, connection, citizen_id))
     event = dict(events)[index]
@@ -151,8 +156,11 @@ def leaves_no_score(bureau: Bureau, citizen_id: int, index: int) -> bool:
         name: getattr(event, name) for name in ("v", "ledger", "furnisher", "id", "citizen", "nonce", "day")
     }
     opened = types.DisputeOpened(**common, target=index, ground="other")
-    file = fold_history([*events, (events[-1][0] + 1, opened)])
-    return standing._replace(file=file).scored().score is None
+    now, then = (
+        standing._replace(file=fold_history(log)).scored().score
+        for log in (events, [*events, (events[-1][0] + 1, opened)])
+    )
+    return None if now is None or then is None or then >= now else Lowered(now, then)
 
 
 def _is_disputable(event: Event) -> bool:

@@ -33,6 +33,7 @@ from app.core.log.block import Block
 from app.core.months import month_of
 from app.core.reporting import events as event_formats
 from app.core.scoring import folded
+from app.core.scoring.fold import NOTHING
 from app.core.scoring.scorecard import parse_card
 from app.core.state import account_state, sealing
 from app.db import monitoring as rows
@@ -204,9 +205,9 @@ def defaulted(file: File, month: int, horizon: int) -> bool | None:
         if account.status is not None:
             first, codes = account.status
             within = codes[max(0, month + 1 - first) : max(0, last + 1 - first)]
-            if any(code >= DEFAULT_FROM for code in within if code != "-"):
+            if any(code >= DEFAULT_FROM for code in within):
                 return True
-            known |= bool(within.strip("-"))
+            known |= bool(within.strip(NOTHING + folded.IN_DOUBT))
     for record in file.records.values():
         if (
             record.kind in _BAD_RECORDS

@@ -79,8 +79,8 @@ def _item(log_index: int) -> tuple[int, Item]:
         abort(404)
 
 
-def _leaves_no_score(citizen: int, item: Item) -> bool:
-    return item.open_ is None and disputes.leaves_no_score(bureau(), citizen, item.index)
+def _lowered(citizen: int, item: Item) -> disputes.Lowered | None:
+    return disputes.lowered(bureau(), citizen, item.index) if item.open_ is None else None
 
 
 def _page(name: str, item: Item, problem: str = "", **more: Any) -> AnyResponse:
@@ -108,12 +108,12 @@ def begin(log_index: int) -> AnyResponse:
             "ground",
             item,
             given=draft.ground or (item.open_.opened[0].ground if item.open_ else ""),
-            no_score=_leaves_no_score(citizen, item),
+            lowered=_lowered(citizen, item),
         )
     ground = request.form.get("ground", "")
     if ground not in GROUNDS:
-        no_score = _leaves_no_score(citizen, item)
-        return _page("ground", item, gettext("Choose what is wrong."), given="", no_score=no_score)
+        problem = gettext("Choose what is wrong.")
+        return _page("ground", item, problem, given="", lowered=_lowered(citizen, item))
     evidence.save(bureau(), citizen, log_index, Draft(ground, draft.text))
     return redirect(url_for("disputes.own_words", log_index=log_index), 303)
 
@@ -174,8 +174,8 @@ def check(log_index: int) -> AnyResponse:
         return redirect(url_for("disputes.begin", log_index=log_index), 303)
     if request.method == "GET":
         files = evidence.files_of_draft(bureau(), citizen, log_index)
-        today, no_score = bureau().local_day(bureau().now()), _leaves_no_score(citizen, item)
-        return _page("check", item, draft=draft, files=files, today=today, no_score=no_score)
+        today, lowered = bureau().local_day(bureau().now()), _lowered(citizen, item)
+        return _page("check", item, draft=draft, files=files, today=today, lowered=lowered)
     fields: dict[str, Any] = {"target": log_index, "ground": draft.ground}
     bundle = evidence.bundle(bureau(), citizen, log_index)
     fields |= {"text": draft.text} if draft.text else {}

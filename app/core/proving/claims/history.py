@@ -31,7 +31,7 @@ from app.core.reporting.events import LINE_BYTES_MAX, decode_stored
 from app.core.reporting.identifiers import check_identifier
 from app.core.scoring.fold import fold_history
 from app.core.scoring.folded import encode_file
-from app.core.scoring.profiles import rules_hash
+from app.core.scoring.profiles import fold_version
 from app.core.scoring.score import receipt_json, score_file
 from app.core.state import account, account_state, erasure, trie
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from app.core.proving.claims.head import Asked
     from app.core.proving.proof_form import Disclosed, ScoreValue
     from app.core.reporting.event_base import Event
+    from app.core.scoring.folded import File
     from app.core.scoring.profiles import Profile
     from app.core.scoring.scorecard import Card
 
@@ -203,22 +204,34 @@ def _check_fold(  # noqa: PLR0917 - what a score is made from
     profile: Profile,
     rules: bytes,
 ) -> None:
-    """The score, and the file and receipt where shown, are what the scorer makes of the events."""
+    """The score, and the file and receipt where shown, are what the scorer makes of the events.
+
+    A file that was repaired last before the ledger went over to the block's version of the fold is by an earlier one still.
+    """
     if card.hash != score.scorecard:
         raise ProofError("the scorecard that was given is not the one of the score")
-    if rules_hash(profile) != rules:
+    version = fold_version(rules, profile)
+    if not version:
         raise ProofError("the profile that was given is not the one of the block")
-    file = fold_history(events)
+    problem = _fold_problem(fold_history(events, version), shown, score, card, profile)
+    earlier = (fold_history(events, each) for each in range(version - 1, 0, -1))
+    if problem and all(_fold_problem(file, shown, score, card, profile) for file in earlier):
+        raise ProofError(problem)
+
+
+def _fold_problem(file: File, shown: Disclosed, score: ScoreValue, card: Card, profile: Profile) -> str:
+    """What of a proof does not follow from this file; "" when all does."""
     made = score_file(file, score.as_of.isoformat(), card, profile)
     if (made.score, made.insufficient, made.until) != (
         score.score,
         score.insufficient,
         score.until.isoformat(),
     ):
-        raise ProofError(f"these events give the score {made.score}, not {score.score}")
+        return f"these events give the score {made.score}, not {score.score}"
     for name, value in (("file", encode_file(file)), ("receipt", receipt_json(made))):
         if name in shown.values and canon.encode(shown.values[name]) != canon.encode(canon.decode(value)):
-            raise ProofError(f"these events give another {name} than the one that is shown")
+            return f"these events give another {name} than the one that is shown"
+    return ""
 
 
 def _say(said: Claimed, count: int, opaque: int, score: ScoreValue, *, refolded: bool) -> None:

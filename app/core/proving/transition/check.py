@@ -21,7 +21,7 @@ from app.core.errors import FormatError, ProofError
 from app.core.fields import format_day
 from app.core.proving.transition import accounts, form, growth
 from app.core.proving.transition.pieces import KeysShown, gathered
-from app.core.scoring.profiles import PROFILES
+from app.core.scoring.profiles import PROFILES, fold_version
 from app.core.state import trie_multiproof
 from app.core.state.account_state import Rules
 from app.core.state.trie import EMPTY
@@ -71,7 +71,8 @@ class _Count:
         block, card = grown.block, grown.state.card
         assert card is not None, "a block has its card"
         switched = previous.block is not None and previous.block.scorecard != block.scorecard
-        self.rules = Rules(format_day(block.as_of), card, PROFILES[grown.state.genesis.profile])
+        profile = PROFILES[grown.state.genesis.profile]
+        self.rules = Rules(format_day(block.as_of), card, profile, fold_version(block.rules, profile))
         self.asked = accounts.Asked(self.rules, switched, grown.state.genesis.origin, block.vrf)
         self.until = Counter(previous.until)
         self.rewritten = 0

@@ -1,10 +1,13 @@
-"""Is there enough in a file for a score? (R35)"""
+"""Is there enough in a file for a score? (R35)
+
+What is in doubt was reported, and counts here: a dispute never takes a score away (R23, docs/decisions/0025).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.core.months import NEVER, first_day, month_of
+from app.core.months import NEVER, first_day
 from app.core.scoring.marks import MARK_MONTHS
 from app.core.scoring.measures.view import ON_TIME, REPORTED, ages, nth_age
 
@@ -18,8 +21,7 @@ _KEPT: Final = (1 << MARK_MONTHS) - 1
 
 def too_young(v: View) -> tuple[bool, str]:
     """No account is 6 months old and fewer than 6 community months were on time; and when that changes."""
-    days = [account.opened_on for account in v.accounts if account.opened_on is not None]
-    old_from = month_of(min(days)) + YOUNG_MONTHS if days else None
+    old_from = None if v.oldest is None else v.oldest + YOUNG_MONTHS
     if old_from is not None and old_from <= v.now:
         return False, NEVER
     enough = []

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 def oldest_age(v: View, edges: Edges) -> Binned:
     """Months since the oldest account was opened, closed ones too; the last bin is for not known."""
-    days = [account.opened_on for account in v.accounts if account.opened_on is not None]
-    if not days:
+    opened = v.oldest
+    if opened is None:
         return len(edges) + 1, NEVER
-    opened = month_of(min(days))
     place = steps_reached(v.now - opened, edges)
     return place, (first_day(opened + edges[place]) if place < len(edges) else NEVER)
 
@@ -66,7 +65,7 @@ def _counted(counting: Sequence[tuple[str, str, date]], repeat_days: int) -> int
 
 
 def opened(v: View, edges: Edges) -> Binned:
-    """Accounts opened in the last 12 months; unknown days of opening do not count."""
+    """Accounts opened in the last 12 months; unknown days of opening, and those in doubt, do not count."""
     oldest = v.now - 12
     months = [
         month

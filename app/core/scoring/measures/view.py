@@ -25,8 +25,8 @@ REVOLVING: Final = frozenset({"card", "overdraft"})
 FRESH_MONTHS: Final = 12  # an account speaks for "now" while its newest statement is younger
 PAID_STATEMENTS: Final = 6
 
-ON_TIME: Final = str.maketrans("-0123456", "01000000")
-REPORTED: Final = str.maketrans("-0123456", "01111111")
+ON_TIME: Final = str.maketrans("-.0123456", "001000000")
+REPORTED: Final = str.maketrans("-.0123456", "011111111")
 
 
 class View(NamedTuple):
@@ -38,6 +38,7 @@ class View(NamedTuple):
     now: int  # the day's month
     marks: list[Mark]
     fresh: list[Revolving]
+    oldest: int | None  # the month of the first known opening, also of one in doubt
     profile: Profile
 
 
@@ -49,7 +50,11 @@ def view(file: File, day: str, profile: Profile) -> View:
     for account in accounts:
         if account.late:
             marks += marks_of(account, day, now, profile.negative_months)
-    return View(file, accounts, day, now, marks, _revolving(accounts, now), profile)
+    openings = [account.opened_on for account in accounts if account.opened_on is not None]
+    if file.repaired:  # nothing is in doubt otherwise
+        openings += [each.opened_in_doubt for each in accounts if each.opened_in_doubt is not None]
+    oldest = month_of(min(openings)) if openings else None
+    return View(file, accounts, day, now, marks, _revolving(accounts, now), oldest, profile)
 
 
 class Revolving(NamedTuple):

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from app.core.errors import CredenceError
 from app.core.reporting.event_types import Answer
-from app.core.scoring.profiles import PROFILES
+from app.core.scoring.profiles import FOLD_VERSION, PROFILES, fold_version
 from app.core.scoring.scorecard import parse_card
 from app.core.state import account, account_state, erasure
 from app.core.state.account_state import PlacedEvent, Rules
@@ -89,7 +89,10 @@ class AccountReplay:
             except CredenceError:
                 self._cards[facts.scorecard] = None
         card = self._cards[facts.scorecard]
-        return None if card is None else Rules(facts.day, card, PROFILES[self.facts.genesis.profile])
+        if card is None:
+            return None
+        profile = PROFILES[self.facts.genesis.profile]
+        return Rules(facts.day, card, profile, fold_version(facts.rules, profile) or FOLD_VERSION)
 
     def replay(self, record: CitizenRecord, salt_key: bytes, placed: Sequence[Opened]) -> Versions | None:
         """Every block that has to write this account, in order, against the versions that are stored.

@@ -34,6 +34,7 @@ class BlockFacts(Struct, frozen=True):
     state: bytes | None
     accounts: int
     leaf_hash: bytes = b""
+    rules: bytes = b""
 
 
 def read_entry(candidates: Sequence[bytes], number: int) -> Block | None:
@@ -57,9 +58,10 @@ def facts_of(block: Block | None, number: int, before: BlockFacts | None) -> Blo
             block.state,
             block.accounts,
             block.leaf_hash(),
+            block.rules,
         )
     if before is not None:
-        return BlockFacts(number, before.day, before.scorecard, None, before.accounts)
+        return BlockFacts(number, before.day, before.scorecard, None, before.accounts, rules=before.rules)
     return BlockFacts(number, "1900-01-01", b"", None, 0)
 
 

@@ -76,6 +76,13 @@ class LateMonths(NamedTuple):
     day: Ints
 
 
+class Doubted(NamedTuple):
+    """Openings of accounts that are in doubt."""
+
+    file: Ints
+    day: Ints
+
+
 class Records(NamedTuple):
     file: Ints
     insolvency: Bools
@@ -115,6 +122,7 @@ class Columns:
     records: Records
     inquiries: Inquiries
     freezes: Freezes
+    doubted: Doubted
 
     @classmethod
     def of(cls, files: Sequence[File]) -> Self:
@@ -155,6 +163,7 @@ class Columns:
             freezes=Freezes(
                 _owners(rows.freezes_of), rows.freeze_day, rows.frozen, rows.everybody, rows.freeze_until
             ),
+            doubted=Doubted(_owners(rows.doubted_of), rows.doubted),
         )
 
 

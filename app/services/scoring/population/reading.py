@@ -46,6 +46,7 @@ class Rows(NamedTuple):
     records_of: Ints
     inquiries_of: Ints
     freezes_of: Ints
+    doubted_of: Ints
     # accounts
     revolving: Bools  # a card or overdraft
     open: Bools
@@ -80,6 +81,7 @@ class Rows(NamedTuple):
     frozen: Bools
     everybody: Bools  # names no bank
     freeze_until: Ints
+    doubted: Ints  # openings in doubt
 
 
 def read_files(files: Sequence[File]) -> Rows:
@@ -112,6 +114,7 @@ class _Account(Struct, gc=False):
     currency: str | None = None
     late: list[Late] = []
     limit_minor: int | None = None
+    opened_in_doubt: str | None = None
     opened_on: str | None = None
     paid: list[Paid] = []
     statements: list[Statement] = []
@@ -157,6 +160,7 @@ def _read(files: Sequence[Any]) -> Rows:
     records = [[r for r in each.records.values() if r.placed is not None] for each in files]
     inquiries = [each.inquiries for each in files]
     freezes = [each.freezes for each in files]
+    doubted = [_doubted(each) if each.repaired else () for each in files]
     return Rows(
         reported=_ints([each.reported or 0 for each in files]),
         disputed=_ints([each.disputed for each in files]),
@@ -166,6 +170,7 @@ def _read(files: Sequence[Any]) -> Rows:
         records_of=_sizes(records),
         inquiries_of=_sizes(inquiries),
         freezes_of=_sizes(freezes),
+        doubted_of=_sizes(doubted),
         community_first=_ints([first for first, _ in community]),
         community_codes_of=_ints([len(text) for _, text in community]),
         community_codes=_characters([text for _, text in community]),
@@ -177,8 +182,13 @@ def _read(files: Sequence[Any]) -> Rows:
         frozen=_bools([entry.frozen for entry in chain(*freezes)]),
         everybody=_bools([not entry.grantee for entry in chain(*freezes)]),
         freeze_until=_days([entry.until for entry in chain(*freezes)]),
+        doubted=_days(chain(*doubted)),
         **_accounts(accounts),
     )
+
+
+def _doubted(file: Any) -> list[str]:
+    return [each.opened_in_doubt for each in file.accounts.values() if each.opened_in_doubt is not None]
 
 
 def _accounts(accounts: Sequence[Any]) -> dict[str, Any]:

@@ -153,10 +153,13 @@ class Views:
 
     @cached_property
     def oldest_opened(self) -> Ints:
-        """The month of the first known opening of an account; 0 when none is known."""
-        accounts = self.columns.accounts
+        """The month of the first known opening of an account, also of one in doubt; 0 when none is known."""
+        accounts, doubted = self.columns.accounts, self.columns.doubted
         known = accounts.opened > 0
-        return month_of(by_file(np.minimum, accounts.opened[known], accounts.file[known], self.count, 0))
+        first = by_file(np.minimum, accounts.opened[known], accounts.file[known], self.count, NEVER)
+        if len(doubted.day):
+            first = np.minimum(first, by_file(np.minimum, doubted.day, doubted.file, self.count, NEVER))
+        return np.where(first == NEVER, 0, month_of(first))
 
     @cached_property
     def doubtful(self) -> Bools:
