@@ -200,6 +200,8 @@ def test_r42_who_defaulted_follows_from_the_file_alone():
 
     assert monitoring.defaulted(file("4"), month, 12) is None, "the month itself was known"
     assert monitoring.defaulted(file("00"), month, 12) is False
+    assert monitoring.defaulted(file("0."), month, 12) is None, "in doubt, and nothing else"
+    assert monitoring.defaulted(file("0.0"), month, 12) is False
     assert monitoring.defaulted(file("03"), month, 12) is False
     assert monitoring.defaulted(file("04"), month, 12) is True
     assert monitoring.defaulted(file("0" * 13 + "6"), month, 12) is False, "behind the window"

@@ -894,6 +894,11 @@ def transitions_file():
     return beside("transitions").transitions_file(sys.modules[__name__])
 
 
+def files_file():
+    """Folded files, likewise: files.py."""
+    return beside("files").files_file(sys.modules[__name__])
+
+
 FILES = {
     "canonical-json.json": canonical_json,
     "citizen-key.json": citizen_file,
@@ -906,6 +911,7 @@ FILES = {
     "log.json": log_file,
     "assertions.json": assertions_file,
     "claims.json": claims_file,
+    "files.json": files_file,
     "range.json": range_file,
     "transitions.json": transitions_file,
     "score-proof-valid.json": lambda: {"cases": valid_cases()},

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -18,8 +19,12 @@ from app.core.log.note import Verifier
 from app.core.proving.proof import verify_score_proof
 from app.core.proving.transition import AuditorState, check
 from app.core.reporting import batch, receipt
+from app.core.reporting.events import decode_stored, encode_event
+from app.core.scoring.fold import fold_history
+from app.core.scoring.folded import Record, decode_file, encode_file
 from app.core.scoring.profiles import CN
 from app.core.state import trie, vrf
+from tests.soak import examples
 
 HERE = Path(__file__).parent
 
@@ -33,8 +38,8 @@ def load(name):
 
 
 make, independent = load("make"), load("independent")
-independent_claims, independent_transitions = (
-    load(f"independent_{name}") for name in ("claims", "transitions")
+independent_claims, independent_transitions, independent_files = (
+    load(f"independent_{name}") for name in ("claims", "transitions", "files")
 )  # which use the one before
 
 
@@ -446,6 +451,37 @@ def test_a_claim_that_does_not_hold_is_refused_in_its_step(case):
 def test_every_kind_of_claim_has_cases():
     for cases in CLAIMS.values():
         assert {case["name"].partition(":")[0] for case in cases} == set(independent_claims.CHECKS)
+
+
+# -- folded files -----------------------------------------------------------------------------------------------
+
+FOLDED = vectors("files.json")["cases"]
+
+
+@pytest.mark.parametrize("number", range(len(FOLDED)))
+def test_a_history_folds_to_its_file(number):
+    case = FOLDED[number]
+    assert independent_files.folded(case["events"]) == case["file"]
+    history = [(index, decode_stored(line.encode())) for index, line in case["events"]]
+    assert encode_file(fold_history(history)).decode() == case["file"]
+
+
+def test_something_of_every_kind_is_in_doubt_in_some_file():
+    files = [decode_file(case["file"].encode()) for case in FOLDED]
+    accounts = [account for file in files for account in file.accounts.values()]
+    assert any("." in account.status[1] for account in accounts if account.status)
+    assert any(account.opened_in_doubt for account in accounts)
+    assert any("." in codes for file in files for _, codes in file.community.values())
+    assert any(record == Record() for file in files for record in file.records.values())
+
+
+def test_the_document_and_the_fold_agree_on_further_histories():
+    """Read by the document alone; many more with SOAK."""
+    made = make.beside("files")
+    for seed in range(examples(40)):
+        log = made.history(Random(seed))
+        events = [[index, encode_event(event)] for index, event in log]
+        assert independent_files.folded(events) == encode_file(fold_history(log)).decode(), seed
 
 
 # -- transition proofs ------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ Nothing goes while a dispute about it, or about another status of its account, i
 nothing goes that a score can still tell: the file of what remains has, on that day and on every later one, the score of the
 whole file. That is tried out and not argued (`same_for_ever`): a score says until when it stands, so the finitely many days
 on which it changes are all that has to be looked at. Of an account whose opening nobody knows, for instance, a late month
-that has left still counts among the six that a file needs; it stays until it no longer does, after 120 months at most.
+that has left, or that a dispute took out, still counts among the six that a file needs; it stays until it no longer does,
+after 120 months at most.
 
 Events that furnishers report of good conduct, and accesses (inquiry, answer, look, consent ...), do not fall under this.
 

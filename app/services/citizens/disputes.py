@@ -6,8 +6,8 @@
 
 Filing is the citizen's own signed event `dispute_opened`; it flags the item from its receipt on. The furnisher answers with
 a batch: `dispute_closed`, with a `correction` or `retraction` where the citizen was right. On the day after the last, an item
-that was mended meanwhile is closed as `corrected`; one that nobody stood by as `deadline`, and has no effect any more
-(`core.scoring.repairs`).
+that was mended meanwhile is closed as `corrected`; one that nobody stood by as `deadline`, and what it says has no effect any
+more (`core.scoring.repairs`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ ROLES: Final = ("lender", "utility", "public_body")
 AT_ONCE: Final = 100
 EVIDENCE_BYTES_AT_ONCE: Final = 16 << 20
 REASONS: Final = {
-    "deadline": "Nobody answered by {day}, the last day. The item has no effect any more.",
+    "deadline": "Nobody answered by {day}, the last day. What the item says has no effect any more.",
     "corrected": "The item was corrected or withdrawn by its furnisher before {day}, the last day, ended.",
 }
 
