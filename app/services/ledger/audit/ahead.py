@@ -4,7 +4,8 @@ otherwise.
     ahead = Ahead(source.transition)
     lines = ahead.transition(17)      # and 18 is on its way
 
-Of the next one a beginning is read before its turn, its first line with it; what is behind that waits in the network.
+Of the next one a beginning is read before its turn, its first line with it; what is behind that waits in the network. A block
+that is not there yet is asked for once a turn: ahead it was, so its turn gets that answer, and the turn after it asks anew.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import chain
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from app.core.errors import CredenceError
+from app.core.errors import CredenceError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -54,8 +55,12 @@ class Ahead:
 
 
 def _begun(asked: Future[Iterable[bytes]]) -> Iterable[bytes] | None:
-    """What was asked for ahead; None when it was not to be had then, so that it is asked for again."""
+    """What was asked for ahead. NotFoundError when there was no such block; None when something came between, so that it is
+    asked for again.
+    """
     try:
         return asked.result()
+    except NotFoundError:
+        raise
     except CredenceError:
         return None
