@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BY_CODE = {
     "bad-text": N_("Write something, in ordinary characters, and not more than the form says."),
     "code-used": N_("This code was used already. Ask for a new one."),
+    "no-file": N_("There is no file for this citizen."),
     "not-yet": N_("What was just reported is being taken into the ledger. Try again in a few seconds."),
     "other-person": N_(
         "This identifier is not that of the file. Read the paper again; if you read it right, refuse the proposal."

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from app.core.errors import CredenceError, FormatError, NotFoundError, RuleError
 from app.services.banks import inquiries, replies
 from app.services.citizens import links
-from app.services.organisations import approvals, counter, seats
+from app.services.organisations import approvals, cases, counter, paper_erasure, seats
+from tests.services.audited import Tamper
 from tests.services.builders import BANK
+from tests.services.test_proofs import person_of
 
 CITIZEN = "uci:1"
 
@@ -97,6 +101,38 @@ def test_a_code_opens_the_record_once(bureau, citizen, clerk):
             counter.code(bureau, clerk, identifier, ref)
 
 
+def test_paper_of_somebody_whose_file_was_erased_is_refused_like_that_of_somebody_without_one(
+    ledger, citizen, clerk
+):
+    """All that is left of somebody is what keeps the ledger whole: no keys, so no event of theirs can be read."""
+    ledger.report(1, first=2)
+    ledger.step()
+    with closing(Tamper(ledger)) as tamper:
+        number = person_of(ledger.bureau, citizen).id
+        tamper.connection.execute("DELETE FROM citizen_keys WHERE citizen = %s", (number,))
+    bureau = ledger.reopen()  # which remembers nobody's keys
+    given = {"grantee": BANK, "purposes": ["credit_application"], "until": ledger.clock.day(-30)}
+    details = {"citizen": bureau.people.key_of(citizen).hex(), "ref": "form-40"}
+    officer = seats.add(bureau, "bureau", "officer", "B. Wang")
+    before = ledger.waiting()
+    for act in (
+        lambda: counter.enter(bureau, clerk, citizen, "freeze", {}, "p-1"),
+        lambda: counter.enter(bureau, clerk, citizen, "consent_given", given, "p-1"),
+        lambda: counter.enter(bureau, clerk, citizen, "consent_withdrawn", {"grantee": BANK}, "p-1"),
+        lambda: counter.code(bureau, clerk, citizen, "p-1"),
+        lambda: cases.ask_on_paper(bureau, clerk, citizen, "other", "Please look."),
+        lambda: paper_erasure.details(bureau, citizen, "form-40"),
+        lambda: paper_erasure.preview(bureau, 1, details, citizen),
+        lambda: approvals.propose(bureau, officer, "erasure", details),
+    ):
+        with pytest.raises(NotFoundError) as refused:
+            act()
+        assert refused.value.code == "no-file"
+    assert (ledger.waiting(), counter.acted(bureau)) == (before, [])
+    assert counter.enter(bureau, clerk, "uci:2", "freeze", {}, "p-1") == 1, "the others are not concerned"
+    bureau.close()
+
+
 @pytest.mark.parametrize("role", ["officer", "bank"])
 def test_the_counter_is_for_clerks_whose_seat_stands(bureau, citizen, clerk, role):
     other = seats.add(bureau, "bureau" if role == "officer" else BANK, role, "B. Wang")
@@ -109,6 +145,19 @@ def test_the_counter_is_for_clerks_whose_seat_stands(bureau, citizen, clerk, rol
     seats.end(bureau, clerk.id)
     with pytest.raises(NotFoundError):
         counter.enter(bureau, clerk, citizen, "freeze", {}, "p-1")
+
+
+def test_r40_erasure_on_paper_begins_with_the_first_block_and_says_so_before(ledger, bureau):
+    ledger.report(1)
+    for identifier, code in ((CITIZEN, "not-yet"), ("uci:99", "no-file"), ("nobody", "malformed")):
+        with pytest.raises(CredenceError) as refused:
+            paper_erasure.details(bureau, identifier, "form-40")
+        assert refused.value.code == code
+    ledger.step()
+    assert paper_erasure.details(bureau, CITIZEN, "form-40") == {
+        "citizen": bureau.people.key_of(CITIZEN).hex(),
+        "ref": "form-40",
+    }
 
 
 def test_r40_erasure_on_paper_takes_two_and_names_nobody(ledger, bureau, citizen):

@@ -117,8 +117,12 @@ def test_r40_whoever_approves_an_erasure_reads_off_the_paper_whose_it_is_and_is_
         for each in (person, other)
     ]
     admit(world.bureau, world.batch(LENDER, lines))
-    world.step()
     first, second = officers
+    early = post(first, "/staff/approvals/new/erasure", identifier=person, ref="form-88")
+    assert (early.status_code, "Try again in a few seconds" in early.text) == (422, True), (
+        "no block has the file yet"
+    )
+    world.step()
     made = post(first, "/staff/approvals/new/erasure", identifier=person, ref="form-88")
     assert made.status_code == 303, made.text
     at = made.headers["Location"]

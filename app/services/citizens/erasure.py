@@ -74,10 +74,12 @@ def of_citizen(bureau: Bureau, citizen_id: int) -> View:
 
 
 def ask_on_paper(bureau: Bureau, connection: Connection, citizen_key: bytes, ref: str) -> None:
-    """Admit the erasure that a citizen asked for on paper number `ref`. NotFoundError without a file; FormatError."""
+    """Admit the erasure that a citizen asked for on paper number `ref`. FormatError; NotFoundError without a file, and
+    before the first block of one.
+    """
     found = people.citizen_by_key(connection, citizen_key)
-    if found is None:
-        raise NotFoundError("there is no file under this citizen key")
+    if found is None or found.wrapped is None:
+        raise NotFoundError("no block holds a file under this citizen key", code="no-file")
     person = hold(bureau, connection, found.id)
     more = {"scope": "consent_based", "basis": ON_PAPER, "basis_ref": ref}
     line = own_event(bureau, "erasure", identifier_of(connection, person), more, timed=False)

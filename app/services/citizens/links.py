@@ -68,9 +68,7 @@ def create_link(
     code = "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
     ground = ground or Ground("paper", f"code-{secrets.token_hex(6)}")
     with bureau.transaction() as connection:
-        person = bureau.people.find(connection, [identifier]).get(identifier)
-        if person is None or not person.data_key:
-            raise NotFoundError("there is no file for this citizen")
+        person = bureau.people.with_file(connection, identifier)
         expires_at = bureau.now() + dt.timedelta(seconds=valid_s)
         rows.add_link(connection, _hash_of_code(code), person.id, expires_at, seal(person, ground))
     return code

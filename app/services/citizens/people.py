@@ -17,6 +17,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from app.core.errors import NotFoundError
 from app.core.state import sealing, vrf
 from app.core.state.enrolment import tag_of
 from app.db import people as rows
@@ -114,6 +115,13 @@ class People:
             stored = rows.enrolled(connection, tags)
             found |= self.met(connection, {tags[tag]: row for tag, row in stored.items()})
         return found
+
+    def with_file(self, connection: Connection, identifier: str) -> Person:
+        """Who has a file that can be read. NotFoundError, also for somebody whose file was erased."""
+        person = self.find(connection, [identifier]).get(identifier)
+        if person is None or not person.data_key:
+            raise NotFoundError("there is no file for this citizen", code="no-file")
+        return person
 
     def met(self, connection: Connection, citizens: dict[str, rows.Citizen]) -> dict[str, Person]:
         """Citizens by identifier as they are stored, their secrets opened; from now on remembered, but for those whom no

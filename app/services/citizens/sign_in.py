@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from webauthn import verify_authentication_response
 
-from app.core.errors import FormatError, NotFoundError, SignatureError
+from app.core.errors import FormatError, SignatureError
 from app.core.fields import format_unpadded, unpadded
 from app.db import access
 from app.db import people as rows
@@ -72,9 +72,7 @@ def with_identity(bureau: Bureau, identifier: str, ground: Ground, browser: str)
     NotFoundError when the ledger has no file of this citizen.
     """
     with bureau.transaction() as connection:
-        person = bureau.people.find(connection, [identifier]).get(identifier)
-        if person is None or not person.data_key:
-            raise NotFoundError("there is no file for this citizen", code="no-file")
+        person = bureau.people.with_file(connection, identifier)
         return links.begin(bureau, connection, person, Began("identity", browser, ground=ground))
 
 

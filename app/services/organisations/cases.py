@@ -93,9 +93,7 @@ def ask_on_paper(bureau: Bureau, seat: Seat, identifier: str, about: str, text: 
     """A clerk enters what a citizen wrote on paper or said at the counter. Raises NotFoundError when there is no file."""
     _require_clerk(seat)
     with bureau.transaction() as connection:
-        person = bureau.people.find(connection, [identifier]).get(identifier)
-    if person is None:
-        raise NotFoundError("there is no file for this citizen", code="no-file")
+        person = bureau.people.with_file(connection, identifier)
     return ask(bureau, person.id, about, text)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from app.core.errors import NotFoundError, RuleError
+from app.core.errors import RuleError
 from app.db import journal
 from app.services.citizens import acts, enrolment, passkeys
 from app.services.organisations import seats
@@ -56,9 +56,7 @@ def enter(  # noqa: PLR0917 - who, for whom, what, and the paper
     if kind not in KINDS:
         raise RuleError(f"{kind!r} is nothing that is entered from paper", code="unknown-kind")
     with bureau.transaction() as connection:
-        person = bureau.people.find(connection, [identifier]).get(identifier)
-        if person is None or not person.data_key:
-            raise NotFoundError("there is no file for this citizen", code="no-file")
+        person = bureau.people.with_file(connection, identifier)
         consents = passkeys.file_now(connection, person).consents
     each = [more]
     if kind == "consent_withdrawn":

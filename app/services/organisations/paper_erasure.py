@@ -1,5 +1,6 @@
-"""What officers are shown before an erasure asked for on paper: that the paper is about this file, and how much goes.
+"""An erasure asked for on paper, as officers have it before them: that the paper is about this file, and how much goes.
 
+    details(bureau, "uci:17", "form-88")                what is proposed: the citizen key, and the number of the paper
     check_person(bureau, details, "uci:17")             whoever approves reads the identifier off the paper too, and types it
     preview(bureau, number, details, "uci:17")          the same; then how many entries of each type would go, and would stay
 
@@ -41,6 +42,20 @@ class Preview:
     last_day: str
 
 
+def details(bureau: Bureau, identifier: str, ref: str) -> dict[str, Any]:
+    """The details of a proposal. FormatError; NotFoundError without a file, and while no block has taken it in: what goes
+    and what stays is told by the log, and by its citizen key alone a file is found from its first block on.
+    """
+    check_identifier(bureau.scheme, identifier)
+    with bureau.transaction() as connection:
+        person = bureau.people.with_file(connection, identifier)
+    if not person.key:
+        raise NotFoundError(
+            "this citizen's file is in no block yet: it will be in the next one", code="not-yet"
+        )
+    return {"citizen": person.key.hex(), "ref": ref}
+
+
 def check_person(bureau: Bureau, details: dict[str, Any], identifier: str) -> None:
     """Raises FormatError for no identifier, RuleError when it is not that of the proposal's file."""
     check_identifier(bureau.scheme, identifier)
@@ -53,9 +68,7 @@ def preview(bureau: Bureau, number: int, details: dict[str, Any], identifier: st
     """What proposal `number` would erase, after the look is recorded. Raises what `check_person` does, NotFoundError."""
     check_person(bureau, details, identifier)
     with bureau.transaction() as connection:
-        person = bureau.people.find(connection, [identifier]).get(identifier)
-        if person is None:
-            raise NotFoundError("there is no file for this citizen", code="no-file")
+        person = bureau.people.with_file(connection, identifier)
         events = history.with_waiting(connection, person)
         looks.record_look(bureau, connection, person, f"approval-{number}", SHOWN)
     going = set(erasure.consent_based(events))

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from app.core.errors import NotFoundError, RuleError
+from app.core.errors import RuleError
 from app.core.field_types import REF
 from app.core.log import notices
 from app.core.log.block import Block
@@ -60,9 +60,7 @@ def look(bureau: Bureau, regulator: str, identifier: str, case: str) -> tuple[Ov
         raise RuleError(message, code="no-case")
     check_identifier(bureau.scheme, identifier)
     with bureau.transaction() as connection:
-        person = bureau.people.find(connection, [identifier]).get(identifier)
-        if person is None:
-            raise NotFoundError("there is no file for this citizen")
+        person = bureau.people.with_file(connection, identifier)
         said = {"case": case, "purpose": PURPOSE, "recipient": regulator, "shown": sorted(SHOWN_TO_CITIZENS)}
         own_events.look(bureau, connection, identifier, said)
     return overview.overview(bureau, person.id), records.entries(bureau, person.id)

@@ -19,7 +19,6 @@ from app.core import canon
 from app.core.errors import CredenceError
 from app.core.log.note import split
 from app.core.log.register import STILL_VALID
-from app.core.reporting.identifiers import check_identifier
 from app.services.ledger import cards
 from app.services.ledger.register import OPEN_ROLES, list_keys
 from app.services.organisations import approvals, paper_erasure
@@ -163,9 +162,7 @@ def _scorecard() -> dict[str, Any]:
 
 def _erasure() -> dict[str, Any]:
     """The form has the identifier; the proposal has the citizen key, and so nothing personal."""
-    identifier = written("identifier")
-    check_identifier(bureau().scheme, identifier)
-    return {"citizen": bureau().people.key_of(identifier).hex(), "ref": written("ref")}
+    return paper_erasure.details(bureau(), written("identifier"), written("ref"))
 
 
 FORMS: dict[str, Callable[[], dict[str, Any]]] = {

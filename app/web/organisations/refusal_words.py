@@ -22,7 +22,7 @@ SENTENCES = {
     ),
     "no-answer": N_("Your organisation was given no answer of this number."),
     "no-case": N_("A look needs a case number: up to 64 letters, digits, dots, hyphens or underlines (R21)."),
-    "not-found": N_("There is no file for this citizen."),
+    "no-file": N_("There is no file for this citizen."),
     "note-used": N_("This note has opened an audit before: sign a new one."),
     "other-ledger": N_("The note is signed for another ledger."),
     "other-name": N_("The note is signed by another organisation than yours."),
