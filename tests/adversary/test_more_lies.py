@@ -9,7 +9,7 @@ from hashlib import sha256
 import pytest
 
 from app.core import canon
-from app.core.errors import ProofError, RuleError
+from app.core.errors import FormatError, ProofError, RuleError
 from app.core.log import notices
 from app.core.log.checkpoint import cosign
 from app.core.log.note import COSIGNATURE_ED25519, Signer
@@ -130,7 +130,7 @@ def test_entries_that_are_not_those_of_the_head_are_caught_by_whoever_reads_them
         return bytes(data)
 
     monkeypatch.setattr(public_log, "tile", lying)
-    with pytest.raises((AssertionError, ProofError, RuleError, ValueError)):
+    with pytest.raises((AssertionError, FormatError, ProofError, RuleError, ValueError)):
         searched(shared.bureau, bytes(32))
 
 
