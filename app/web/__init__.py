@@ -18,7 +18,7 @@
 | organisations.seats | how people at organisations sign in, and what a role may open |
 | organisations.bank, letters, furnisher | what banks and furnishers do |
 | organisations.staff, counter, approvals, applying | what clerks and officers do |
-| organisations.regulator, notice_words, refusal_words | supervision, and what everybody may see of it |
+| organisations.regulator, notice_words | supervision, and what everybody may see of it |
 | words, plain_words, chart, language, forms | what pages say, and what is typed into them |
 | application, logs | Flask, with short ways; the access log |
 | errors, headers, cookies, limits | one shape for every error, security headers, sessions, brakes |
@@ -230,4 +230,6 @@ def _prepare_templates(app: Flask) -> None:
         told=alerts.told,
         contact=address.contact,
         plain=plain_words.plain,
+        of_rule=plain_words.of_rule,
+        kind_of=errors.kind_of,
     )

@@ -81,8 +81,15 @@ def test_a_refused_batch_is_said_line_by_line_and_remembered(lender, world, lang
     assert answer.status_code == 422
     assert words in answer.text
     assert "R1" in answer.text
+    assert "<li>R1: " in answer.text
     page = lender.get("/furnisher").text
     assert f"bad-{language}" in page
+    in_chinese = "该事件类型或其中某个字段不在本账本的采集范围内。"
+    for shown in (answer.text, page):
+        assert (in_chinese in shown) == (language == "zh")
+    assert re.search(r'<span lang="en">[^<]+</span>', page), (
+        "what the rule says in full, marked as what it is"
+    )
     assert "mood" not in page
     for body in (
         b"",

@@ -96,6 +96,11 @@ def test_r21_an_audit_is_announced_run_and_shown_to_everyone_in_range(app, world
         )
 
     assert post(regulator, "/regulator/audits", note="nonsense").status_code == 400
+    regulator.set_cookie("lang", "zh")
+    refused = post(regulator, "/regulator/audits", note=note(LENDER, "2026-18")).text
+    assert '<a href="#note">这份文书由其他机构签名，而非贵机构。</a>' in refused
+    assert re.search(r'<p class="govuk-body" lang="en">the note is by .*\[other-name\]</span></p>', refused)
+    regulator.set_cookie("lang", "en")
     other = post(regulator, "/regulator/audits", note=note(LENDER, "2026-18"))
     assert (other.status_code, "another organisation" in other.text) == (400, True)
     opened = post(regulator, "/regulator/audits", note=note(REGULATOR, "2026-18").replace("\n", "\r\n"))

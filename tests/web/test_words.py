@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,16 @@ def test_what_the_citizen_is_told_has_words_for_others_too():
     assert spoken_to <= words.TO_OTHERS.keys()
     for text in words.TO_OTHERS.values():
         assert not {"you", "your"} & set(text.lower().split())
+
+
+def test_every_rule_that_refuses_a_line_has_plain_words():
+    """The rules as they stand in the code: `LineProblem(line, "R4", ...)`, `Refusal("day", ...)`."""
+    from app.web.plain_words import BY_RULE
+
+    code = "\n".join(path.read_text(encoding="utf-8") for path in WEB.parent.rglob("*.py"))
+    found = set(re.findall(r'(?:LineProblem\([^"()]*(?:\([^()]*\))?[^"()]*|Refusal\(\s*)"([\w-]+)"', code))
+    assert {"R1", "R4", "R5", "R6", "R7", "R8", "R15", "R27", "R28", "R40", "day", "format", "limit"} <= found
+    assert found <= BY_RULE.keys()
 
 
 def test_a_refusal_has_plain_words_in_the_readers_language_or_its_own(app):

@@ -181,7 +181,7 @@ def open_record(bureau: Bureau, connection: Connection, seat: Seat, number: int)
     """The citizen whose record this clerk has open for a case. Raises ConflictError when it is not."""
     row = _own_row(connection, seat, number)
     if row.looked_at is None or row.looked_at <= bureau.now() - LOOK:
-        raise ConflictError("the record is not open: look at it first", code="not-open")
+        raise ConflictError("the record is not open: look at it first", code="not-looked")
     return row.citizen
 
 
@@ -204,7 +204,7 @@ def _require_clerk(seat: Seat) -> None:
 def _row(connection: Connection, number: int, *, keep: bool = False) -> CaseRow:
     row = rows.by_id(connection, number, keep=keep)
     if row is None:
-        raise NotFoundError(f"there is no case {number}", code="no-case")
+        raise NotFoundError(f"there is no case {number}")
     return row
 
 

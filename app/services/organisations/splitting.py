@@ -91,7 +91,7 @@ def open_split(bureau: Bureau, seat: Seat, case: int, items: Sequence[int], othe
         chosen: dict[int, str] = {}
         for item in sorted(set(items)):
             if item not in entries or entries[item].retracted:
-                raise RuleError(f"entry {item} is no report that stands in this file", code="no-report")
+                raise RuleError(f"entry {item} is no report that stands in this file", code="no-entry")
             chosen[item] = entries[item].furnisher
         sealed = sealing.seal(person.data_key, os.urandom(sealing.NONCE_SIZE), other.encode())
         return rows.add(connection, case, citizen, bureau.now(), sealed, chosen)

@@ -30,7 +30,7 @@ from app.web.limits import limited
 from app.web.machines.answers import PLAIN
 from app.web.machines.bodies import UNAVAILABLE, read_body
 from app.web.machines.described import endpoint
-from app.web.organisations import refusal_words, seats
+from app.web.organisations import seats
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _pdf(made: papers.Letter, language: str) -> Response:
 def of_bank() -> str:
     seat = seats.require("bank")
     kept = letters.of_bank(bureau(), seat.organisation)
-    return render_template("letters_bank.html", letters=kept, seat=seat, origin=bureau().origin, refused="")
+    return render_template("letters_bank.html", letters=kept, seat=seat, origin=bureau().origin, error=None)
 
 
 @blueprint.post("/bank/letters")
@@ -111,7 +111,7 @@ def ask_for_one() -> AnyResponse | tuple[str, int]:
             letters=shown,
             seat=seat,
             origin=bureau().origin,
-            refused=refusal_words.sentence(error),
+            error=error,
         )
         return page, 400
     return redirect(url_for("letters.for_bank", number=kept.number), 303)

@@ -34,7 +34,7 @@ from app.web.language import N_, instant
 from app.web.machines.answers import answer
 from app.web.machines.bodies import UNAVAILABLE
 from app.web.machines.described import endpoint
-from app.web.organisations import notice_words, refusal_words, seats
+from app.web.organisations import notice_words, seats
 from app.web.state import bureau
 
 if TYPE_CHECKING:
@@ -190,17 +190,17 @@ def blocks() -> str:
 
 @blueprint.get("/regulator/audits")
 def audits() -> str:
-    return _audits("")
+    return _audits()
 
 
-def _audits(refused: str) -> str:
+def _audits(error: CredenceError | None = None) -> str:
     seat = seats.require(ROLE)
     found = opened_audits.of(bureau(), seat.organisation)
     return render_template(
         "regulator_audits.html",
         audits=found,
         origin=bureau().origin,
-        refused=refused,
+        error=error,
         ended=opened_audits.ENDED,
         parse_instant=parse_instant,
     )
@@ -213,7 +213,7 @@ def open_audit() -> AnyResponse | tuple[str, int]:
     try:
         opened_audits.open_audit(bureau(), seat.organisation, note)
     except CredenceError as error:
-        return _audits(refusal_words.sentence(error)), 400
+        return _audits(error), 400
     return redirect(url_for("regulator.audits"), 303)
 
 
@@ -227,7 +227,7 @@ def try_again() -> AnyResponse:
 @blueprint.get("/regulator/look")
 def ask_to_look() -> str:
     seats.require(ROLE)
-    return render_template("regulator_look.html", refused="", given={})
+    return render_template("regulator_look.html", error=None, given={})
 
 
 @blueprint.post("/regulator/look")
@@ -238,9 +238,7 @@ def look() -> str | tuple[str, int]:
     try:
         seen, entries = supervision.look(bureau(), seat.organisation, given_now["citizen"], given_now["case"])
     except CredenceError as error:
-        return render_template(
-            "regulator_look.html", refused=refusal_words.sentence(error), given=given_now
-        ), 422
+        return render_template("regulator_look.html", error=error, given=given_now), 422
     return render_template(
         "regulator_file.html", seen=seen, entries=entries, case=given_now["case"], words=words
     )

@@ -10,8 +10,13 @@ import { Refused, isIdentifier, sentences, verify } from "./verify/verify.js";
 const form = document.querySelector("form[data-act]");
 let busy = false;
 
-/** What this page refuses itself, in the reader's language. */
-export class Problem extends Error {}
+/** What went wrong, in the reader's language; `english` is what only the server's own words say. */
+export class Problem extends Error {
+  constructor(message, english = "") {
+    super(message);
+    this.english = english;
+  }
+}
 
 /** The key of the chosen file. */
 export async function chosenKey() {
@@ -67,7 +72,8 @@ export async function attempt(work) {
     await work();
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Problem)) throw error;
-    place.textContent = error.message;
+    const [said, english] = error instanceof Problem ? [error.message, error.english] : ["", error.message];
+    place.replaceChildren(said, " ", Object.assign(document.createElement("span"), { lang: "en", textContent: english }));
     place.hidden = false;
     place.scrollIntoView({ block: "center" });
   } finally {

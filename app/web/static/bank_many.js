@@ -57,7 +57,7 @@ async function ask() {
   if (!response.ok) {
     place.hidden = true;
     const problem = await response.json();
-    throw new Problem([problem.detail, ...(problem.problems ?? []).map((each) => `${each.line}: ${each.detail}`)].join(" "));
+    throw new Problem(said("refused"), [problem.detail, ...(problem.problems ?? []).map((each) => `${each.line}: ${each.detail}`)].join(" "));
   }
   for await (const line of linesOf(response.body)) {
     await take(JSON.parse(line));
