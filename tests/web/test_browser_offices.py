@@ -11,12 +11,13 @@ import pytest
 
 from app.core.log.note import Signer
 from app.core.log.notices import possession_text
-from tests.web.conftest import LENDER
+from tests.web.conftest import LENDER, UTILITY
 from tests.web.test_browser import CHROMIUM, WIDTHS, address, browser, judge, open_record, visit  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.skipif(
     not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed: tests/tools.sh does it"
 )
+LANG = {"en": "en", "zh": "zh-Hans"}
 PEOPLE = {"en": ("uci:8101", "uci:8102"), "zh": ("uci:8201", "uci:8202")}
 
 
@@ -128,6 +129,12 @@ def test_a_case_a_mixed_file_and_a_key(visit, world, mixed, tmp_path, language):
     lender.locator("main form button[type=submit]").click()
     lender.wait_for_selector("#sign:not([hidden])")
     look_at(lender, "sign", language)
+    for data, spoken in ((world.signers[UTILITY].encode().encode(), LANG[language]), (b"no key", "en")):
+        lender.set_input_files("#key", {"name": "my.key", "mimeType": "text/plain", "buffer": data})
+        lender.evaluate(
+            "document.getElementById('sign').requestSubmit()"
+        )  # a second click at once is not heard
+        lender.wait_for_selector(f"#sign-problem[lang={spoken}]:not(:empty)")
     lender.set_input_files("#key", key)
     lender.click("#sign button[type=submit]")
     lender.wait_for_url("**/furnisher/receipts/*")

@@ -19,6 +19,9 @@ async function canSign() {
   }
 }
 
+/** In the reader's language; what else is refused is refused in English. */
+class Said extends Refused {}
+
 if (await canSign()) {
   form.hidden = false;
   form.addEventListener("submit", async (event) => {
@@ -28,6 +31,7 @@ if (await canSign()) {
       send(await signed());
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
+      problem.lang = error instanceof Said ? document.documentElement.lang : "en";
       problem.textContent = error.message;
     }
   });
@@ -35,9 +39,9 @@ if (await canSign()) {
 
 async function signed() {
   const file = chosen("key");
-  if (!file || file.size > KEY_BYTES_MAX) throw new Refused(given.said.noKey);
+  if (!file || file.size > KEY_BYTES_MAX) throw new Said(given.said.noKey);
   const key = await readKey(await file.text());
-  if (key.name !== given.furnisher) throw new Refused(given.said.otherKey);
+  if (key.name !== given.furnisher) throw new Said(given.said.otherKey);
   const { events, batchId } = given.events ? given : await plainEvents();
   const now = Date.now();
   const lines = events.map(({ type, ...fields }) => eventLine(given.ledger, key.name, type, fields, now));
@@ -47,13 +51,13 @@ async function signed() {
 /** The events of a file, and the id that `credence furnish` gives their batch: the same file is never taken twice. */
 async function plainEvents() {
   const file = chosen("plain");
-  if (!file) throw new Refused(given.said.noEvents);
+  if (!file) throw new Said(given.said.noEvents);
   const text = await file.text();
   const events = text.replace(/\n$/, "").split("\n").map((line, place) => {
     try {
       return JSON.parse(line);
     } catch {
-      throw new Refused(`${given.said.badEvents}${place + 1}`);
+      throw new Said(`${given.said.badEvents}${place + 1}`);
     }
   });
   return { events, batchId: `${toHex(await sha256(utf8(text))).slice(0, 32)}.1-of-1` };

@@ -18,7 +18,7 @@ document.getElementById("sign").addEventListener("click", async () => {
     document.getElementById("note").value = await signNote(key, text);
     form.submit();
   } catch (failure) {
-    error.textContent = `${form.dataset.refused}: ${failure.message}`;
+    error.replaceChildren(`${form.dataset.refused}: `, Object.assign(document.createElement("span"), { lang: "en", textContent: failure.message }));
     error.hidden = false;
   }
 });
