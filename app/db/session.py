@@ -267,7 +267,12 @@ def _array(oid: int, values: Collection[bytes]) -> bytes:
     """One dimension, no nulls, the type of its members, how many, from 1."""
     if not values:
         return struct.pack(">3i", 0, 0, oid)
-    members = b"".join(len(value).to_bytes(4, "big") + value for value in values)
+    sizes = {*map(len, values)}
+    if len(sizes) == 1:  # of most types all have the same
+        size = sizes.pop().to_bytes(4, "big")
+        members = size + size.join(values)
+    else:
+        members = b"".join([len(value).to_bytes(4, "big") + value for value in values])
     return struct.pack(">5i", 1, 0, oid, len(values), 1) + members
 
 

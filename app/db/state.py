@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from operator import itemgetter
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -199,6 +200,22 @@ def page_leaves(
     for number, key, value in rows:
         assert key is not None and value is not None, "never null"  # noqa: PT018 - for the type checker
         found[integer(number) - 1].append((key, value))
+    return found
+
+
+def changed_leaves(connection: Connection, after: int, upto: int, limit: int) -> list[tuple[bytes, bytes]]:
+    """(key, value) of accounts that blocks above `after`, up to `upto`, have written, a later block's behind an earlier's; at
+    most `limit`, whichever those are.
+    """
+    query = """
+        SELECT c.key, a.value, a.block
+        FROM (SELECT citizen, block, value FROM accounts WHERE block > $1 AND block <= $2 LIMIT $3) AS a
+        CROSS JOIN LATERAL (SELECT key FROM citizens WHERE id = a.citizen OFFSET 0) AS c"""
+    (rows,) = ask(connection, Question(query, [int8(after), int8(upto), int8(limit)]))
+    found = []
+    for key, value, _ in sorted(rows, key=itemgetter(2)):
+        assert key is not None and value is not None, "never null"  # noqa: PT018 - for the type checker
+        found.append((key, value))
     return found
 
 

@@ -123,13 +123,29 @@ def test_a_path_may_start_lower():
 
 @given(st.sets(st.binary(min_size=32, max_size=32), max_size=40), st.integers(0, 250))
 @settings(max_examples=60)
-def test_all_paths_at_once_are_those_of_one_at_a_time(keys, alike):
+def test_a_page_gives_the_path_of_each_of_its_leaves(keys, alike):
     """Keys that agree on their first bits too, as those of a page do."""
     keep = (1 << 256 - alike) - 1
     items = leaves({(int.from_bytes(key, "big") & keep).to_bytes(32, "big") for key in keys})
     for depth in (0, alike):
-        together = trie.prove_all(items, depth)
-        assert together == {key: trie.prove(items, key, depth).siblings for key, _ in items}
+        page = trie.Page.of(items)
+        for key, _ in items:
+            assert page.siblings(key, depth) == trie.prove(items, key, depth).siblings
+        for other in (bytes(32), b"\xff" * 32):
+            assert (page.siblings(other, 0) is None) == (other not in dict(items))
+
+
+@given(
+    st.lists(st.tuples(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32)), max_size=40)
+)
+@settings(max_examples=60)
+def test_a_page_with_another_leaf_is_that_of_all_leaves(changes):
+    page, kept = trie.Page([], []), {}
+    for key, leaf in changes:
+        before, page = page, page.with_leaf(key, leaf)
+        assert before == trie.Page.of(sorted(kept.items())), "others may be reading it"
+        kept[key] = leaf
+        assert page == trie.Page.of(sorted(kept.items()))
 
 
 def test_bent_paths_are_refused():

@@ -16,7 +16,8 @@ from app.core.log.policy import LogKey, Policy
 from app.core.proving.proof import verify_score_proof
 from app.core.state import account
 from app.services.citizens import links
-from app.services.proving import proofs
+from app.services.proving import proofs, trie_reader
+from app.services.proving.trie_reader import TrieReader
 from tests.services.builders import gathered
 
 
@@ -76,16 +77,35 @@ def test_paths_are_those_of_all_tiles_however_they_are_come_by(ledger, monkeypat
     ledger.step()
     persons = [person_of(ledger.bureau, f"uci:{number}") for number in range(1, 151)]
     with ledger.bureau.transaction() as connection:
-        at, wrong, ahead = (proofs.snapshot_of(connection, 0) for _ in range(3))
-        expected = proofs.trie_paths(connection, [person.key for person in persons], at)
-        wrong.accounts = 1
-        assert proofs.trie_paths(connection, [person.key for person in persons], wrong) == expected
-        monkeypatch.setattr(proofs, "READ_AHEAD_FROM", 1)
-        for person in persons:
-            ahead.paths.clear()
-            assert proofs.trie_paths(connection, [person.key], ahead)[person.key] == expected[person.key]
+        keys = [person.key for person in persons]
+        expected = TrieReader(0, 150).paths(connection, keys)
+        assert TrieReader(0, 1).paths(connection, keys) == expected
+        monkeypatch.setattr(trie_reader, "READ_AHEAD_FROM", 1)
+        ahead = TrieReader(0, 150)
+        for key in keys:
+            assert ahead.paths(connection, [key])[key] == expected[key]
         assert ahead.is_read_ahead
     assert len(expected) == 150
+
+
+@pytest.mark.parametrize("most", [0, 1000])
+def test_pages_that_go_on_to_later_blocks_give_the_paths_of_those_blocks(ledger, monkeypatch, most):
+    """Leaves change, new ones come, pages get too full, and a block may be passed over; with `most` 0 nothing goes on."""
+    monkeypatch.setattr(trie_reader, "CARRIED_MAX", most)
+    reader, keys = TrieReader(-1, 0), []
+    for block in range(5):
+        ledger.report(40, first=1 + 35 * block, months=1)
+        ledger.step()
+        if block == 3:
+            continue
+        count = 40 + 35 * block
+        with ledger.bureau.transaction() as connection:
+            known = ledger.bureau.people.find(connection, [f"uci:{n}" for n in range(1, count + 1)]).values()
+            keys = [person.key for person in known]
+            reader = reader.carried(connection, block, count)
+            assert bool(reader._pages) == (most > 0 and block > 0)
+            assert reader.paths(connection, keys) == TrieReader(block, count).paths(connection, keys)
+    assert len(keys) == 180
 
 
 def session_of(bureau, citizen):
@@ -208,8 +228,8 @@ def test_many_threads_share_one_snapshot(ledger):
 def test_full_caches_are_emptied_without_harm(ledger, monkeypatch):
     ledger.report(60, months=1)
     ledger.step()
-    monkeypatch.setattr(proofs, "_TILES_MAX", 0)
-    monkeypatch.setattr(proofs, "_PATHS_MAX", 0)
+    for limit in ("_TILES_MAX", "_PAGES_MAX", "_PATHS_MAX"):
+        monkeypatch.setattr(trie_reader, limit, 0)
     for number in range(1, 61):
         proof = proofs.score_proof(ledger.bureau, person_of(ledger.bureau, f"uci:{number}").id)
         verify(ledger, proof, f"uci:{number}")

@@ -32,7 +32,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from app.core.errors import FormatError, ProofError
 
@@ -90,10 +90,47 @@ def prove(items: Sequence[Leaf], key: bytes, depth: int = 0) -> Path:
 
     With a depth, the items are those below the node at that depth on the way to `key`, and no others.
     """
-    keys, hashes = columns(items)
+    page = Page.of(items)
     wanted = int.from_bytes(_sized(key, "key"), "big")
-    if keys and depth and (keys[0] >> 256 - depth, keys[-1] >> 256 - depth) != (wanted >> 256 - depth,) * 2:
+    if (
+        items
+        and depth
+        and (page.keys[0] >> 256 - depth, page.keys[-1] >> 256 - depth) != (wanted >> 256 - depth,) * 2
+    ):
         raise FormatError("The leaves given do not all lie below the node that the path starts from.")
+    siblings, end = _way(page, wanted, depth)
+    return Path(siblings, None if end is None else items[end])
+
+
+class Page(NamedTuple):
+    """The leaves below a node, ascending: keys as integers, which is how the recursion wants them, and leaf hashes."""
+
+    keys: list[int]
+    hashes: list[bytes]
+
+    @classmethod
+    def of(cls, items: Sequence[Leaf]) -> Page:
+        """Of sorted (key, leaf hash) pairs; FormatError when unsorted or of wrong size."""
+        return cls(*columns(items))
+
+    def siblings(self, key: bytes, depth: int) -> tuple[bytes, ...] | None:
+        """What `prove` gives from the node at `depth` down to the leaf of `key`; None when there is no such leaf."""
+        wanted = int.from_bytes(key, "big")
+        siblings, end = _way(self, wanted, depth)
+        return siblings if end is not None and self.keys[end] == wanted else None
+
+    def with_leaf(self, key: bytes, leaf: bytes) -> Page:
+        """The same with another hash for the leaf of `key`, or with that leaf as well."""
+        wanted = int.from_bytes(key, "big")
+        at = bisect_left(self.keys, wanted)
+        if at < len(self.keys) and self.keys[at] == wanted:
+            return Page(self.keys, [*self.hashes[:at], leaf, *self.hashes[at + 1 :]])
+        return Page([*self.keys[:at], wanted, *self.keys[at:]], [*self.hashes[:at], leaf, *self.hashes[at:]])
+
+
+def _way(page: Page, wanted: int, depth: int) -> tuple[tuple[bytes, ...], int | None]:
+    """The siblings from the node at `depth` down towards a key, and the number of the leaf where that ends, if at one."""
+    keys, hashes = page
     siblings = []
     low, high = 0, len(keys)
     while high - low > 1:
@@ -106,28 +143,7 @@ def prove(items: Sequence[Leaf], key: bytes, depth: int = 0) -> Path:
         else:
             siblings.append(subtree(keys, hashes, middle, high, depth))
             high = middle
-    return Path(tuple(siblings), items[low] if low < high else None)
-
-
-def prove_all(items: Sequence[Leaf], depth: int = 0) -> dict[bytes, tuple[bytes, ...]]:
-    """Key -> the siblings that `prove` gives for it, of each of the items: the work of two or three proofs."""
-    keys, hashes = columns(items)
-    siblings: list[list[bytes]] = [[] for _ in keys]  # from the leaf up
-
-    def node(low: int, high: int, depth: int) -> bytes:
-        if high - low < 2:
-            return hashes[low] if low < high else EMPTY
-        below = 255 - depth
-        middle = bisect_left(keys, (keys[high - 1] >> below | 1) << below, low, high)
-        left, right = node(low, middle, depth + 1), node(middle, high, depth + 1)
-        for number in range(low, middle):
-            siblings[number].append(right)
-        for number in range(middle, high):
-            siblings[number].append(left)
-        return node_hash(left, right)
-
-    node(0, len(keys), depth)
-    return {key: tuple(reversed(of_key)) for (key, _), of_key in zip(items, siblings, strict=True)}
+    return tuple(siblings), low if low < high else None
 
 
 def verify_membership(root_hash: bytes, key: bytes, value: bytes, siblings: Sequence[bytes]) -> None:

@@ -69,8 +69,7 @@ class Descent:
 
     @property
     def first_key(self) -> bytes:
-        below = DEPTH_MAX - self.depth
-        return (int.from_bytes(self.key, "big") >> below << below).to_bytes(32, "big")
+        return first_key(self.key, self.depth)
 
     @property
     def last_key(self) -> bytes:
@@ -80,6 +79,12 @@ class Descent:
         """The whole path; `page_leaves` are exactly the leaves of the range, sorted by key."""
         rest = prove(page_leaves, self.key, self.depth)
         return Path(self.siblings + rest.siblings, rest.end)
+
+
+def first_key(key: bytes, depth: int) -> bytes:
+    """The first key that can be below the node at `depth` on the way to `key`."""
+    below = DEPTH_MAX - depth
+    return (int.from_bytes(key, "big") >> below << below).to_bytes(32, "big")
 
 
 def descend(tiles: Mapping[TileId, bytes], key: bytes) -> Descent:

@@ -261,7 +261,7 @@ def _proofs_again(
     for block, citizens in by_block.items():
         at = proofs.snapshot_at(bureau, connection, block)
         persons = {citizen: scene.persons[citizen] for citizen in citizens}
-        paths = proofs.trie_paths(connection, [person.key for person in persons.values()], at)
+        paths = at.trie.paths(connection, [person.key for person in persons.values()])
         for citizen, person in persons.items():
             try:
                 opened = proofs.account_at(connection, person, at)

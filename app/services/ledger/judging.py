@@ -95,7 +95,7 @@ def proofs_of(
     if not persons:
         return {}
     at = proofs.snapshot(bureau, connection, scene.newest)
-    paths = proofs.trie_paths(connection, [person.key for person in persons.values()], at)
+    paths = at.trie.paths(connection, [person.key for person in persons.values()])
     return {
         citizen: proofs.assemble(person, at, scene.versions[person.id], proofs.SHOWN_TO_BANKS, paths)
         for citizen, person in persons.items()

@@ -7,7 +7,7 @@ the citizen is one row of their account, and a few tiles and a page of leaves of
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -17,9 +17,10 @@ from app.core.log import merkle
 from app.core.log.block import Block
 from app.core.log.tlogproof import TlogProof
 from app.core.proving.proof_form import build_score_proof
-from app.core.state import account, account_state, sealing, trie, trie_tiles
+from app.core.state import account, account_state, sealing
 from app.db import cosignatures, ledger, people, state
 from app.services.ledger.public_log import log_reader
+from app.services.proving.trie_reader import TrieReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,28 +35,18 @@ SHOWN_TO_BANKS = ("score", "receipt")
 SHOWN_TO_CITIZENS = account.NAMES
 FILE_SHOWN_BYTES_MAX = 40_960
 """A larger folded file stays hidden in a proof, which has at most 65,536 bytes."""
-_TILES_MAX, _PATHS_MAX = 20_000, 100_000
-READ_AHEAD_FROM, READ_AHEAD_DEPTH = 32, 8
-"""Who has read so many tiles of a block will need most of the upper ones, 273 to this depth, and asks for them together.
-Up to 130,000 accounts there are no others, and nothing more to ask for until the next block.
-"""
 COSIGNATURES_AGE_MAX_S = 1.0
 """Witnesses may still cosign a block from which proofs are made: its checkpoint is read anew after so long."""
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """A published block as proofs see it, with the parts of its state trie that were read so far. `read_at` is when its
-    checkpoint was read, on the monotonic clock; `is_read_ahead`, whether all upper tiles are among them.
-    """
+    """A published block as proofs see it. `read_at` is when its checkpoint was read, on the monotonic clock."""
 
     block: StoredBlock
     tlog: bytes
-    accounts: int
+    trie: TrieReader
     read_at: float
-    tiles: dict[trie_tiles.TileId, bytes] = field(default_factory=dict)
-    paths: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
-    is_read_ahead: bool = False
 
 
 def snapshot(bureau: Bureau, connection: Connection, number: int | None = None) -> Snapshot:
@@ -64,7 +55,7 @@ def snapshot(bureau: Bureau, connection: Connection, number: int | None = None) 
         number = cosignatures.newest_shown(connection)
     kept: Snapshot | None = bureau.snapshot
     if kept is None or kept.block.number != number:
-        kept = bureau.snapshot = snapshot_of(connection, number)
+        kept = bureau.snapshot = snapshot_of(connection, number, kept)
     elif time.monotonic() - kept.read_at > COSIGNATURES_AGE_MAX_S:
         kept.tlog, kept.read_at = _tlog(connection, kept.block), time.monotonic()
     return kept
@@ -76,12 +67,14 @@ def snapshot_at(bureau: Bureau, connection: Connection, number: int) -> Snapshot
     return newest if newest.block.number == number else snapshot_of(connection, number)
 
 
-def snapshot_of(connection: Connection, number: int) -> Snapshot:
-    """Any published block."""
+def snapshot_of(connection: Connection, number: int, before: Snapshot | None = None) -> Snapshot:
+    """Any published block; `before` is one whose parts of the trie can be of use."""
     block = ledger.block_by_number(connection, number)
     if block is None:
         raise NotFoundError("no block was published yet", code="no-checkpoint")
-    return Snapshot(block, _tlog(connection, block), Block.parse(block.entry).accounts, time.monotonic())
+    accounts = Block.parse(block.entry).accounts
+    reader = before.trie.carried(connection, number, accounts) if before else TrieReader(number, accounts)
+    return Snapshot(block, _tlog(connection, block), reader, time.monotonic())
 
 
 def _tlog(connection: Connection, block: StoredBlock) -> bytes:
@@ -124,7 +117,7 @@ def _of_sessions(bureau: Bureau, token_hashes: Sequence[bytes]) -> list[bytes | 
         except NotFoundError as error:
             return [error if each in found else b"" for each in token_hashes]
         keys = [citizen.key for citizen, _, version in found.values() if version is not None]
-        paths = trie_paths(connection, keys, at)
+        paths = at.trie.paths(connection, keys)
     made: dict[bytes, bytes | Exception] = {}
     for token_hash, (citizen, _, version) in found.items():
         try:
@@ -185,7 +178,7 @@ def build(
     shown: tuple[str, ...],
 ) -> bytes:
     """The proof, showing the named disclosures and hiding the others."""
-    return assemble(person, at, opened, shown, trie_paths(connection, [person.key], at))
+    return assemble(person, at, opened, shown, at.trie.paths(connection, [person.key]))
 
 
 def assemble(
@@ -218,81 +211,3 @@ def assemble(
         block_json=at.block.entry,
         tlog=at.tlog,
     )
-
-
-def trie_paths(connection: Connection, keys: Sequence[bytes], at: Snapshot) -> dict[bytes, tuple[bytes, ...]]:
-    """The siblings on the way to each key in a block's state trie, from tiles and the pages of leaves below them; keys
-    without a leaf are left out. What a page says of all of its keys is kept.
-    """
-    paths = {key: path for key in keys if (path := at.paths.get(key)) is not None}
-    missing = [key for key in keys if key not in paths]
-    if missing:
-        found = _read_paths(connection, missing, at)
-        if len(at.paths) > _PATHS_MAX:
-            at.paths.clear()  # other threads look into it too: what is needed here is in `found`
-        at.paths.update(found)
-        paths |= {key: found[key] for key in missing if key in found}
-    return paths
-
-
-def _read_paths(
-    connection: Connection, keys: Sequence[bytes], at: Snapshot
-) -> dict[bytes, tuple[bytes, ...]]:
-    """The siblings on the way to everybody who stands on a page with one of these keys.
-
-    Pages are sought where they nearly always are. Where there are more leaves than a page has, tiles lie further down.
-    """
-    found: dict[bytes, tuple[bytes, ...]] = {}
-    deepest = depth_max(at.accounts)
-    for depth in (deepest - 2 * trie_tiles.LEVELS, deepest):
-        tiles = _tiles_for(connection, keys, at, depth)
-        ways = [trie_tiles.descend(tiles, key) for key in keys]
-        pages = {(way.depth, way.first_key): way for way in ways if not way.is_empty}
-        ranges = [(way.first_key, way.last_key) for way in pages.values()]
-        crowded = set()
-        for way, rows in zip(
-            pages.values(), state.page_leaves(connection, ranges, at.block.number), strict=True
-        ):
-            if len(rows) > trie_tiles.PAGE_MAX and depth < deepest:
-                crowded.add((way.depth, way.first_key))
-                continue
-            leaves = [(key, trie.leaf_hash(key, value)) for key, value in rows]
-            for key, below in trie.prove_all(leaves, way.depth).items():
-                found[key] = way.siblings + below
-        if not crowded:
-            break
-        keys = [key for key, way in zip(keys, ways, strict=True) if (way.depth, way.first_key) in crowded]
-    return found
-
-
-def _tiles_for(
-    connection: Connection, keys: Sequence[bytes], at: Snapshot, depth: int
-) -> dict[trie_tiles.TileId, bytes]:
-    """The tiles on the ways to these keys down to a depth, where one is stored."""
-    wanted = {tile for key in keys for tile in trie_tiles.tile_ids(key, depth)}
-    known = {tile: data for tile in wanted if (data := at.tiles.get(tile)) is not None}
-    missing = [tile for tile in wanted if tile not in known]
-    if missing:
-        if not at.is_read_ahead and len(at.tiles) >= READ_AHEAD_FROM:
-            at.is_read_ahead = True
-            upper = trie_tiles.upper_tile_ids(min(depth, READ_AHEAD_DEPTH))
-            missing += [tile for tile in upper if tile not in wanted and tile not in at.tiles]
-        stored = state.trie_tiles(connection, missing, at.block.number)
-        known |= {tile: stored[tile][1] if tile in stored else b"" for tile in missing}
-        if len(at.tiles) > _TILES_MAX:
-            at.tiles.clear()
-            at.is_read_ahead = False
-        at.tiles.update(known)
-    return {tile: data for tile, data in known.items() if data}
-
-
-def depth_max(accounts: int) -> int:
-    """The depth to look for tiles to: VRF outputs are spread evenly, so a few levels more than the mean is enough.
-
-    Nearly always there are none in the last two steps, and the pages lie where the first of them would begin.
-    """
-    depth = trie_tiles.LEVELS
-    while accounts > trie_tiles.PAGE_MAX // 4:
-        accounts >>= trie_tiles.LEVELS
-        depth += trie_tiles.LEVELS
-    return depth

@@ -28,7 +28,7 @@ from app.core.state import account, account_state, sealing, trie_multiproof, tri
 from app.core.state.trie import EMPTY
 from app.db import auditing, ledger, state, transitions
 from app.services.ledger.audit.records import AdmissionRecord
-from app.services.proving.proofs import depth_max
+from app.services.proving.trie_reader import depth_max
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
