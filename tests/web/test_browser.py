@@ -381,10 +381,13 @@ def test_an_entry_is_verified_without_leaving_the_page(visit, world, language):
     entry.locator(".credence-verdict--good").wait_for()
     furnisher = entry.locator(".credence-event__title").inner_text().rsplit("· ", 1)[1].split()[0]
     assert furnisher in entry.locator(".credence-verdict").inner_text()
+    tell = entry.locator(".credence-verdict a[href='/record/cases?about=entry']")
+    assert tell.count() == 0
     judge(page, "events-verified", language, "desktop")
     entry.locator("[data-verify]").evaluate("(button) => { button.dataset.day = '2001-01-01'; }")
     entry.locator("[data-verify]").click()
     entry.locator(".credence-verdict--bad").wait_for()
+    assert tell.count() == 1, "whoever sees that can tell somebody"
     assert page.url.endswith("/record/events")
 
 
