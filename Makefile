@@ -6,6 +6,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(nam
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SETUPTOOLS := $(shell sed -n 's/.*"\(setuptools==[^"]*\)".*/\1/p' pyproject.toml)
 
+PROCESSES := 2
 SOAK := 20
 
 .DEFAULT_GOAL := help
@@ -20,8 +21,8 @@ run: $(VENV)/ready ## set up, load the research data if the ledger is empty, ser
 demo: $(VENV)/ready ## the same without serving: print a table, verify a proof, exit
 	@$(BIN)/credence demo
 
-test: $(VENV)/ready-dev dev-tools ## run all tests: tests/core first, then the layers above it
-	@$(BIN)/python -m pytest
+test: $(VENV)/ready-dev dev-tools ## run all tests in PROCESSES (2): tests/core first, then the layers above it
+	@$(BIN)/python -m pytest -n $(PROCESSES)
 
 soak: $(VENV)/ready-dev ## try SOAK (20) times as many examples of the properties that say examples(...)
 	@SOAK=$(SOAK) $(BIN)/python -m pytest -rP --timeout=0 $$(grep -rlE 'tests.soak import|import CHANGES' tests)

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
@@ -24,6 +25,10 @@ TESTS = Path(__file__).parent
 MEMORY, MEMORY_FREE_BYTES_MIN = Path("/dev/shm"), 2 << 30
 NEEDED_TODAY_ONLY = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
 _numbers = itertools.count(1)
+
+# How long an example takes is the machine's affair.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items):
@@ -34,6 +39,22 @@ def pytest_collection_modifyitems(items):
         return ORDER.index(folder) if folder in ORDER else len(ORDER)
 
     items.sort(key=layer)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """With several processes, each takes the next file whole, still in that order; what a file shares is made once.
+
+    tests/interop counts as one file: its Go program and its ledger cost more than its tests. What a session shares is
+    made in each process; so each has a PostgreSQL of its own.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return "interop" if "/interop/" in nodeid else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False  # which would begin with the file of the most tests
+    return Files(config, log)
 
 
 @pytest.fixture(scope="session")

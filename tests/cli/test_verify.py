@@ -1,9 +1,9 @@
 """`credence verify`: golden transcripts, exit codes, and what it does not load."""
 
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import orjson
@@ -84,7 +84,12 @@ def test_it_starts_quickly(files):
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent.parent)}
     best_s = 10.0
     for _ in range(3):
-        begin_s = time.perf_counter()
+        begin_s = processor_time_of_children_s()
         subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, env=environment, check=True)
-        best_s = min(best_s, time.perf_counter() - begin_s)
-    assert best_s < 1.0
+        best_s = min(best_s, processor_time_of_children_s() - begin_s)
+    assert 0 < best_s < 1.0
+
+
+def processor_time_of_children_s():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -256,9 +256,9 @@ def test_proofs_in_huge_trees_have_the_right_shape(size, data):
 def test_root_of_a_full_batch_is_quick():
     """65,536 leaves take some 50 ms on a quiet core; the bound only catches a change of the order of growth."""
     leaves = [LEAVES[i % SIZES] for i in range(65_536)]
-    start = time.perf_counter()
+    start = time.thread_time()
     expected = merkle.root(leaves)
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2
     assert Frontier().append_many(leaves).root() == expected
 
 

@@ -121,12 +121,14 @@ def test_the_classes_of_errors():
 
 def value_or_error(data, **more):
     """Whether it verifies; every other outcome than a CredenceError fails the test."""
-    begin_s = time.perf_counter()
+    begin_s = time.thread_time()
     try:
         good = verified(data, **more) is not None
     except CredenceError:
         good = False
-    assert time.perf_counter() - begin_s < 0.25  # 50 ms on an idle machine: see the test of the limits
+    assert (
+        time.thread_time() - begin_s < 0.25
+    )  # 50 ms but for a pause of the collector: see the test of the limits
     return good
 
 
@@ -214,10 +216,10 @@ def worst_cases():
 def test_hostile_sizes_are_refused_within_50_ms(data):
     best_s = 1.0
     for _ in range(3):  # the best of three: other work on this machine does not count
-        begin_s = time.perf_counter()
+        begin_s = time.thread_time()
         with pytest.raises(CredenceError):
             verified(data, policy=make.POLICY_WITNESSED, identifier="uci:17")
-        best_s = min(best_s, time.perf_counter() - begin_s)
+        best_s = min(best_s, time.thread_time() - begin_s)
     assert best_s < 0.05
 
 
@@ -235,9 +237,9 @@ def test_building_is_cheap():
     }
     best_s = 1.0
     for _ in range(20):
-        begin_s = time.perf_counter()
+        begin_s = time.thread_time()
         build_score_proof(**parts)
-        best_s = min(best_s, time.perf_counter() - begin_s)
+        best_s = min(best_s, time.thread_time() - begin_s)
     assert best_s < 100e-6
 
 

@@ -48,14 +48,14 @@ def served(ledger: Ledger, output: Path) -> Iterator[str]:
         )
         address = f"http://127.0.0.1:{port}"
         try:
-            for _ in range(200):
+            for _ in range(1200):
                 assert process.poll() is None, "the server ended"
                 try:
-                    requests.get(f"{address}/livez", timeout=1)
+                    requests.get(f"{address}/livez", timeout=5)
                     break
                 except requests.RequestException:
-                    time.sleep(0.1)
+                    time.sleep(0.05)
             yield address
         finally:
             process.terminate()
-            process.wait(15)
+            process.wait(60)
