@@ -153,6 +153,20 @@ def test_metrics_of_several_processes_are_added_up(world, tmp_path):
     assert 'credence_http_requests_total{method="GET",route="/",status="200"} 2.0' in outputs[1]
 
 
+def test_two_applications_in_one_process_count_each_for_itself(tmp_path):
+    from app.web.machines.metrics import Metrics
+
+    one, other = Metrics(tmp_path / "one"), Metrics(tmp_path / "other")
+    for metrics, route in ((one, "/a"), (other, "/b"), (one, "/c"), (one, "/a")):
+        metrics.observe("GET", route, 200, seconds=0.1, received=1, sent=7)
+    counted = 'credence_http_requests_total{{method="GET",route="{}",status="200"}} {}'
+    text = one.render(None).decode()
+    assert counted.format("/a", 2.0) in text
+    assert counted.format("/c", 1.0) in text
+    assert '"/b"' not in text
+    assert counted.format("/b", 1.0) in other.render(None).decode()
+
+
 def test_ready_names_what_is_missing(client):
     answer = client.get("/readyz")
     assert answer.status_code == 503  # no sequencer is at work in this test

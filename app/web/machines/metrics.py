@@ -38,10 +38,8 @@ class Metrics:
                 shutil.rmtree(old, ignore_errors=True)
         self.directory = folder / f"metrics-{os.getppid()}"
         self.directory.mkdir(parents=True, exist_ok=True)
-        # The library chooses its storage when it is imported; we know the directory only now, so it chooses
-        # again.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self.directory)
-        values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
+        self._storage = values.get_value_class()  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
         self.requests = Counter(
             "credence_http_requests_total", "Answers given.", ["method", "route", "status"], registry=registry
@@ -63,6 +61,9 @@ class Metrics:
     ) -> None:
         children = self._children.get((method, route, status))
         if children is None:
+            # The library chose its storage when it was imported, and keeps it for all; ours is known since we are made.
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self.directory)
+            values.ValueClass = self._storage
             children = self._children[method, route, status] = (
                 self.requests.labels(method, route, str(status)),
                 self.seconds.labels(route),
