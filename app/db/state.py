@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import starmap
 from operator import itemgetter
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from app.db.pgcopy import copy_rows
 from app.db.session import Question, ask, bytea_array, int4_array, int8, integer
@@ -21,7 +24,7 @@ _BODY_ROW = Struct("!hiqiqi")
 _CITIZEN_ROW = Struct("!hiqi32si80s")
 
 
-class LoadedAccount(NamedTuple):
+class LoadedAccount(msgspec.Struct, frozen=True, gc=False):
     """What the fold needs of one citizen; before the first version `key` is empty, and `block` and `sealed` are None."""
 
     citizen: int
@@ -31,7 +34,7 @@ class LoadedAccount(NamedTuple):
     sealed: bytes | None
 
 
-class LoadedEvent(NamedTuple):
+class LoadedEvent(msgspec.Struct, frozen=True, gc=False):
     """One event of a citizen; `sealed` is None once its body was destroyed."""
 
     citizen: int
@@ -68,15 +71,18 @@ def copy_accounts(connection: Connection, accounts: Iterable[bytes], bodies: Ite
 
 
 def load_accounts(connection: Connection, citizens: Sequence[int]) -> list[LoadedAccount]:
-    """The newest version of each of these citizens' accounts."""
+    """The newest version of each of these citizens' accounts.
+
+    Laterals, so that the planner looks each of them up: it would rather read the whole of both tables for some thousands.
+    """
     query = """
-        SELECT w.id, coalesce(c.key, ''), k.wrapped, b.block, b.sealed
-        FROM unnest(%s::bigint[]) AS w (id) LEFT JOIN citizens c ON c.id = w.id
-        LEFT JOIN citizen_keys k ON k.citizen = w.id
+        SELECT w.id, coalesce(c.key, ''), k.wrapped, b.block, b.sealed FROM unnest(%s::bigint[]) AS w (id)
+        LEFT JOIN LATERAL (SELECT key FROM citizens WHERE id = w.id OFFSET 0) AS c ON true
+        LEFT JOIN LATERAL (SELECT wrapped FROM citizen_keys WHERE citizen = w.id OFFSET 0) AS k ON true
         LEFT JOIN LATERAL (SELECT block, sealed FROM account_bodies WHERE citizen = w.id ORDER BY block DESC LIMIT 1)
             AS b ON true"""
     rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
-    return [LoadedAccount(r[0], bytes(r[1]), r[2] and bytes(r[2]), r[3], r[4] and bytes(r[4])) for r in rows]
+    return list(starmap(LoadedAccount, rows))
 
 
 def events_of_batches(
@@ -94,7 +100,7 @@ def events_of_batches(
             WHERE e.batch = v.batch AND e.citizen %% %s = %s OFFSET 0) AS e"""
     rows = connection.execute(query, (list(batches), shares, share), binary=True).fetchall()
     rows.sort()  # nothing behind batch and position is ever compared
-    return list(map(LoadedEvent._make, rows))
+    return list(starmap(LoadedEvent, rows))
 
 
 def events_of_citizens(
@@ -110,7 +116,7 @@ def events_of_citizens(
         LEFT JOIN LATERAL (SELECT first_index, block FROM placements WHERE admission = e.batch LIMIT 1) AS p ON true
         ORDER BY v.citizen, p.first_index IS NULL, p.first_index, e.batch, e.position"""
     rows = connection.execute(query, (list(citizens),), binary=True).fetchall()
-    return [(LoadedEvent._make(row[:5]), row[5], row[6]) for row in rows]
+    return [(LoadedEvent(*row[:5]), row[5], row[6]) for row in rows]
 
 
 def events_behind(connection: Connection, versions: Mapping[int, int]) -> list[LoadedEvent]:
@@ -132,7 +138,7 @@ def events_behind(connection: Connection, versions: Mapping[int, int]) -> list[L
             SELECT sealed FROM event_bodies WHERE (batch, position) = (e.batch, e.position) LIMIT 1) AS b ON true
         ORDER BY v.citizen, e.first_index IS NULL, e.first_index, e.batch, e.position"""
     rows = connection.execute(query, (list(versions), list(versions.values())), binary=True).fetchall()
-    return list(map(LoadedEvent._make, rows))
+    return list(starmap(LoadedEvent, rows))
 
 
 def event_at(connection: Connection, log_index: int) -> tuple[LoadedEvent, str] | None:

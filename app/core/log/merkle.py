@@ -25,8 +25,9 @@ Source: RFC 6962 section 2.1; verification after RFC 9162 sections 2.1.3.2 and 2
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from msgspec import Struct
 
 from app.core.errors import FormatError, ProofError
 
@@ -247,8 +248,7 @@ def _climb(node: int, last: int, proof: Sequence[bytes]) -> Iterator[tuple[bytes
         raise ProofError("a Merkle proof is too short")
 
 
-@dataclass(frozen=True, slots=True)
-class Frontier:
+class Frontier(Struct, frozen=True, gc=False):
     """A tree as its complete subtrees, largest first: one hash for each bit set in `size`."""
 
     size: int = 0
@@ -302,7 +302,7 @@ class Frontier:
         size = int.from_bytes(data[:8], "big")
         if len(data) < 8 or size > SIZE_MAX or len(data) != 8 + HASH_BYTES * size.bit_count():
             raise FormatError("a frontier is u64be(size) and one hash for each bit set in it")
-        return cls(size, tuple(data[at : at + HASH_BYTES] for at in range(8, len(data), HASH_BYTES)))
+        return cls(size, tuple([data[at : at + HASH_BYTES] for at in range(8, len(data), HASH_BYTES)]))
 
 
 class FrontierReader:

@@ -129,6 +129,12 @@ def account_value(digests: Sequence[bytes]) -> bytes:
     return sha256(ACCOUNT_CONTEXT + b"".join(digests)).digest()
 
 
+def value_of_disclosures(disclosures: Sequence[bytes]) -> bytes:
+    """The account value over the bytes of the five disclosures in the order of NAMES."""
+    assert len(disclosures) == len(NAMES), "an account has five disclosures"
+    return sha256(ACCOUNT_CONTEXT + b"".join([sha256(each).digest() for each in disclosures])).digest()
+
+
 def leaf(citizen_key: bytes, value: bytes) -> bytes:
     """The trie leaf of a citizen key (32 bytes) with an account value (32 bytes)."""
     return leaf_hash(citizen_key, value)

@@ -19,9 +19,9 @@ Source: docs/formats.md, section 11; libsodium's crypto_secretbox_easy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
 from nacl._sodium import ffi, lib  # type: ignore[import-not-found]
 from nacl.bindings import sodium_init
 
@@ -45,17 +45,21 @@ sodium_init()  # chooses the quickest code for this processor; may be called aga
 _BYTES: Final = ffi.typeof("unsigned char[]")
 _buffer: Final = ffi.new_allocator(should_clear_after_alloc=False)
 _content: Final = ffi.buffer
+_seal: Final = lib.crypto_secretbox_easy
+_open: Final = lib.crypto_secretbox_open_easy
 
 SEAL_BROKEN: Final = "seal-broken"
 """The code of a box that does not open: another key, changed bytes, or moved from another row."""
 
 
-@dataclass(frozen=True, slots=True)
-class CitizenKeys:
+class CitizenKeys(Struct, frozen=True, gc=False):
     """The two 32-byte secrets of a citizen: one seals the plaintexts, one makes the salts."""
 
-    data_key: bytes = field(repr=False)
-    salt_key: bytes = field(repr=False)
+    data_key: bytes
+    salt_key: bytes
+
+    def __repr__(self) -> str:
+        return "CitizenKeys()"  # nothing secret in logs
 
 
 def seal(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
@@ -64,7 +68,7 @@ def seal(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
     assert len(nonce) == NONCE_SIZE, "a nonce has 24 bytes"
     size = len(plaintext)
     box = _buffer(_BYTES, size + _MAC_SIZE)
-    failed = lib.crypto_secretbox_easy(box, plaintext, size, nonce, key)
+    failed = _seal(box, plaintext, size, nonce, key)
     assert not failed, "libsodium seals whatever fits into memory"
     return nonce + bytes(_content(box))
 
@@ -73,12 +77,12 @@ def seal_each(keys: Iterable[bytes], nonces: bytes, plaintexts: Sequence[bytes])
     """`seal` for many, in less time each; `nonces` are theirs behind each other."""
     assert len(nonces) == NONCE_SIZE * len(plaintexts), "each has a nonce of its own"
     buffer = bytearray(max(map(len, plaintexts), default=0) + _MAC_SIZE)
-    box, written, easy = ffi.from_buffer(buffer), memoryview(buffer), lib.crypto_secretbox_easy
+    box, written = ffi.from_buffer(buffer), memoryview(buffer)
     sealed = []
     for start, key, plaintext in zip(range(0, len(nonces), NONCE_SIZE), keys, plaintexts, strict=True):
         assert len(key) == KEY_SIZE, "a sealing key has 32 bytes"
         nonce, size = nonces[start : start + NONCE_SIZE], len(plaintext)
-        failed = easy(box, plaintext, size, nonce, key)
+        failed = _seal(box, plaintext, size, nonce, key)
         assert not failed, "libsodium seals whatever fits into memory"
         sealed.append(nonce + written[: size + _MAC_SIZE])
     return sealed
@@ -91,8 +95,8 @@ def unseal(key: bytes, sealed: bytes) -> bytes:
     if size < 0:
         raise FormatError(f"Sealed bytes are at least {OVERHEAD}, not {len(sealed)}.")
     plaintext = _buffer(_BYTES, size)
-    box, nonce = sealed[NONCE_SIZE:], sealed[:NONCE_SIZE]
-    if lib.crypto_secretbox_open_easy(plaintext, box, size + _MAC_SIZE, nonce, key):
+    # the nonce is what `sealed` begins with: libsodium reads so many bytes of it
+    if _open(plaintext, sealed[NONCE_SIZE:], size + _MAC_SIZE, sealed, key):
         message = "The sealed bytes do not open: another key, or changed bytes."
         raise SignatureError(message, code=SEAL_BROKEN)
     return bytes(_content(plaintext))

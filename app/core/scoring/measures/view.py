@@ -7,7 +7,9 @@ possible the candidates are tried in order (`first_change`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from app.core.months import NEVER, first_day, month_of
 from app.core.scoring.marks import Mark, marks_of
@@ -29,7 +31,7 @@ ON_TIME: Final = str.maketrans("-.0123456", "001000000")
 REPORTED: Final = str.maketrans("-.0123456", "011111111")
 
 
-class View(NamedTuple):
+class View(Struct, frozen=True, gc=False):
     """A file on a day: what all criteria look at."""
 
     file: File
@@ -57,7 +59,7 @@ def view(file: File, day: str, profile: Profile) -> View:
     return View(file, accounts, day, now, marks, _revolving(accounts, now), oldest, profile)
 
 
-class Revolving(NamedTuple):
+class Revolving(Struct, frozen=True, gc=False):
     """An open card or overdraft with a fresh statement; it stops speaking for "now" in month `stale`.
 
     All but `limit_minor` is of its newest six statements, and of what was paid from the earliest of them on.
@@ -84,18 +86,18 @@ def _revolving(accounts: tuple[Account, ...], now: int) -> list[Revolving]:
         if now - newest.month >= FRESH_MONTHS:
             continue
         since = rows[0].month
-        owing = [row for row in rows if row.balance_minor > 0]
+        owed = [row.balance_minor for row in rows if row.balance_minor > 0]
         paid = {entry.month: entry.sum_minor for entry in account.paid if entry.month >= since}
         found.append(
             Revolving(
                 stale=newest.month + FRESH_MONTHS,
                 currency=account.currency or "",
                 owed_minor=max(newest.balance_minor, 0),
-                peak_minor=max([row.balance_minor for row in owing], default=0),
+                peak_minor=max(owed, default=0),
                 limit_minor=account.limit_minor,
-                billed_minor=sum([row.balance_minor for row in owing]),
+                billed_minor=sum(owed),
                 paid_minor=sum(paid.values()),
-                unpaid=tuple([row.month for row in owing if row.month not in paid]),
+                unpaid=tuple([row.month for row in rows if row.balance_minor > 0 and row.month not in paid]),
             )
         )
     return found
