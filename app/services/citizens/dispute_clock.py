@@ -117,6 +117,8 @@ def check(
     out: dict[int, list[Dispute]] = {}
     for each in disputing.taken_out(connection, [p.id for p in persons.values()], FOR_THE_CITIZEN):
         out.setdefault(each.citizen, []).append(each)
+    if not out and not event_formats.any_of(events, (types.DisputeClosed,)):
+        return []
     problems = []
     for line, event in enumerate(events, FIRST_EVENT_LINE):
         if (
