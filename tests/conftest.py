@@ -22,7 +22,7 @@ from sqlalchemy.engine import make_url
 
 ORDER = ("core", "db", "services", "cli", "web")
 TESTS = Path(__file__).parent
-MEMORY, MEMORY_FREE_BYTES_MIN = Path("/dev/shm"), 2 << 30
+MEMORY, MEMORY_FREE_BYTES_MIN = Path("/dev/shm"), 1 << 30
 NEEDED_TODAY_ONLY = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
 _numbers = itertools.count(1)
 
