@@ -327,13 +327,13 @@ def reported_behind(
     connection: Connection, name: tuple[str, str], citizen: int, furnisher_no: int
 ) -> list[tuple[str, str, bytes | None]]:
     """(batch id, receipt, sealed body or None when it is gone) of what a furnisher has reported of a citizen behind the
-    batch of this (furnisher, batch id), in log order.
+    batch of this (furnisher, batch id), the last first.
     """
     query = """
         SELECT b.batch_id, b.receipt, s.sealed
         FROM batches named JOIN events e ON e.citizen = %s AND e.furnisher = %s AND e.batch > named.id
         JOIN batches b ON b.id = e.batch LEFT JOIN event_bodies s ON s.batch = e.batch AND s.position = e.position
-        WHERE named.furnisher = %s AND named.batch_id = %s ORDER BY e.batch, e.position"""
+        WHERE named.furnisher = %s AND named.batch_id = %s ORDER BY e.batch DESC, e.position DESC"""
     rows = connection.execute(query, (citizen, furnisher_no, *name), binary=True).fetchall()
     return [(row[0], row[1], None if row[2] is None else bytes(row[2])) for row in rows]
 

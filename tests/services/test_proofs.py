@@ -108,6 +108,23 @@ def test_pages_that_go_on_to_later_blocks_give_the_paths_of_those_blocks(ledger,
     assert len(keys) == 180
 
 
+def test_who_looked_a_moment_earlier_gets_the_older_block_and_takes_nothing_from_the_newer(ledger):
+    ledger.report(40, months=1)
+    ledger.step()
+    keys = [person_of(ledger.bureau, f"uci:{number}").key for number in range(1, 41)]
+    changed = [ledger.lender.statement(f"uci:{number}", balance_minor=1000) for number in range(1, 40)]
+    ledger.admit(ledger.lender.batch(changed))
+    ledger.step()
+    with ledger.bureau.transaction() as connection:
+        newest = proofs.snapshot(ledger.bureau, connection, 1)
+        newest.trie.paths(connection, keys)
+        older = proofs.snapshot(ledger.bureau, connection, 0)
+        assert older.trie.paths(connection, keys) == TrieReader(0, 40).paths(connection, keys)
+        backwards = newest.trie.carried(connection, 0, 40)
+        assert backwards.paths(connection, keys) == TrieReader(0, 40).paths(connection, keys)
+        assert proofs.snapshot(ledger.bureau, connection, 1) is newest
+
+
 def session_of(bureau, citizen):
     """The token of a new session, which does not expire: the ledger's clock is behind the one that sweeps."""
     token = secrets.token_urlsafe(32)

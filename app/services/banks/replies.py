@@ -110,12 +110,12 @@ def reply_batch(bureau: Bureau, register: Register, drafts: Sequence[Draft]) -> 
 def recorded(
     bureau: Bureau, connection: Connection, person: Person, asked: batches.BatchFile
 ) -> tuple[Recorded | None, bool]:
-    """The bureau's last word about an admitted batch of one inquiry, and whether the plaintext of something that it has
-    reported of this citizen since is destroyed.
+    """The bureau's last word about an admitted batch of one inquiry, and whether on the way to it there was something about
+    this citizen whose plaintext is destroyed.
     """
     number = bureau.furnisher_number(connection, bureau.signer.name)
     name = asked.header.furnisher, asked.header.batch_id
-    inquiry, found, destroyed = sha256(asked.lines[0]).hexdigest(), None, False
+    inquiry, destroyed = sha256(asked.lines[0]).hexdigest(), False
     for batch_id, receipt, sealed in admission.reported_behind(connection, name, person.id, number):
         if batch_id.startswith(OF_WATCH):
             continue
@@ -124,5 +124,5 @@ def recorded(
             continue
         event = orjson.loads(sealing.unseal(person.data_key, sealed))
         if event["type"] in {"answer", "refusal"} and event["inquiry"] == inquiry:
-            found = Recorded(event, receipt.encode())
-    return found, destroyed
+            return Recorded(event, receipt.encode()), destroyed
+    return None, destroyed

@@ -59,7 +59,7 @@ class TrieReader:
     def carried(self, connection: Connection, block: int, accounts: int) -> TrieReader:
         """The reader of a later block, with the pages of this one as they are there."""
         later = TrieReader(block, accounts)
-        if self._pages and block > self.block:
+        if self._pages and block > self.block and depth_max(accounts) == depth_max(self.accounts):
             changed = state.changed_leaves(connection, self.block, block, CARRIED_MAX + 1)
             if len(changed) <= CARRIED_MAX:
                 later._pages = dict(self._pages)
