@@ -56,7 +56,7 @@ def measure(report: Report, bureau: Bureau, identifiers: Sequence[str]) -> None:
     cosigned, signers = cosigning_policy(bureau)
     witnessed = [with_cosignatures(proof, signers) for proof in built]
     floor, floor_ms = f"{1000 / report.verifications:.2f} ms", 1000 / report.verifications
-    build_ms, at = 1000 * median(took), f"at {kept.accounts:,} citizens"
+    build_ms, at = 1000 * median(took), f"at {kept.trie.accounts:,} citizens"
     report.add(
         SECTION,
         Row(f"building one {at}", f"{build_ms:.2f} ms", **at_most(build_ms, BUILD_MS_MAX, "ms")),
