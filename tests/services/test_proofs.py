@@ -94,18 +94,21 @@ def test_pages_that_go_on_to_later_blocks_give_the_paths_of_those_blocks(ledger,
     monkeypatch.setattr(trie_reader, "CARRIED_MAX", most)
     reader, keys = TrieReader(-1, 0), []
     for block in range(5):
-        ledger.report(40, first=1 + 35 * block, months=1)
+        ledger.report(25, first=1 + 20 * block, months=1)
         ledger.step()
         if block == 3:
             continue
-        count = 40 + 35 * block
+        count = 25 + 20 * block
         with ledger.bureau.transaction() as connection:
             known = ledger.bureau.people.find(connection, [f"uci:{n}" for n in range(1, count + 1)]).values()
             keys = [person.key for person in known]
             reader = reader.carried(connection, block, count)
             assert bool(reader._pages) == (most > 0 and block > 0)
             assert reader.paths(connection, keys) == TrieReader(block, count).paths(connection, keys)
-    assert len(keys) == 180
+    assert len(keys) == 105
+    with ledger.bureau.transaction() as connection:
+        assert reader.carried(connection, 5, 105)._pages
+        assert not reader.carried(connection, 5, 3_000)._pages, "pages lie deeper there"
 
 
 def test_who_looked_a_moment_earlier_gets_the_older_block_and_takes_nothing_from_the_newer(ledger):
