@@ -212,7 +212,7 @@ def test_what_the_authenticator_keeps_names_nobody(citizen):
     handle = unb64(said["user"]["id"])
     number = links.session_citizen(citizen.bureau, token)
     assert len(handle) == 24
-    assert str(number).encode() not in handle
+    assert number.to_bytes(8, "big") not in handle
     assert enrolment.citizen_of(citizen.bureau, handle) == number
     assert handle == enrolment.handle_of(citizen.bureau, number), (
         "an authenticator replaces, and does not pile up"
