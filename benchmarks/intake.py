@@ -12,13 +12,14 @@ import multiprocessing
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
 from sqlalchemy.engine import make_url
 
-from app.db import session
+from app.db import pgcopy, session
+from app.db.session import single
 from app.services.bureau import Bureau
 from app.services.home import Home
 from app.services.ledger.folding import FoldingPool
@@ -35,18 +36,14 @@ if TYPE_CHECKING:
 
     from benchmarks.places import Ledger, Places
 
-SECTION = "Intake (durable, checked), two processes"
+SECTION = "Intake (durable, checked), three processes"
 BLOCKS_SECTION = "Sequencing (fold, score, seal, trie, sign, store), two folding processes"
-PROCESSES = 2
+PROCESSES = 3  # one more than cores: while one waits for the disk, another works
+CONNECTIONS = (1, 2, 3)
 RATIO_MIN = 0.5
 EVENTS_PER_SECOND_MIN = 15_000
-TABLES = {
-    "batches": "id",
-    "events": "batch",
-    "event_bodies": "batch",
-    "enrolments": "citizen",
-    "citizen_keys": "citizen",
-}
+BATCH_TABLES = {"batches": "id", "events": "batch", "event_bodies": "batch"}
+CITIZEN_TABLES = ("enrolments", "citizen_keys")
 
 
 class Admitters:
@@ -126,58 +123,87 @@ def _take(following: object) -> int:
 
 @dataclass(slots=True)
 class Sample:
-    """One slice: events, seconds of intake and of COPY over one and two connections."""
+    """One slice: events, seconds of intake, and of COPY by number of connections."""
 
     events: int
     intake_s: float
-    copy_s: list[float] = field(default_factory=list)
+    copy_s: dict[int, float]
 
-    @property
-    def ratio(self) -> float:
-        return min(self.copy_s) / self.intake_s
+
+Rows = dict[str, bytes]
+"""By table, rows as COPY has them, without what stands before and behind them."""
 
 
 class CopyFloor:
-    """Second databases that receive the rows that a ledger got since the last time."""
+    """Second databases, one for each number of connections, that receive the rows that a ledger got since the last time."""
 
     def __init__(self, places: Places, ledger: Ledger) -> None:
         self._source = ledger
-        self._targets = [places.database(f"floor_{lanes}") for lanes in (1, 2)]
-        self._seen = dict.fromkeys(TABLES, 0)
-        self.take()  # the founding is no part of it
+        self._targets = {lanes: places.database(f"floor_{lanes}") for lanes in CONNECTIONS}
+        self._batch = self._citizen = 0
+        self._take()  # the founding is no part of it
 
-    def take(self) -> list[dict[str, bytes]]:
-        """The rows that came since, as COPY data by table, in two halves that could be copied at once."""
-        halves: list[dict[str, bytes]] = [{}, {}]
+    def seconds(self) -> dict[int, float]:
+        """How long COPY of the new rows takes, durable at the end, by number of connections."""
+        parts = self._take()
+        return {lanes: _copy(url, _shared_out(parts, lanes)) for lanes, url in self._targets.items()}
+
+    def _take(self) -> list[Rows]:
+        """The rows that came since, in parts: each batch, and the new citizens in six."""
         with session.transaction(self._source.owner) as connection:
-            for table, column in TABLES.items():
-                row = connection.execute(f"SELECT coalesce(max({column}), 0) FROM {table}").fetchone()
-                for parity, half in enumerate(halves):
-                    query = f"SELECT * FROM {table} WHERE {column} > {self._seen[table]} AND {column} % 2 = {parity}"
-                    with connection.cursor().copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)") as copy:
-                        half[table] = b"".join(copy)
-                self._seen[table] = row[0]
-        return halves
+            batches = connection.execute(
+                "SELECT id FROM batches WHERE id > %s ORDER BY id", (self._batch,)
+            ).fetchall()
+            newest = single(connection, "SELECT coalesce(max(citizen), 0) FROM enrolments")
+            parts = [
+                {
+                    table: _rows(connection, f"{table} WHERE {column} = {number}")
+                    for table, column in BATCH_TABLES.items()
+                }
+                for (number,) in batches
+            ]
+            for part in range(6):
+                where = f"WHERE citizen > {self._citizen} AND citizen <= {newest} AND citizen % 6 = {part}"
+                parts.append({table: _rows(connection, f"{table} {where}") for table in CITIZEN_TABLES})
+        self._batch, self._citizen = max([self._batch, *(number for (number,) in batches)]), newest
+        return parts
 
-    def seconds(self) -> list[float]:
-        """How long COPY of the new rows takes over one connection and over two, durable at the end."""
-        halves = self.take()
-        return [_copy(self._targets[0], [halves]), _copy(self._targets[1], [[half] for half in halves])]
+
+def _rows(connection: session.Connection, which: str) -> bytes:
+    with connection.cursor().copy(f"COPY (SELECT * FROM {which}) TO STDOUT (FORMAT BINARY)") as copy:
+        return b"".join(copy)[len(pgcopy.HEADER) : -len(pgcopy.TRAILER)]
 
 
-def _copy(url: str, lanes: list[list[dict[str, bytes]]]) -> float:
+def _shared_out(parts: list[Rows], lanes: int) -> list[Rows]:
+    """The same rows, for so many connections with about as much each."""
+    shares: list[list[Rows]] = [[] for _ in range(lanes)]
+    sizes = [0] * lanes
+    for part in sorted(parts, key=_size, reverse=True):
+        lane = sizes.index(min(sizes))
+        shares[lane].append(part)
+        sizes[lane] += _size(part)
+    tables = [*CITIZEN_TABLES, *BATCH_TABLES]
+    return [{table: b"".join(part.get(table, b"") for part in share) for table in tables} for share in shares]
+
+
+def _size(part: Rows) -> int:
+    return sum(map(len, part.values()))
+
+
+def _copy(url: str, shares: list[Rows]) -> float:
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    connections = [psycopg.connect(plain) for _ in lanes]
+    connections = [psycopg.connect(plain) for _ in shares]
 
-    def run(connection: psycopg.Connection, parts: list[dict[str, bytes]]) -> None:
+    def run(connection: psycopg.Connection, share: Rows) -> None:
         with connection, connection.cursor() as cursor:
-            for part in parts:
-                for table, data in part.items():
-                    with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
-                        for at in range(0, len(data), 1 << 20):
-                            copy.write(data[at : at + (1 << 20)])
+            for table, rows in share.items():
+                with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
+                    copy.write(pgcopy.HEADER)
+                    for at in range(0, len(rows), 1 << 20):
+                        copy.write(rows[at : at + (1 << 20)])
+                    copy.write(pgcopy.TRAILER)
 
-    threads = [threading.Thread(target=run, args=pair) for pair in zip(connections, lanes, strict=True)]
+    threads = [threading.Thread(target=run, args=pair) for pair in zip(connections, shares, strict=True)]
     began = time.perf_counter()
     for thread in threads:
         thread.start()
@@ -205,8 +231,7 @@ def measure(report: Report, places: Places, slices: int, groups: int) -> None:
                         admitters.remember(_identifiers(research, slices * groups))
                     for number, (files, events) in enumerate(_slices(research, slices, groups)):
                         report.say(f"{name}, slice {number + 1} of {slices}")
-                        sample = Sample(events, admitters.admit(files))
-                        sample.copy_s = floor.seconds()
+                        sample = Sample(events, admitters.admit(files), floor.seconds())
                         results.setdefault(name, []).append(sample)
                         blocks.setdefault(name.split(",", 1)[0], []).append((events, drain(sequencer)))
                 finally:
@@ -222,12 +247,11 @@ def measure(report: Report, places: Places, slices: int, groups: int) -> None:
 
 def _row(name: str, samples: list[Sample]) -> Row:
     rate = median([s.events / s.intake_s for s in samples])
-    copied = median([s.events / min(s.copy_s) for s in samples])
-    one, two = (median([s.events / s.copy_s[lanes] for s in samples]) for lanes in (0, 1))
-    floor = f"{copied:,.0f} events/s ({one:,.0f} over one connection, {two:,.0f} over two)"
-    return Row(
-        name, f"{rate:,.0f} events/s", floor, **at_least(median([s.ratio for s in samples]), RATIO_MIN)
-    )
+    copied = {lanes: median([s.events / s.copy_s[lanes] for s in samples]) for lanes in CONNECTIONS}
+    best = max(CONNECTIONS, key=copied.__getitem__)
+    each = ", ".join(f"{copied[lanes]:,.0f} over {lanes}" for lanes in CONNECTIONS)
+    ratio = median([s.copy_s[best] / s.intake_s for s in samples])
+    return Row(name, f"{rate:,.0f} events/s", f"{each} connections, events/s", **at_least(ratio, RATIO_MIN))
 
 
 def blocks_row(what: str, made: list[tuple[int, float]], hashes: float) -> Row:
