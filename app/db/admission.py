@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from struct import Struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID
@@ -41,13 +41,14 @@ _SMALL_BATCHES_ROWS = 64  # so few rows of one or many batches go in by two INSE
 NEWEST_NOTICE: Final = Question("SELECT coalesce(max(id), 0) FROM notices")
 """The question of `newest_notice`."""
 
+_ROWS_AT_A_TIME = 512
 _EVENT_ROW = Struct("!hiqiiiqiii16si32s")
 _BODY_ROW = Struct("!hiqiii")
 
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """A checked batch, ready to be stored; the lists run in step, one item an event."""
+    """A checked batch, ready to be stored, once; the columns run in step, one item an event."""
 
     hash: bytes
     furnisher: str
@@ -58,7 +59,7 @@ class NewBatch:
     commitments: Sequence[bytes]
     event_ids: Sequence[bytes]
     citizens: Sequence[int]
-    sealed: Sequence[bytes]
+    sealed: Iterable[bytes]  # made as they are written
 
 
 Admitted: TypeAlias = tuple[bytes, str, str]
@@ -187,10 +188,14 @@ def _event_rows(admission_id: int, batch: NewBatch) -> Iterable[bytes]:
     return map(_EVENT_ROW.pack, *batches, *places, *people, *hashes)
 
 
-def _body_rows(admission_id: int, sealed: Sequence[bytes]) -> Iterable[bytes]:
-    """Rows of `event_bodies`, each in two pieces."""
-    front = (repeat(3), repeat(8), repeat(admission_id), repeat(4), range(len(sealed)), map(len, sealed))
-    return chain.from_iterable(zip(map(_BODY_ROW.pack, *front), sealed, strict=True))
+def _body_rows(admission_id: int, sealed: Iterable[bytes]) -> Iterable[bytes]:
+    """Rows of `event_bodies`, each in two pieces; some hundreds of them at a time, while the processor has them at hand."""
+    remaining, first = iter(sealed), 0
+    while some := list(islice(remaining, _ROWS_AT_A_TIME)):
+        places = (repeat(4), range(first, first + len(some)))
+        front = (repeat(3), repeat(8), repeat(admission_id), *places, map(len, some))
+        yield from chain.from_iterable(zip(map(_BODY_ROW.pack, *front), some, strict=True))
+        first += len(some)
 
 
 def taken_event_ids(connection: Connection, furnisher_no: int, event_ids: Sequence[bytes]) -> set[bytes]:

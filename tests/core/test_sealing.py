@@ -30,7 +30,7 @@ def test_many_at_once_are_sealed_like_each_alone(items):
         sealing.seal(key, nonces[24 * n : 24 * (n + 1)], plaintext)
         for n, (key, plaintext) in enumerate(items)
     ]
-    assert sealed == alone
+    assert list(sealed) == alone
 
 
 def test_every_changed_byte_and_every_cut_is_noticed():

@@ -37,17 +37,18 @@ def check(
     bureau: Bureau, connection: Connection, furnisher: str, events: Sequence[event_formats.Event]
 ) -> list[LineProblem]:
     """The late reports in a batch that would move a first delinquency. Locks their accounts until the transaction ends."""
+    status = event_formats.Status
+    reports = [(line, event) for line, event in enumerate(events, FIRST_EVENT_LINE) if type(event) is status]
     late: dict[tuple[str, str], list[tuple[int, str, int]]] = defaultdict(list)
-    on_time: dict[tuple[str, str], set[int]] = defaultdict(set)
-    for line, event in enumerate(events, FIRST_EVENT_LINE):
-        if type(event) is event_formats.Status:
-            place, month = (event.citizen, event.account), month_of(event.day)
-            if event.first_delinquent_on is None:
-                on_time[place].add(month)
-            else:
-                late[place].append((month, event.first_delinquent_on, line))
+    for line, event in reports:
+        if event.first_delinquent_on is not None:
+            late[event.citizen, event.account].append((month_of(event.day), event.first_delinquent_on, line))
     if not late:
         return []
+    on_time: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for _, event in reports:
+        if event.first_delinquent_on is None and (event.citizen, event.account) in late:
+            on_time[event.citizen, event.account].add(month_of(event.day))
     admission.lock_accounts(connection, furnisher, late)
     persons = bureau.people.find(connection, {citizen for citizen, _ in late})
     wanted: dict[int, set[str]] = defaultdict(set)
@@ -56,16 +57,16 @@ def check(
             wanted[persons[citizen].id].add(account)
     past = ever_reported(connection, {p.id: p for p in persons.values()}, furnisher, wanted)
     problems = []
-    for (citizen, account), reports in late.items():
+    for (citizen, account), told in late.items():
         good, before = on_time[citizen, account], Reported()
         if citizen in persons:
             before = past.get((persons[citizen].id, account), before)
         good = (good | before.on_time) - before.standing  # in a month with both, late stands
         known = {month: day for month, day in before.late.items() if month not in good}
-        good -= {month for month, _, _ in reports}
-        for position, stands in episodes.contradictions(good, known, [(m, day) for m, day, _ in reports]):
+        good -= {month for month, _, _ in told}
+        for position, stands in episodes.contradictions(good, known, [(m, day) for m, day, _ in told]):
             detail = f"first_delinquent_on of account {account} is {stands} in this episode and cannot move"
-            problems.append(LineProblem(reports[position][2], "R8", detail))
+            problems.append(LineProblem(told[position][2], "R8", detail))
     return sorted(problems, key=lambda problem: problem.line)
 
 

@@ -41,7 +41,7 @@ from app.services.citizens import dispute_clock, passkeys
 from app.services.ledger import history
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from app.core.log.register import Register
     from app.db.session import Connection
@@ -291,8 +291,9 @@ def refusal(problems: Sequence[LineProblem]) -> RuleError:
 def store(bureau: Bureau, connection: Connection, checked: Sequence[CheckedBatch]) -> list[bytes]:
     """Rung 7: seal and store batches behind each other in one transaction; their receipts."""
     people = bureau.people.enrol(connection, {event.citizen for one in checked for event in one.events})
+    concerned = [[people[event.citizen] for event in one.events] for one in checked]
     numbers = [bureau.furnisher_number(connection, one.file.header.furnisher) for one in checked]
-    sealed = [_seal(one, people) for one in checked]
+    sealed = list(map(_seal, checked, concerned))
     ids, newest_notice = admission.draw_batch_ids(connection, len(checked))
     register = bureau.register(
         connection, newest_notice
@@ -312,10 +313,12 @@ def store(bureau: Bureau, connection: Connection, checked: Sequence[CheckedBatch
             receipt=receipt.decode(),
             commitments=one.commitments,
             event_ids=event_id_bytes(one.events),
-            citizens=[people[event.citizen].id for event in one.events],
+            citizens=[person.id for person in persons],
             sealed=bodies,
         )
-        for one, number, receipt, bodies in zip(checked, numbers, receipts, sealed, strict=True)
+        for one, persons, number, receipt, bodies in zip(
+            checked, concerned, numbers, receipts, sealed, strict=True
+        )
     ]
     admission.insert_batches(connection, ids, rows)
     for one in checked:
@@ -331,8 +334,9 @@ def _check_roles_again(register: Register, checked: CheckedBatch) -> None:
             raise refusal(problems)
 
 
-def _seal(checked: CheckedBatch, people: dict[str, Person]) -> list[bytes]:
-    data_keys = [people[event.citizen].data_key for event in checked.events]
+def _seal(checked: CheckedBatch, persons: Sequence[Person]) -> Iterator[bytes]:
+    """The sealed bodies of a batch, made as they are stored; `persons` are its events' citizens."""
+    data_keys = [person.data_key for person in persons]
     if not all(data_keys):
         detail = "this citizen's file was erased; a new enrolment has to come first"
         raise refusal([LineProblem(FIRST_EVENT_LINE + data_keys.index(b""), "R40", detail)])
