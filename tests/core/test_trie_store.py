@@ -29,7 +29,7 @@ def random_keys(count, seed=1):
 
 
 def pure_tiles(items):
-    keys, hashes = trie.columns(items)
+    keys, hashes = trie.Page.of(items)
     return trie_tiles.tiles_of(keys, hashes, (0, len(keys)), 0, keys)
 
 

@@ -197,6 +197,27 @@ def test_r17_the_same_inquiry_again_after_a_withdrawal_is_refused_once(ledger, c
     assert len(stored(ledger, "refusal")) == 3
 
 
+def test_what_came_before_and_what_is_new_get_one_batch_of_replies(ledger, consents):
+    """A refusal that became due, asked for twice, an answer as it was, and a new inquiry, also about one of these citizens."""
+    ended, kept = (question(ledger, citizen) for citizen in CITIZENS[:2])
+    _, answered = together(ledger, [ended, kept])
+    withdrawal = ledger.enrolment.event(
+        "consent_withdrawn", CITIZENS[0], **PAPER, consent=consents[CITIZENS[0]]
+    )
+    ledger.admit(ledger.enrolment.batch([withdrawal]))
+    new, about_the_same = question(ledger, CITIZENS[2]), question(ledger, CITIZENS[0], case="another")
+    got = together(ledger, [ended, kept, new, ended, about_the_same])
+    assert got[1] == answered
+    check(ledger, got[2], CITIZENS[2])
+    assert (got[0].reason, got[0].receipt) == (got[3].reason, got[3].receipt)
+    assert got[0].receipt == got[4].receipt == got[2].receipts[1], "one batch, one receipt"
+    refused = stored(ledger, "refusal")
+    assert len(refused) == 2, "one of each inquiry"
+    assert len(stored(ledger, "answer")) == 3
+    assert {transaction for *_, transaction in refused} == {stored(ledger, "answer")[-1][2]}
+    ledger.settle()
+
+
 def test_inquiries_about_one_citizen_follow_each_other(ledger, consents):
     got = together(ledger, [question(ledger, CITIZENS[0], case=f"c-{number}") for number in range(3)])
     for outcome in got:

@@ -81,7 +81,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def root(items: Sequence[Leaf]) -> bytes:
     """The root over (key, leaf hash) pairs sorted by key; FormatError when unsorted or of wrong size."""
-    keys, hashes = columns(items)
+    keys, hashes = Page.of(items)
     return subtree(keys, hashes, 0, len(keys), 0)
 
 
@@ -111,7 +111,11 @@ class Page(NamedTuple):
     @classmethod
     def of(cls, items: Sequence[Leaf]) -> Page:
         """Of sorted (key, leaf hash) pairs; FormatError when unsorted or of wrong size."""
-        return cls(*columns(items))
+        keys = [int.from_bytes(_sized(key, "key"), "big") for key, _ in items]
+        hashes = [_sized(leaf, "leaf hash") for _, leaf in items]
+        if any(left >= right for left, right in pairwise(keys)):
+            raise FormatError("The leaves of a trie come in ascending order of their keys, each key once.")
+        return cls(keys, hashes)
 
     def siblings(self, key: bytes, depth: int) -> tuple[bytes, ...] | None:
         """What `prove` gives from the node at `depth` down to the leaf of `key`; None when there is no such leaf."""
@@ -165,15 +169,6 @@ def verify_absence(root_hash: bytes, key: bytes, proof: NonMembership) -> None:
         if shared < len(proof.siblings):
             raise ProofError("The other leaf does not lie on the way to the key.")
     _verify(root_hash, key, end, proof.siblings)
-
-
-def columns(items: Sequence[Leaf]) -> tuple[list[int], list[bytes]]:
-    """Sorted (key, leaf hash) pairs as keys (integers) and hashes, which is how the recursion wants them."""
-    keys = [int.from_bytes(_sized(key, "key"), "big") for key, _ in items]
-    hashes = [_sized(leaf, "leaf hash") for _, leaf in items]
-    if any(left >= right for left, right in pairwise(keys)):
-        raise FormatError("The leaves of a trie come in ascending order of their keys, each key once.")
-    return keys, hashes
 
 
 def subtree(keys: list[int], hashes: list[bytes], low: int, high: int, depth: int) -> bytes:

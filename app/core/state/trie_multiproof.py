@@ -70,7 +70,7 @@ class StoredTrie:
     ) -> None:
         self._tiles = tiles
         self._leaves = leaves
-        self._keys, self._hashes = trie.columns([(key, leaf_hash(key, value)) for key, value in leaves])
+        self._keys, self._hashes = trie.Page.of([(key, leaf_hash(key, value)) for key, value in leaves])
 
     def kind(self, depth: int, bits: int) -> int:
         """NONE, SINGLE or MANY: how many leaves are below the node whose first `depth` bits are `bits`."""
@@ -218,7 +218,7 @@ class _Walk:
             leaves.append((change.key, leaf_hash(change.key, change.new)))
         if not found:
             raise ProofError("The multiproof has a leaf where all keys are said to be new.")
-        keys, hashes = trie.columns(sorted(leaves))
+        keys, hashes = trie.Page.of(sorted(leaves))
         return old, trie.subtree(keys, hashes, 0, len(keys), depth)
 
     def finish(self) -> None:

@@ -20,11 +20,11 @@ inquiries is called `bulk-<40 digits of its hash>-<p>-<n>`. A batch of one inqui
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from app.core.errors import CredenceError, LineProblem, NotFoundError, RuleError
+from app.core.errors import LineProblem, NotFoundError, RuleError
 from app.core.reporting import batch as batches
 from app.core.reporting import event_types as types
 from app.core.reporting import events as event_formats
@@ -33,7 +33,7 @@ from app.db import admission
 from app.db.session import UniqueViolation
 from app.services.banks import inquiries, replies
 from app.services.banks.inquiries import NotYetError
-from app.services.banks.replies import Answer, ConsentError, Draft
+from app.services.banks.replies import Answer, ConsentError, Draft, Outcome
 from app.services.ledger import intake, judging
 from app.services.ledger.own_events import own_batch
 from app.services.proving import proofs
@@ -49,9 +49,6 @@ if TYPE_CHECKING:
 INQUIRIES_MAX: Final = 10_000
 GROUP: Final = 128
 _NAMES_AT_ONCE: Final = 4
-
-Outcome: TypeAlias = Answer | CredenceError
-"""What `inquiries.inquire` gives or raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +193,7 @@ def _judged(bureau: Bureau, asked: _Asked, position: int, known: _Known) -> Draf
         return intake.refusal([LineProblem(line_number, "R40", "this citizen's file was erased")])
     reason, was = known.reasons[citizen], known.recorded.get(citizen)
     if was is not None and was.event is None:
-        return NotFoundError(
-            "the answer to this inquiry was destroyed when its retention was over", code="destroyed"
-        )
+        return replies.DestroyedError()
     if was is not None and was.event is not None and was.event["type"] == "refusal":
         return ConsentError(was.event["reason"], receipt=was.receipt)
     if reason is not None:

@@ -27,7 +27,7 @@ from app.core.reporting import events as event_formats
 from app.db import admission, standing
 from app.db.session import UniqueViolation
 from app.services.banks import replies
-from app.services.banks.replies import Answer, ConsentError
+from app.services.banks.replies import Answer, ConsentError, Draft, Outcome
 from app.services.ledger import intake, judging
 from app.services.proving import proofs
 
@@ -115,7 +115,9 @@ def _alone(bureau: Bureau, file: batches.BatchFile) -> Answer | Exception:
 
 
 def _together(bureau: Bureau, files: Sequence[batches.BatchFile]) -> list[Answer | Exception | None]:
-    """Inquiries in one transaction: the outcome of each, None for one that has to wait for another about its citizen."""
+    """Inquiries in one transaction: the outcome of each, None for one that has to wait for another about its citizen, or
+    for its like.
+    """
     outcomes: list[Answer | Exception | None] = [None] * len(files)
     with bureau.transaction() as connection:
         names = [(file.header.furnisher, file.header.batch_id) for file in files]
@@ -123,13 +125,13 @@ def _together(bureau: Bureau, files: Sequence[batches.BatchFile]) -> list[Answer
         bureau.people.held(connection, keys_at)
         register = bureau.register(connection, newest_notice)
         asked: dict[str, _Asked] = {}
-        known: list[_Known] = []
+        known: dict[tuple[str, str], _Known] = {}
         for number, (file, name) in enumerate(zip(files, names, strict=True)):
             try:
                 if name in admitted:
                     receipt = intake.same_receipt(bureau, connection, file, admitted[name])
                     event = _the_inquiry([event_formats.decode_stored(line) for line in file.lines])
-                    known.append(_Known(number, file, event, receipt))
+                    known.setdefault(name, _Known(number, file, event, receipt))
                 else:
                     batch = intake.check(bureau, register, file)
                     event = _the_inquiry(batch.events)
@@ -139,45 +141,58 @@ def _together(bureau: Bureau, files: Sequence[batches.BatchFile]) -> list[Answer
                     asked.setdefault(event.citizen, _Asked(number, batch, event))
             except CredenceError as error:
                 outcomes[number] = error
+        words: dict[int, Draft | Outcome] = {}
         if known:
-            admission.lock_access(connection, [*asked, *(one.event.citizen for one in known)])
-            for one in known:
-                outcomes[one.number] = _again(bureau, connection, register, one)
+            admission.lock_access(connection, [*asked, *(one.event.citizen for one in known.values())])
+            words |= {one.number: _again(bureau, connection, one) for one in known.values()}
         if asked:
-            first = _first(bureau, connection, register, asked)
-            for new, outcome in zip(asked.values(), first, strict=True):
-                outcomes[new.number] = outcome
+            words |= _first(bureau, connection, asked)
+        came: dict[int, bytes | intake.CheckedBatch] = {one.number: one.receipt for one in known.values()}
+        came |= {one.number: one.batch for one in asked.values()}
+        for number, outcome in _recorded(bureau, connection, register, words, came).items():
+            outcomes[number] = outcome
     return outcomes  # behind the commit: whatever is said is in the ledger, refusals too
 
 
-def _first(
-    bureau: Bureau, connection: Connection, register: Register, asked: Mapping[str, _Asked]
-) -> list[Answer | CredenceError]:
-    """Inquiries that come for the first time, by citizen: judged, replied to and stored. The outcomes, in step."""
+def _recorded(
+    bureau: Bureau,
+    connection: Connection,
+    register: Register,
+    words: Mapping[int, Draft | Outcome],
+    came: Mapping[int, bytes | intake.CheckedBatch],
+) -> dict[int, Outcome]:
+    """What is said, by number, once the drafts among it are stored, all at once, with those inquiries that are new: of each
+    there is its batch, or the receipt that it got before.
+    """
+    drafts = {number: word for number, word in words.items() if isinstance(word, Draft)}
+    outcomes = {number: word for number, word in words.items() if not isinstance(word, Draft)}
+    if not drafts:
+        return outcomes
+    new = {number: batch for number in drafts if isinstance(batch := came[number], intake.CheckedBatch)}
+    reply = replies.reply_batch(bureau, register, list(drafts.values()))
+    *stored, replied = intake.store(bureau, connection, [*new.values(), reply])
+    receipts = {number: receipt for number, receipt in came.items() if isinstance(receipt, bytes)}
+    receipts |= dict(zip(new, stored, strict=True))
+    return outcomes | {number: draft.outcome(receipts[number], replied) for number, draft in drafts.items()}
+
+
+def _first(bureau: Bureau, connection: Connection, asked: Mapping[str, _Asked]) -> dict[int, Draft | Outcome]:
+    """Inquiries that come for the first time, by citizen: judged. What is to be said, by number."""
     scene = judging.look_at(bureau, connection, asked, admission.access_lock(asked))
     reasons = {citizen: scene.reason(one.event) for citizen, one in asked.items()}
     may = [citizen for citizen, reason in reasons.items() if reason is None]
     proof_of = judging.proofs_of(bureau, connection, scene, may)
-    drafts: dict[str, replies.Draft] = {}
+    words: dict[int, Draft | Outcome] = {}
     for citizen, one in asked.items():
-        line_of, reason = (
-            partial(replies.reply_line, bureau, one.batch.file.lines[0], one.event),
-            reasons[citizen],
-        )
+        line_of = partial(replies.reply_line, bureau, one.batch.file.lines[0], one.event)
+        reason = reasons[citizen]
         if reason is not None:
-            drafts[citizen] = replies.Draft(line_of("refusal", {"reason": reason}), reason)
+            words[one.number] = Draft(line_of("refusal", {"reason": reason}), reason)
         elif citizen in proof_of:
-            drafts[citizen] = replies.Draft(line_of("answer", scene.said(one.event)), None, proof_of[citizen])
-    if not drafts:
-        return [NotYetError() for _ in asked]
-    reply = replies.reply_batch(bureau, register, list(drafts.values()))
-    kept = [asked[citizen].batch for citizen in drafts]
-    *receipts, replied = intake.store(bureau, connection, [*kept, reply])
-    of_inquiry = dict(zip(drafts, receipts, strict=True))
-    return [
-        drafts[citizen].outcome(of_inquiry[citizen], replied) if citizen in drafts else NotYetError()
-        for citizen in asked
-    ]
+            words[one.number] = Draft(line_of("answer", scene.said(one.event)), None, proof_of[citizen])
+        else:
+            words[one.number] = NotYetError()
+    return words
 
 
 def time_problem(bureau: Bureau, event: types.Inquiry, line: int) -> LineProblem | None:
@@ -198,9 +213,7 @@ def _the_inquiry(events: Sequence[event_formats.Event]) -> types.Inquiry:
     return event
 
 
-def _again(
-    bureau: Bureau, connection: Connection, register: Register, known: _Known
-) -> Answer | CredenceError:
+def _again(bureau: Bureau, connection: Connection, known: _Known) -> Draft | Outcome:
     """The same inquiry again: what was recorded, to the byte, and never a newer block's proof.
 
     A consent that has ended since, or a freeze, ends this too (R17, R18): then the refusal is recorded as well. The access
@@ -216,17 +229,14 @@ def _again(
     )
     if person is None or said is None:
         if destroyed:
-            message = "the answer to this inquiry was destroyed when its retention was over"
-            return NotFoundError(message, code="destroyed")
+            return replies.DestroyedError()
         return RefusedError("an inquiry is recorded without its answer: run `credence audit`")
     if said.event["type"] == "refusal":
         return ConsentError(said.event["reason"], receipt=said.receipt)
     ended = scene.reason(event)
     if ended is not None:
         line = replies.reply_line(bureau, known.file.lines[0], event, "refusal", {"reason": ended})
-        batch = replies.reply_batch(bureau, register, [replies.Draft(line, ended)])
-        (replied,) = intake.store(bureau, connection, [batch])
-        return ConsentError(ended, receipt=replied)
+        return Draft(line, ended)
     try:
         at = proofs.snapshot_at(bureau, connection, said.event["block"])
         opened = proofs.account_at(connection, person, at)

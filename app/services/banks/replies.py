@@ -13,11 +13,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
-from app.core.errors import CredenceError
+from app.core.errors import CredenceError, NotFoundError
 from app.core.scoring import access
 from app.core.state import sealing
 from app.db import admission
@@ -56,6 +56,15 @@ class ConsentError(CredenceError):
         self.receipt = receipt
 
 
+class DestroyedError(NotFoundError):
+    """What was said about the inquiry is no longer there to be said again."""
+
+    code = "destroyed"
+
+    def __init__(self) -> None:
+        super().__init__("the answer to this inquiry was destroyed when its retention was over")
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The answer event as an object, the receipts of inquiry and answer, and the proof (canonical JSON)."""
@@ -66,6 +75,10 @@ class Answer:
     advice: str = ADVICE
 
 
+Outcome: TypeAlias = Answer | CredenceError
+"""What the bank gets: an answer, or why there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """The bureau's word about an inquiry before it is stored: an answer with its proof, or a refusal with its reason."""
@@ -74,7 +87,7 @@ class Draft:
     reason: access.Reason | None = None
     proof: bytes = b""
 
-    def outcome(self, asked: bytes, replied: bytes) -> Answer | ConsentError:
+    def outcome(self, asked: bytes, replied: bytes) -> Outcome:
         """What the bank is told, with the receipts of the inquiry's batch and of the reply's."""
         if self.reason is not None:
             return ConsentError(self.reason, receipt=replied)

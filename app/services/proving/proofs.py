@@ -54,10 +54,10 @@ def snapshot(bureau: Bureau, connection: Connection, number: int | None = None) 
     if number is None:
         number = cosignatures.newest_shown(connection)
     kept: Snapshot | None = bureau.snapshot
-    if (
-        kept is not None and number < kept.block.number
-    ):  # who looked a moment earlier: the newer one stays for the others
-        return snapshot_of(connection, number)
+    if kept is not None and number < kept.block.number:
+        return snapshot_of(
+            connection, number
+        )  # who looked a moment earlier: the newer one stays for the others
     if kept is None or kept.block.number != number:
         kept = bureau.snapshot = snapshot_of(connection, number, kept)
     elif time.monotonic() - kept.read_at > COSIGNATURES_AGE_MAX_S:

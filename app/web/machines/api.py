@@ -29,7 +29,7 @@ from werkzeug.exceptions import TooManyRequests
 from werkzeug.routing import BaseConverter
 
 from app.services.banks import bulk, inquiries, recipients
-from app.services.banks.replies import Answer
+from app.services.banks.replies import Answer, Outcome
 from app.services.citizens import disputes
 from app.services.ledger import figures, intake
 from app.services.organisations import furnishing
@@ -213,14 +213,14 @@ def post_inquiries() -> Response:
 
 
 def _lines(
-    teller: Bureau, outcomes: Iterator[tuple[int, bulk.Outcome]], request_id: str, place: ExitStack
+    teller: Bureau, outcomes: Iterator[tuple[int, Outcome]], request_id: str, place: ExitStack
 ) -> Iterator[bytes]:
     with place:
         for line, outcome in outcomes:
             yield outcome_line(teller, line, outcome, request_id)
 
 
-def outcome_line(teller: Bureau, line: int, outcome: bulk.Outcome, request_id: str) -> bytes:
+def outcome_line(teller: Bureau, line: int, outcome: Outcome, request_id: str) -> bytes:
     """One line of the answer to many inquiries, with its newline."""
     if isinstance(outcome, Answer):
         return inquiry_body(teller, outcome, line=line) + b"\n"
