@@ -1,4 +1,4 @@
-"""Intake by two processes against COPY of the rows that it stored, and the sequencer on what came in.
+"""Intake by three processes against COPY of the rows that it stored, and the sequencer on what came in.
 
 The research data is cut into slices. Each is admitted (all citizens new), its rows are copied out and into a second
 database, and then it becomes blocks. After that the same citizens are reported on again under fresh event ids and
@@ -10,9 +10,10 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import secrets
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -39,10 +40,15 @@ if TYPE_CHECKING:
 SECTION = "Intake (durable, checked), three processes"
 BLOCKS_SECTION = "Sequencing (fold, score, seal, trie, sign, store), two folding processes"
 PROCESSES = 3  # one more than cores: while one waits for the disk, another works
-CONNECTIONS = (1, 2, 3)
+CONNECTIONS = (2, 3)
 RATIO_MIN = 0.5
 EVENTS_PER_SECOND_MIN = 15_000
-BATCH_TABLES = {"batches": "id", "events": "batch", "event_bodies": "batch"}
+BATCH_TABLES = {
+    "batches": ("id", "id"),
+    "events": ("batch", "position"),
+    "event_bodies": ("batch", "position"),
+}
+"""By table, what a batch's rows are found by, and the order within it."""
 CITIZEN_TABLES = ("enrolments", "citizen_keys")
 
 
@@ -144,46 +150,56 @@ class CopyFloor:
         self._take()  # the founding is no part of it
 
     def seconds(self) -> dict[int, float]:
-        """How long COPY of the new rows takes, durable at the end, by number of connections."""
+        """How long COPY of the new rows takes, durable at the end, by number of connections; each is the first in turn."""
         parts = self._take()
+        first, *others = self._targets.items()
+        self._targets = dict([*others, first])
         return {lanes: _copy(url, _shared_out(parts, lanes)) for lanes, url in self._targets.items()}
 
     def _take(self) -> list[Rows]:
-        """The rows that came since, in parts: each batch, and the new citizens in six."""
+        """The rows that came since, in parts, each in the order of its keys: every batch, and six ranges of new citizens."""
         with session.transaction(self._source.owner) as connection:
-            batches = connection.execute(
-                "SELECT id FROM batches WHERE id > %s ORDER BY id", (self._batch,)
-            ).fetchall()
+            query = "SELECT id FROM batches WHERE id > %s ORDER BY id"
+            batches = [number for (number,) in connection.execute(query, (self._batch,)).fetchall()]
             newest = single(connection, "SELECT coalesce(max(citizen), 0) FROM enrolments")
+            edges = [self._citizen + (newest - self._citizen) * part // 6 for part in range(7)]
             parts = [
                 {
-                    table: _rows(connection, f"{table} WHERE {column} = {number}")
-                    for table, column in BATCH_TABLES.items()
+                    table: _rows(connection, table, f"{key} = {number}", keys)
+                    for table, (key, keys) in BATCH_TABLES.items()
                 }
-                for (number,) in batches
+                for number in batches
             ]
-            for part in range(6):
-                where = f"WHERE citizen > {self._citizen} AND citizen <= {newest} AND citizen % 6 = {part}"
-                parts.append({table: _rows(connection, f"{table} {where}") for table in CITIZEN_TABLES})
-        self._batch, self._citizen = max([self._batch, *(number for (number,) in batches)]), newest
+            parts += [
+                {
+                    table: _rows(connection, table, f"citizen > {low} AND citizen <= {high}", "citizen")
+                    for table in CITIZEN_TABLES
+                }
+                for low, high in pairwise(edges)
+            ]
+        self._batch, self._citizen = max([self._batch, *batches]), newest
         return parts
 
 
-def _rows(connection: session.Connection, which: str) -> bytes:
-    with connection.cursor().copy(f"COPY (SELECT * FROM {which}) TO STDOUT (FORMAT BINARY)") as copy:
+def _rows(connection: session.Connection, table: str, which: str, order: str) -> bytes:
+    query = f"COPY (SELECT * FROM {table} WHERE {which} ORDER BY {order}) TO STDOUT (FORMAT BINARY)"
+    with connection.cursor().copy(query) as copy:
         return b"".join(copy)[len(pgcopy.HEADER) : -len(pgcopy.TRAILER)]
 
 
 def _shared_out(parts: list[Rows], lanes: int) -> list[Rows]:
-    """The same rows, for so many connections with about as much each."""
-    shares: list[list[Rows]] = [[] for _ in range(lanes)]
+    """The same rows, for so many connections with about as much each, still in the order of their keys."""
+    shares: list[list[int]] = [[] for _ in range(lanes)]
     sizes = [0] * lanes
-    for part in sorted(parts, key=_size, reverse=True):
+    for number in sorted(range(len(parts)), key=lambda number: _size(parts[number]), reverse=True):
         lane = sizes.index(min(sizes))
-        shares[lane].append(part)
-        sizes[lane] += _size(part)
+        shares[lane].append(number)
+        sizes[lane] += _size(parts[number])
     tables = [*CITIZEN_TABLES, *BATCH_TABLES]
-    return [{table: b"".join(part.get(table, b"") for part in share) for table in tables} for share in shares]
+    return [
+        {table: b"".join(parts[number].get(table, b"") for number in sorted(share)) for table in tables}
+        for share in shares
+    ]
 
 
 def _size(part: Rows) -> int:
@@ -203,13 +219,11 @@ def _copy(url: str, shares: list[Rows]) -> float:
                         copy.write(rows[at : at + (1 << 20)])
                     copy.write(pgcopy.TRAILER)
 
-    threads = [threading.Thread(target=run, args=pair) for pair in zip(connections, shares, strict=True)]
-    began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return time.perf_counter() - began
+    with ThreadPoolExecutor(len(shares)) as threads:
+        began = time.perf_counter()
+        for lane in [threads.submit(run, *pair) for pair in zip(connections, shares, strict=True)]:
+            lane.result()
+        return time.perf_counter() - began
 
 
 def measure(report: Report, places: Places, slices: int, groups: int) -> None:

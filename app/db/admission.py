@@ -137,9 +137,7 @@ def insert_batches(connection: Connection, ids: Sequence[int], batches: Sequence
             "events (batch, position, citizen, furnisher, event_id, commitment)",
             _event_rows(admission_id, batch),
         )
-        copy_rows(
-            connection, "event_bodies (batch, position, sealed)", _body_rows(admission_id, batch.sealed)
-        )
+        copy_rows(connection, "event_bodies (batch, position, sealed)", _body_rows(admission_id, batch))
 
 
 def _notes(ids: Sequence[int], batches: Sequence[NewBatch]) -> Question:
@@ -188,14 +186,15 @@ def _event_rows(admission_id: int, batch: NewBatch) -> Iterable[bytes]:
     return map(_EVENT_ROW.pack, *batches, *places, *people, *hashes)
 
 
-def _body_rows(admission_id: int, sealed: Iterable[bytes]) -> Iterable[bytes]:
+def _body_rows(admission_id: int, batch: NewBatch) -> Iterable[bytes]:
     """Rows of `event_bodies`, each in two pieces; some hundreds of them at a time, while the processor has them at hand."""
-    remaining, first = iter(sealed), 0
+    remaining, first = iter(batch.sealed), 0
     while some := list(islice(remaining, _ROWS_AT_A_TIME)):
         places = (repeat(4), range(first, first + len(some)))
         front = (repeat(3), repeat(8), repeat(admission_id), *places, map(len, some))
         yield from chain.from_iterable(zip(map(_BODY_ROW.pack, *front), some, strict=True))
         first += len(some)
+    assert first == len(batch.commitments), "each event has its body"
 
 
 def taken_event_ids(connection: Connection, furnisher_no: int, event_ids: Sequence[bytes]) -> set[bytes]:

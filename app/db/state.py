@@ -125,18 +125,20 @@ def events_behind(connection: Connection, versions: Mapping[int, int]) -> list[L
     `versions`: citizen -> block of the version, -1 for none. Asked in this way, and not for "in no block yet", an event
     is found whatever the sequencer commits between reading the account and this.
     """
-    # laterals, so that the planner reads a citizen's few events and never joins whole tables
+    # laterals, so that the planner reads a citizen's few events and never joins whole tables; those stand in fewer batches
     query = """
-        SELECT v.citizen, e.batch, e.position, e.commitment, b.sealed
+        SELECT v.citizen, p.batch, e.position, e.commitment, b.sealed
         FROM unnest(%s::bigint[], %s::bigint[]) AS v (citizen, block)
         CROSS JOIN LATERAL (
-            SELECT e.batch, e.position, e.commitment, p.first_index
-            FROM events e LEFT JOIN LATERAL (
-                SELECT first_index, block FROM placements WHERE admission = e.batch LIMIT 1) AS p ON true
-            WHERE e.citizen = v.citizen AND (p.block IS NULL OR p.block > v.block) OFFSET 0) AS e
+            SELECT d.batch, p.first_index
+            FROM (SELECT DISTINCT batch FROM events WHERE citizen = v.citizen OFFSET 0) AS d
+            LEFT JOIN LATERAL (SELECT first_index, block FROM placements WHERE admission = d.batch LIMIT 1) AS p ON true
+            WHERE p.block IS NULL OR p.block > v.block OFFSET 0) AS p
+        CROSS JOIN LATERAL (
+            SELECT position, commitment FROM events WHERE citizen = v.citizen AND batch = p.batch OFFSET 0) AS e
         LEFT JOIN LATERAL (
-            SELECT sealed FROM event_bodies WHERE (batch, position) = (e.batch, e.position) LIMIT 1) AS b ON true
-        ORDER BY v.citizen, e.first_index IS NULL, e.first_index, e.batch, e.position"""
+            SELECT sealed FROM event_bodies WHERE (batch, position) = (p.batch, e.position) LIMIT 1) AS b ON true
+        ORDER BY v.citizen, p.first_index IS NULL, p.first_index, p.batch, e.position"""
     rows = connection.execute(query, (list(versions), list(versions.values())), binary=True).fetchall()
     return list(starmap(LoadedEvent, rows))
 

@@ -11,7 +11,7 @@ from app.core.reporting.event_columns import are_nonces, are_uuid7
 
 ID = "0192f3b6-7d2a-7000-8000-00000000000a"
 VALUE = "q1w2E3r4T5y6U7i8O9p0-_AAAAAAAAAAAAAAAAAAAAA"
-CHARACTERS = "0af7g8bZA-_\n é"
+CHARACTERS = "0af7g8bZA-_\n é\ud800"
 
 
 @st.composite

@@ -547,6 +547,27 @@ def test_a_stored_line_that_is_damaged():
         events.decode_stored(line(minimal("payment"))[:-2])
 
 
+@pytest.mark.parametrize("at", [0, 510, 511, 512, 1023, 1024, 1098])
+@pytest.mark.parametrize("damage", ["two on a line", "one over two lines", "another's", "not canonical"])
+def test_what_is_wrong_is_found_wherever_it_stands(at, damage):
+    """Many lines are decoded some hundreds at a time: nothing passes between two such parts."""
+    lines = [line(minimal("payment", account=f"c-{i}")) for i in range(1100)]
+    good, problems = decode_events(lines, HEADER)
+    assert (len(good), problems) == (1100, [])
+    match damage:
+        case "two on a line":
+            lines[at] += b"\n" + lines[at + 1]
+        case "one over two lines":
+            lines[at : at + 2] = [lines[at][:60], lines[at][60:]]
+        case "another's":
+            lines[at] = line(minimal("payment", furnisher="other.example"))
+        case "not canonical":
+            lines[at] = lines[at].replace(b",", b", ", 1)
+    good, problems = decode_events(lines, HEADER)
+    assert problems[0].line == at + 2
+    assert len(good) + len(problems) == 1100
+
+
 def test_bulk_decoding_is_fast():
     """A generous limit (the machine is shared): half a million events must not take minutes."""
     lines = [line(minimal("payment", account=f"c-{i}")) for i in range(2000)]

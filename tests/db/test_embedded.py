@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -239,7 +240,8 @@ def test_every_acknowledged_row_survives_a_kill(home, children, victim):
             if victim == "client":
                 processes = [psutil.Process(writer.pid)]
             for process in processes:
-                process.kill()
+                with suppress(psutil.NoSuchProcess):  # without the postmaster they end by themselves
+                    process.kill()
             if victim != "client":
                 wait_until(lambda: not server.server.answers())
                 assert server.ensure_running() is True
@@ -277,7 +279,8 @@ with psycopg.connect(host=sys.argv[1], user="postgres", dbname="credence", autoc
         backend = int(
             children(busy, server.server.socket_directory, stderr=subprocess.DEVNULL).stdout.readline()
         )
-        time.sleep(0.1)
+        busy_ones = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {backend} AND state = 'active'"
+        wait_until(lambda: query(server, busy_ones) == [(1,)])
         server.server._postmaster().kill()
         wait_until(lambda: not server.server.answers())
         assert psutil.pid_exists(backend), "this test needs a backend that does not notice"

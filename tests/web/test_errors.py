@@ -221,14 +221,14 @@ def test_a_fault_of_ours_is_500_and_tells_nothing(world, tmp_path):
     app.add_url_rule("/fail", view_func=fail, endpoint="fail-page")
     client = app.test_client()
     members = check_problem(client.get("/v1/fail"), 500, code="internal-server-error")
-    assert "1101" not in str(members)
+    assert "110101199003071234" not in str(members)
     page = client.get("/fail", headers={"Accept": "text/html"})
     assert page.status_code == 500
     assert page.content_type == "text/html; charset=utf-8"
     written = log.read_text()
     assert "ZeroDivisionError" in written
     assert "test_errors.py" in written
-    assert "1101" not in written
+    assert "110101199003071234" not in written
 
 
 def test_a_database_that_is_away_is_503_with_retry_after(world):

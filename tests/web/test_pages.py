@@ -42,7 +42,7 @@ def test_looking_at_a_link_does_not_use_it_up(client, link):
     for _ in range(3):
         page = client.get(f"/open/{link}")
         assert page.status_code == 200
-    assert "uci" not in page.text
+    assert "uci:" not in page.text
     sign_in(client, link)
     assert client.get("/record").status_code == 200
 

@@ -171,7 +171,10 @@ def test_nothing_personal_is_in_an_address(client, world, debtor):
     enter(client, world, debtor)
     for page in (client.get("/record"), client.get(PATH), attempt(client, "pay", **ACTIONS["pay"])):
         for address in re.findall(r'(?:href|action|src)="([^"]*)"', page.text):
-            assert not re.search(r"card-1|k-9|lender|0606|uci|391|3,913", address), address
+            plain = re.sub(
+                r"\?(v|entry)=[0-9a-f]+(#entry-\d+)?", "", address
+            )  # files' versions, places in the log
+            assert not re.search(r"card-1|k-9|lender|0606|uci|391|3,913", plain), address
     answer = client.get(f"{PATH}?action=pay&pay_account={CARD}&pay_amount=5")
     assert 'class="credence-score"' not in answer.text, "an address does not try anything"
     assert 'value="5"' not in answer.text

@@ -22,6 +22,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,7 @@ REFUSED = "batch-refused"
 NAMES_PER_BATCH_MAX = 200
 NOTE_LINE, FIRST_EVENT_LINE = 1, 2
 
+_citizen_of = attrgetter("citizen")
 ONLINE_TYPES = (event_formats.Inquiry,)
 """Types that are answered at once and so come in by their own door, `/v1/inquiries`."""
 
@@ -219,7 +221,7 @@ def _crowded_files(events: Sequence[event_formats.Event]) -> list[LineProblem]:
     """A batch brings a citizen a bounded number of new accounts, cases and the like: what is admitted gets folded."""
     if len(events) <= NAMES_PER_BATCH_MAX:
         return []
-    if max(Counter(map(attrgetter("citizen"), events)).values()) <= NAMES_PER_BATCH_MAX:
+    if max(Counter(map(_citizen_of, events)).values()) <= NAMES_PER_BATCH_MAX:
         return []
     names: dict[str, set[str]] = {}
     for line, event in enumerate(events, FIRST_EVENT_LINE):
@@ -290,8 +292,9 @@ def refusal(problems: Sequence[LineProblem]) -> RuleError:
 
 def store(bureau: Bureau, connection: Connection, checked: Sequence[CheckedBatch]) -> list[bytes]:
     """Rung 7: seal and store batches behind each other in one transaction; their receipts."""
-    people = bureau.people.enrol(connection, {event.citizen for one in checked for event in one.events})
-    concerned = [[people[event.citizen] for event in one.events] for one in checked]
+    citizens = [list(map(_citizen_of, one.events)) for one in checked]
+    people = bureau.people.enrol(connection, set(chain.from_iterable(citizens)))
+    concerned = [list(map(people.__getitem__, each)) for each in citizens]
     numbers = [bureau.furnisher_number(connection, one.file.header.furnisher) for one in checked]
     sealed = list(map(_seal, checked, concerned))
     ids, newest_notice = admission.draw_batch_ids(connection, len(checked))
