@@ -173,7 +173,7 @@ class Desk:
 
     def batch(self, lines: list[bytes], batch_id: str | None = None) -> bytes:
         """A signed `.batch` file."""
-        return make_batch(self.signer, self.origin, batch_id or f"b-{next(_numbers)}", lines)
+        return make_batch(self.signer, self.origin, batch_id or f"b-{next(_numbers):06}", lines)
 
 
 PAPER: dict[str, object] = {"basis": "paper", "basis_ref": "form-17"}

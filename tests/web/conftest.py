@@ -58,7 +58,7 @@ class World:
     def batch(self, furnisher: str, lines: list[bytes], batch_id: str | None = None) -> bytes:
         from app.core.reporting.batch import make_batch
 
-        name = batch_id or f"b-{next(self._numbers)}"
+        name = batch_id or f"b-{next(self._numbers):06}"
         return make_batch(self.signers[furnisher], self.bureau.origin, name, lines)
 
     def inquiry(self, citizen: str, **fields) -> bytes:

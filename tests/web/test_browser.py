@@ -114,6 +114,7 @@ def judge(page, name, language, width):
     """No violation that axe knows, nothing wider than the screen, a picture if one is wanted."""
     from axe_playwright_python.sync_playwright import Axe
 
+    page.wait_for_load_state()  # a click waits only for the answer to begin
     folder = os.environ.get("CREDENCE_SHOTS")
     if folder:
         height = min(SHOT_HEIGHT_MAX, page.evaluate("document.documentElement.scrollHeight"))
