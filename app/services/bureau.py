@@ -9,6 +9,7 @@ The clock is read here and nowhere below; services pass days and instants down.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ UNPLACED = 2**53 - 2
 
 def utc_now() -> dt.datetime:
     """The wall clock, UTC, whole seconds."""
-    return dt.datetime.now(dt.UTC).replace(microsecond=0)
+    return dt.datetime.fromtimestamp(int(time.time()), dt.UTC)
 
 
 @dataclass(slots=True)

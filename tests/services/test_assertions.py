@@ -141,7 +141,9 @@ def test_a_removal_that_is_under_way_counts_for_who_comes_meanwhile(enrolled):
             while not _somebody_waits(connection):
                 time.sleep(0.01)
             file = parse_batch(desk.batch([removal]))
-            intake.store(bureau, connection, [intake.check(bureau, bureau.register(connection), file)])
+            intake.store(
+                bureau, connection, [intake.check(bureau, bureau.register(connection), file, bureau.today())]
+            )
         with pytest.raises(RuleError, match="was removed"):
             meanwhile.result(30)
 

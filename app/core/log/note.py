@@ -271,7 +271,11 @@ def open_note(note: bytes, verifiers: Iterable[Verifier]) -> OpenedNote:
     known keys share the name and id of a signature, or when no known key has signed. At most one signature of
     each key is in `verified`, and repeated lines of unknown keys are dropped.
     """
-    text, signatures = split(note)
+    return open_parts(*split(note), verifiers)
+
+
+def open_parts(text: bytes, signatures: Iterable[NoteSignature], verifiers: Iterable[Verifier]) -> OpenedNote:
+    """`open_note` for a note that `split` has taken apart already."""
     known: dict[tuple[str, int], set[Verifier]] = {}
     for verifier in verifiers:
         known.setdefault((verifier.name, verifier.key_id), set()).add(verifier)

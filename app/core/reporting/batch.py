@@ -27,7 +27,7 @@ from app.core import canon
 from app.core.errors import FormatError, LineProblem
 from app.core.fields import b64, decimal, format_b64
 from app.core.log import merkle
-from app.core.log.note import ED25519, split
+from app.core.log.note import ED25519, NoteSignature, split
 from app.core.reporting.events import LINE_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -93,12 +93,25 @@ class BatchNote:
 
 @dataclass(frozen=True, slots=True)
 class BatchFile:
-    """A well-formed file: the signed note, its fields, its hash, the unjudged lines without newlines."""
+    """A well-formed file: the signed note, its text and one signature, its fields, the unjudged lines without newlines."""
 
     note: bytes
+    text: bytes
+    signature: NoteSignature
     header: BatchNote
     batch_hash: bytes
     lines: list[bytes]
+
+    @classmethod
+    def of(cls, note: bytes, lines: list[bytes]) -> BatchFile:
+        """The file of a note and its lines; FormatError unless it is a batch note with its furnisher's signature line."""
+        text, signatures = split(note)
+        header = BatchNote.parse(text)
+        if len(signatures) != 1 or signatures[0].name != header.furnisher:
+            raise FormatError("a batch note has exactly one signature line, by the furnisher's name")
+        if len(signatures[0].signature) != SIGNATURE_BYTES:
+            raise FormatError("a batch note is signed with Ed25519, 64 bytes")
+        return cls(note, text, signatures[0], header, sha256(text).digest(), lines)
 
 
 def parse_batch(body: bytes) -> BatchFile:
@@ -117,25 +130,13 @@ def parse_batch(body: bytes) -> BatchFile:
         raise _bad(EVENTS_MAX + 2, f"a batch file has more than {EVENTS_MAX} events", "too-large")
     first, *lines = body[:-1].split(b"\n")
     try:
-        note = _note_of(first)
-        text, header = _signed(note)
+        file = BatchFile.of(_note_of(first), lines)
     except FormatError as error:
         raise _bad(1, error.detail) from None
-    if len(lines) != header.count:
-        raise _bad(1, f"the batch note says {header.count} events, but the file has {len(lines)}")
+    if len(lines) != file.header.count:
+        raise _bad(1, f"the batch note says {file.header.count} events, but the file has {len(lines)}")
     _check_lines(lines, body)
-    return BatchFile(note, header, sha256(text).digest(), lines)
-
-
-def _signed(note: bytes) -> tuple[bytes, BatchNote]:
-    """(text, fields) of a signed note; FormatError unless it has the one signature line of a furnisher."""
-    text, signatures = split(note)
-    header = BatchNote.parse(text)
-    if len(signatures) != 1 or signatures[0].name != header.furnisher:
-        raise FormatError("a batch note has exactly one signature line, by the furnisher's name")
-    if len(signatures[0].signature) != SIGNATURE_BYTES:
-        raise FormatError("a batch note is signed with Ed25519, 64 bytes")
-    return text, header
+    return file
 
 
 def _bad(line: int, detail: str, code: str | None = None) -> FormatError:
@@ -143,9 +144,14 @@ def _bad(line: int, detail: str, code: str | None = None) -> FormatError:
     return FormatError(detail, code=code, problems=(LineProblem(line, "format", detail),))
 
 
+def commitments_of(lines: Iterable[bytes]) -> list[bytes]:
+    """The commitments of event lines, 32 bytes each."""
+    return [sha256(line).digest() for line in lines]
+
+
 def verify_root(lines: Iterable[bytes]) -> tuple[list[bytes], list[bytes], bytes]:
     """(commitments, leaf hashes of their log entries, RFC 6962 root) of event lines; 32 bytes each."""
-    commitments = [sha256(line).digest() for line in lines]
+    commitments = commitments_of(lines)
     leaf_hashes = [sha256(_EVENT_LEAF + commitment).digest() for commitment in commitments]
     return commitments, leaf_hashes, merkle.root(leaf_hashes)
 
@@ -165,8 +171,7 @@ def sign_batch(signer: Signer, origin: str, batch_id: str, lines: list[bytes]) -
         raise FormatError(f"a batch has 1 to {EVENTS_MAX} events, not {len(lines)}")
     _, _, root = verify_root(lines)
     header = BatchNote(origin, signer.name, batch_id, len(lines), root)
-    text = header.text()
-    return BatchFile(signer.sign(text), header, sha256(text).digest(), lines)
+    return BatchFile.of(signer.sign(header.text()), lines)
 
 
 def make_batch(signer: Signer, origin: str, batch_id: str, lines: list[bytes]) -> bytes:

@@ -105,12 +105,13 @@ def _admit_once(bureau: Bureau, file: batches.BatchFile) -> _Asked:
         known = intake.known_receipt(bureau, connection, file)
         if known is not None:
             return _Asked(file, _stored_inquiries(file), known)
-        checked = intake.check(bureau, bureau.register(connection), file)
+        checked = intake.check(bureau, bureau.register(connection), file, bureau.today())
         asked = _inquiries(checked.events)
+        now = bureau.now()
         problems = _twice(asked) or [
             problem
             for line, event in enumerate(asked, intake.FIRST_EVENT_LINE)
-            if (problem := inquiries.time_problem(bureau, event, line))
+            if (problem := inquiries.time_problem(event, line, now))
         ]
         if problems:
             raise intake.refusal(problems)
@@ -202,7 +203,7 @@ def _judged(bureau: Bureau, asked: _Asked, position: int, known: _Known) -> Draf
     if was is not None and was.event is not None:
         proof = known.again[citizen]
         return Answer(was.event, (asked.receipt, was.receipt), proof) if isinstance(proof, bytes) else proof
-    problem = inquiries.time_problem(bureau, event, position + intake.FIRST_EVENT_LINE)
+    problem = inquiries.time_problem(event, position + intake.FIRST_EVENT_LINE, bureau.now())
     if problem is not None:
         return RuleError(problem.detail, code="too-old", problems=(problem,))
     if citizen not in known.proof_of:

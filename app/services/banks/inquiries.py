@@ -32,6 +32,7 @@ from app.services.ledger import intake, judging
 from app.services.proving import proofs
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping, Sequence
 
     from app.core.log.register import Register
@@ -124,6 +125,8 @@ def _together(bureau: Bureau, files: Sequence[batches.BatchFile]) -> list[Answer
         keys_at, admitted, newest_notice = standing.begin(connection, names)
         bureau.people.held(connection, keys_at)
         register = bureau.register(connection, newest_notice)
+        now = bureau.now()
+        today = fields.format_day(bureau.local_day(now))
         asked: dict[str, _Asked] = {}
         known: dict[tuple[str, str], _Known] = {}
         for number, (file, name) in enumerate(zip(files, names, strict=True)):
@@ -133,9 +136,9 @@ def _together(bureau: Bureau, files: Sequence[batches.BatchFile]) -> list[Answer
                     event = _the_inquiry([event_formats.decode_stored(line) for line in file.lines])
                     known.setdefault(name, _Known(number, file, event, receipt))
                 else:
-                    batch = intake.check(bureau, register, file)
+                    batch = intake.check(bureau, register, file, today)
                     event = _the_inquiry(batch.events)
-                    problem = time_problem(bureau, event, intake.FIRST_EVENT_LINE)
+                    problem = time_problem(event, intake.FIRST_EVENT_LINE, now)
                     if problem is not None:
                         raise intake.refusal([problem])
                     asked.setdefault(event.citizen, _Asked(number, batch, event))
@@ -195,9 +198,9 @@ def _first(bureau: Bureau, connection: Connection, asked: Mapping[str, _Asked]) 
     return words
 
 
-def time_problem(bureau: Bureau, event: types.Inquiry, line: int) -> LineProblem | None:
+def time_problem(event: types.Inquiry, line: int, now: dt.datetime) -> LineProblem | None:
     """A look is recorded with the hour at which it was asked for, and not with one of the bank's choice (R16)."""
-    if abs((fields.parse_instant(event.time) - bureau.now()).total_seconds()) <= TIME_OFF_S_MAX:
+    if abs((fields.parse_instant(event.time) - now).total_seconds()) <= TIME_OFF_S_MAX:
         return None
     detail = f"`time` is more than {TIME_OFF_S_MAX // 60} minutes from now: sign the inquiry when you send it"
     return LineProblem(line, "time", detail)

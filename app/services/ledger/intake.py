@@ -27,7 +27,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from app.core.errors import ConflictError, LineProblem, NotFoundError, RuleError, SignatureError
-from app.core.log.note import open_note
+from app.core.log.note import open_parts
 from app.core.reporting import batch as batches
 from app.core.reporting import events as event_formats
 from app.core.reporting.event_columns import event_id_bytes
@@ -109,7 +109,7 @@ def _admit(bureau: Bureau, file: batches.BatchFile) -> Admission:
         known = known_receipt(bureau, connection, file)
         if known is not None:
             return Admission(known, fresh=False)
-        checked = check(bureau, bureau.register(connection), file)
+        checked = check(bureau, bureau.register(connection), file, bureau.today())
         _refuse_online_types(checked.events)
         ends: list[str] = []
         if event_formats.any_of(checked.events, ANSWERS_CHANGE):
@@ -167,15 +167,15 @@ def same_receipt(
     return receipt.encode()
 
 
-def check(bureau: Bureau, register: Register, file: batches.BatchFile) -> CheckedBatch:
-    """Rungs 3 to 5."""
+def check(bureau: Bureau, register: Register, file: batches.BatchFile, today: str) -> CheckedBatch:
+    """Rungs 3 to 5, as of this local day."""
     header = file.header
     if header.origin != bureau.origin:
         message = f"this is the ledger {bureau.origin!r}; the batch is signed for {header.origin!r}"
         raise _bad_note(message, "other-ledger", "origin")
     roles = check_signature(register, file)
     commitments = batches.check_root(file)
-    events, problems = event_formats.decode_events(file.lines, limits_of(bureau, header))
+    events, problems = event_formats.decode_events(file.lines, limits_of(bureau, header, today))
     problems = problems or _repeated_ids(events) or _crowded_files(events) or _refused_types(events, roles)
     if problems:
         raise refusal(problems)
@@ -190,12 +190,12 @@ def check_signature(register: Register, file: batches.BatchFile) -> frozenset[st
         message = f"no valid key is registered for {header.furnisher!r} (R4): it was never registered, or was revoked"
         raise _bad_note(message, "unknown-key", "R4")
     try:
-        opened = open_note(file.note, [verifier for verifier, _ in known])
+        opened = open_parts(file.text, [file.signature], [verifier for verifier, _ in known])
     except SignatureError as error:
         message = f"the batch is not signed by a valid key of {header.furnisher!r} (R4): {error.detail}"
         raise _bad_note(message, error.code, "R4") from None
-    used = {signature.verifier.encode() for signature in opened.verified}
-    return frozenset(role for verifier, roles in known if verifier.encode() in used for role in roles)
+    ((used, _),) = opened.verified
+    return dict(known)[used]
 
 
 def own_roles(bureau: Bureau, register: Register) -> frozenset[str]:
@@ -211,10 +211,10 @@ def _bad_note(message: str, code: str, rule: str) -> SignatureError:
     return SignatureError(message, code=code, problems=(LineProblem(NOTE_LINE, rule, message),))
 
 
-def limits_of(bureau: Bureau, header: batches.BatchNote) -> event_formats.Header:
+def limits_of(bureau: Bureau, header: batches.BatchNote, today: str) -> event_formats.Header:
     """What the events of a batch are judged against."""
     offset = bureau.genesis.utc_offset_minutes
-    return event_formats.Header(header.origin, header.furnisher, bureau.scheme, bureau.today(), offset)
+    return event_formats.Header(header.origin, header.furnisher, bureau.scheme, today, offset)
 
 
 def _crowded_files(events: Sequence[event_formats.Event]) -> list[LineProblem]:
@@ -358,7 +358,7 @@ def explain_collision(bureau: Bureau, file: batches.BatchFile) -> Admission:
         known = known_receipt(bureau, connection, file)
         if known is not None:
             return Admission(known, fresh=False)
-        events, _ = event_formats.decode_events(file.lines, limits_of(bureau, file.header))
+        events, _ = event_formats.decode_events(file.lines, limits_of(bureau, file.header, bureau.today()))
         ids = event_id_bytes(events)
         taken = admission.taken_event_ids(
             connection, bureau.furnisher_number(connection, file.header.furnisher), ids

@@ -51,7 +51,7 @@ def own_batch(bureau: Bureau, register: Register, batch_id: str, *lines: bytes) 
     file = batches.sign_batch(bureau.signer, bureau.origin, batch_id, list(lines))
     roles = intake.own_roles(bureau, register)
     events = [event_formats.decode_stored(line) for line in lines]
-    return intake.CheckedBatch(file, events, batches.check_root(file), roles, register)
+    return intake.CheckedBatch(file, events, batches.commitments_of(lines), roles, register)
 
 
 def store(bureau: Bureau, connection: Connection, batch_id: str, *lines: bytes) -> bytes:
