@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 
-from app.core import canon
 from app.core.log import merkle
 from app.core.log.block import Block
 from app.core.log.checkpoint import Checkpoint, sign_checkpoint
@@ -47,10 +46,8 @@ class Liar:
         told = parse_score_proof(real)
         shown = {**told.shown.values, **(values or {})}
         own = salts or told.shown.salts
-        disclosures = [(own[name], name, canon.encode(shown[name])) for name in account.NAMES]
-        value = account.account_value(
-            [account.digest(account.disclosure_of_json(*each)) for each in disclosures]
-        )
+        disclosures = {name: account.disclosure_bytes(own[name], name, shown[name]) for name in account.NAMES}
+        value = account.value_of_disclosures([*disclosures.values()])
         key = key or told.key
         others = [(bytes([n]) * 32, trie.leaf_hash(bytes([n]) * 32, bytes(32))) for n in (1, 90, 200)]
         items = sorted([*others, (key, trie.leaf_hash(key, value))])
@@ -58,7 +55,7 @@ class Liar:
         return build_score_proof(
             key=key,
             vrf_proof=vrf_proof or told.vrf_proof,
-            disclosures=disclosures,
+            shown=disclosures,
             hidden={},
             siblings=trie.prove(items, key).siblings,
             block_json=block.encode(),

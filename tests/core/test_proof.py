@@ -40,13 +40,14 @@ def verified(data=FULL, policy=make.POLICY_ALONE, at=NOW, **more):
 def rebuilt(data):
     """The proof made again from its parsed parts."""
     proof = parse_score_proof(data)
-    shown = [
-        (proof.shown.salts[name], name, canon.encode(value)) for name, value in proof.shown.values.items()
-    ]
+    shown = {
+        name: account.disclosure_bytes(proof.shown.salts[name], name, value)
+        for name, value in proof.shown.values.items()
+    }
     return build_score_proof(
         key=proof.key,
         vrf_proof=proof.vrf_proof,
-        disclosures=shown,
+        shown=shown,
         hidden=proof.shown.hidden,
         siblings=proof.siblings,
         block_json=proof.block.encode(),
@@ -229,7 +230,7 @@ def test_building_is_cheap():
     parts = {
         "key": make.key_of("uci:17"),
         "vrf_proof": bytes(80),
-        "disclosures": [disclosures["score"], disclosures["receipt"]],
+        "shown": {name: account.disclosure_of_json(*disclosures[name]) for name in ("score", "receipt")},
         "hidden": {name: digests[name] for name in ("history", "file", "flags")},
         "siblings": [bytes(32)] * 17,
         "block_json": make.WORLD.blocks()[1].encode(),

@@ -313,7 +313,11 @@ class World:
         return build_score_proof(
             key=key_of(citizen),
             vrf_proof=vrf.prove(citizen_alpha(ORIGIN, citizen)),
-            disclosures=[parts for name, parts in disclosures.items() if name in shown],
+            shown={
+                name: account.disclosure_of_json(*parts)
+                for name, parts in disclosures.items()
+                if name in shown
+            },
             hidden={name: digest for name, digest in digests.items() if name not in shown},
             siblings=self.siblings(citizen),
             block_json=self.blocks()[1].encode(),

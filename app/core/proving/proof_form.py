@@ -123,7 +123,7 @@ def build_score_proof(
     *,
     key: bytes,
     vrf_proof: bytes,
-    disclosures: Sequence[tuple[bytes, str, bytes]],
+    shown: Mapping[str, bytes],
     hidden: Mapping[str, bytes],
     siblings: Sequence[bytes],
     block_json: bytes,
@@ -131,23 +131,18 @@ def build_score_proof(
 ) -> bytes:
     """The canonical bytes of a score proof.
 
-    `disclosures` are (32-byte salt, name, canonical JSON of the value) in the order of account.NAMES;
-    `hidden` has the 32-byte digest of every other name; `block_json` is the block entry without its kind
-    byte; `tlog` the text of the tlog-proof. Pieces that are canonical already are put in as they are, so
-    nothing large is encoded again.
+    `shown` has the bytes of disclosures by name, in the order of account.NAMES; `hidden` the 32-byte digest of
+    every other name; `block_json` is the block entry without its kind byte; `tlog` the text of the tlog-proof.
+    Pieces that are canonical already are put in as they are, so nothing large is encoded again.
     """
-    shown_names = [name for _, name, _ in disclosures]
-    assert shown_names == [name for name in account.NAMES if name not in hidden], "each name once, in order"
-    assert "score" in shown_names, "a score proof shows the score"
+    assert [*shown] == [name for name in account.NAMES if name not in hidden], "each name once, in order"
+    assert "score" in shown, "a score proof shows the score"
     assert (len(key), len(vrf_proof)) == (vrf.CITIZEN_KEY_SIZE, vrf.PROOF_SIZE), (len(key), len(vrf_proof))
-    shown = b",".join(account.disclosure_of_json(*disclosure) for disclosure in disclosures)
-    digests = b",".join(
-        b'"%b":"%b"' % (name.encode(), hidden[name].hex().encode()) for name in sorted(hidden)
-    )
+    digests = ",".join([f'"{name}":"{hidden[name].hex()}"' for name in sorted(hidden)])
     parts = (
         (b'{"block":', block_json),
-        (b',"digests":{', digests),
-        (b'},"disclosures":[', shown),
+        (b',"digests":{', digests.encode()),
+        (b'},"disclosures":[', b",".join(shown.values())),
         (b'],"key":"', key.hex().encode()),
         (b'","kind":"score","tlog":', orjson.dumps(tlog.decode())),
         (b',"trie":"', format_hashes(siblings).encode()),

@@ -198,19 +198,12 @@ def assemble(
     written_by, opened_state = opened
     if len(bytes(opened_state.file)) > FILE_SHOWN_BYTES_MAX:
         shown = tuple(name for name in shown if name != "file")
-    disclosures: list[tuple[bytes, str, bytes]] = []
-    hidden: dict[str, bytes] = {}
-    salts = account.salts(person.salt_key, written_by)
-    for salt, name, value in zip(salts, account.NAMES, opened_state.values(), strict=True):
-        if name in shown:
-            disclosures.append((salt, name, value))
-        else:
-            hidden[name] = account.digest(account.disclosure_of_json(salt, name, value))
+    disclosures = dict(zip(account.NAMES, opened_state.disclosures(person.salt_key, written_by), strict=True))
     return build_score_proof(
         key=person.key,
         vrf_proof=person.vrf_proof,
-        disclosures=disclosures,
-        hidden=hidden,
+        shown={name: each for name, each in disclosures.items() if name in shown},
+        hidden={name: account.digest(each) for name, each in disclosures.items() if name not in shown},
         siblings=paths[person.key],
         block_json=at.block.entry,
         tlog=at.tlog,
