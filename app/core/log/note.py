@@ -56,6 +56,7 @@ _DASH = "— ".encode()
 _CONTROL = bytes(set(range(0x20)) - {0x0A})
 _NOT_IN_NAMES = re.compile(r"[\s+\x00-\x1f]")
 _PRIVATE = "PRIVATE+KEY+"
+_UNSIGNED = "no known key has signed the note"
 
 
 class NoteSignature(NamedTuple):
@@ -64,6 +65,10 @@ class NoteSignature(NamedTuple):
     name: str
     key_id: int
     signature: bytes
+
+    def key(self) -> str:
+        """The key that it names, for people."""
+        return f"{self.name}+{self.key_id:08x}"
 
     def line(self) -> bytes:
         """The line with its newline."""
@@ -271,31 +276,39 @@ def open_note(note: bytes, verifiers: Iterable[Verifier]) -> OpenedNote:
     known keys share the name and id of a signature, or when no known key has signed. At most one signature of
     each key is in `verified`, and repeated lines of unknown keys are dropped.
     """
-    return open_parts(*split(note), verifiers)
-
-
-def open_parts(text: bytes, signatures: Iterable[NoteSignature], verifiers: Iterable[Verifier]) -> OpenedNote:
-    """`open_note` for a note that `split` has taken apart already."""
-    known: dict[tuple[str, int], set[Verifier]] = {}
-    for verifier in verifiers:
-        known.setdefault((verifier.name, verifier.key_id), set()).add(verifier)
+    text, signatures = split(note)
+    known = list(verifiers)
     verified: dict[Verifier, NoteSignature] = {}
-    unverified: dict[NoteSignature, None] = {}
+    unverified: list[NoteSignature] = []
     for signature in dict.fromkeys(signatures):
-        candidates = known.get((signature.name, signature.key_id), set())
-        if not candidates:
-            unverified[signature] = None
-            continue
-        key = f"{signature.name}+{signature.key_id:08x}"
-        if len(candidates) > 1:
-            raise SignatureError(f"two different known keys are {key}", code="ambiguous-key")
-        (verifier,) = candidates
-        if not verifier.verify(text, signature.signature):
-            raise SignatureError(f"the signature by {key} is wrong")
-        verified.setdefault(verifier, signature)
+        verifier = _signer_of(text, signature, known)
+        if verifier is None:
+            unverified.append(signature)
+        else:
+            verified.setdefault(verifier, signature)
     if not verified:
-        raise SignatureError("no known key has signed the note", code="unknown-key")
+        raise SignatureError(_UNSIGNED, code="unknown-key")
     return OpenedNote(text, tuple(VerifiedSignature(*pair) for pair in verified.items()), tuple(unverified))
+
+
+def signer_of(text: bytes, signature: NoteSignature, verifiers: Iterable[Verifier]) -> Verifier:
+    """The known key that made the only signature line of a note that `split` has taken apart. SignatureError as above."""
+    verifier = _signer_of(text, signature, verifiers)
+    if verifier is None:
+        raise SignatureError(_UNSIGNED, code="unknown-key")
+    return verifier
+
+
+def _signer_of(text: bytes, signature: NoteSignature, verifiers: Iterable[Verifier]) -> Verifier | None:
+    candidates = {v for v in verifiers if v.key_id == signature.key_id and v.name == signature.name}
+    if not candidates:
+        return None
+    verifier = candidates.pop()
+    if candidates:
+        raise SignatureError(f"two different known keys are {signature.key()}", code="ambiguous-key")
+    if not verifier.verify(text, signature.signature):
+        raise SignatureError(f"the signature by {signature.key()} is wrong")
+    return verifier
 
 
 def open_single(note: bytes, verifier: Verifier) -> OpenedNote:

@@ -27,7 +27,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from app.core.errors import ConflictError, LineProblem, NotFoundError, RuleError, SignatureError
-from app.core.log.note import open_parts
+from app.core.log.note import signer_of
 from app.core.reporting import batch as batches
 from app.core.reporting import events as event_formats
 from app.core.reporting.event_columns import event_id_bytes
@@ -190,12 +190,11 @@ def check_signature(register: Register, file: batches.BatchFile) -> frozenset[st
         message = f"no valid key is registered for {header.furnisher!r} (R4): it was never registered, or was revoked"
         raise _bad_note(message, "unknown-key", "R4")
     try:
-        opened = open_parts(file.text, [file.signature], [verifier for verifier, _ in known])
+        signer = signer_of(file.text, file.signature, [verifier for verifier, _ in known])
     except SignatureError as error:
         message = f"the batch is not signed by a valid key of {header.furnisher!r} (R4): {error.detail}"
         raise _bad_note(message, error.code, "R4") from None
-    ((used, _),) = opened.verified
-    return dict(known)[used]
+    return dict(known)[signer]
 
 
 def own_roles(bureau: Bureau, register: Register) -> frozenset[str]:
