@@ -278,7 +278,10 @@ def _array(oid: int, values: Collection[bytes]) -> bytes:
 
 def _good(connection: Connection, result: PGresult) -> PGresult:
     if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
-        raise psycopg.errors.error_from_result(result, encoding=connection.info.encoding)
+        error = psycopg.errors.error_from_result(result, encoding=connection.info.encoding)
+        if connection.closed and not isinstance(error, DATABASE_AWAY):  # libpq's own word, without a code
+            raise psycopg.OperationalError(str(error)) from error
+        raise error
     return result
 
 

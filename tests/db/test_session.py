@@ -79,7 +79,7 @@ def test_one_that_breaks_in_use_is_thrown_away(readers, database_url):
             owner.dispose()
             ask(connection, 1)
 
-    with pytest.raises(session.DatabaseError):
+    with pytest.raises(session.DATABASE_AWAY):
         asked_when_closed()
     with readers.reading() as connection:
         assert ask(connection, 1) == [[(2).to_bytes(8, "big")]]
@@ -178,7 +178,7 @@ def test_a_connection_that_is_lost_on_the_way_is_replaced(engine, database_url):
 
     ender = threading.Thread(target=end)
     ender.start()
-    with pytest.raises(session.DatabaseError), session.transaction(engine) as connection:
+    with pytest.raises(session.DATABASE_AWAY), session.transaction(engine) as connection:
         session.ask(connection, session.Question("SELECT pg_sleep(60)"), *numbers(1))
     ender.join()
     owner.dispose()
