@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from benchmarks.importing import Part
 
 SECTION = "Serving, against a hello-world"
-CONNECTIONS = 16
+CONNECTIONS = 32
 SESSIONS = 2_000
 PROOF_RATIO_MIN, RECORDED_RATIO_MIN = 0.3, 0.1
 TRIAL_REQUESTS = 3_000  # more than are answered while the load generator warms up

@@ -17,7 +17,7 @@ from app.services.address import VARIABLE
 )
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes.")
 @click.option(
-    "--threads", type=click.IntRange(1, 64), default=8, show_default=True, help="Threads a process."
+    "--threads", type=click.IntRange(1, 64), default=16, show_default=True, help="Threads a process."
 )
 def serve(host: str, port: int, workers: int, threads: int) -> None:
     """Serve the API, the public log and the pages with granian, until it is told to stop (SIGTERM).

@@ -1,6 +1,6 @@
 """The web server that `credence serve` and `credence witness` become: granian, with what both want of it.
 
-    become("wsgi:app", host="127.0.0.1", port=8080, workers=2, threads=8, kill_timeout_s=5)
+    become("wsgi:app", host="127.0.0.1", port=8080, workers=2, threads=16, kill_timeout_s=5)
 
 The process is replaced, so that signals reach the server. What the server has to say goes to standard error; it is silent but
 for warnings, and for one of those, too: that there may be more threads than twice the processors. They are many by choice,
