@@ -45,6 +45,16 @@ _ORPHANS = (
       " WHERE position(convert_to(encode(d.hash, 'hex'), 'UTF8') IN n.payload) > 0)")),
     ("trie_tiles", "block ", "t.block || ' depth ' || t.depth", "belongs to no block",
      "trie_tiles t WHERE NOT EXISTS (SELECT FROM blocks b WHERE b.number = t.block)"),
+    ("settled", "block ", "s.block", "belongs to no block",
+     "settled s WHERE NOT EXISTS (SELECT FROM blocks b WHERE b.number = s.block)"),
+    ("settled", "block ", "s.block", "calls less settled than the block before it",
+     "settled s JOIN settled b ON b.block = s.block - 1 WHERE s.admission < b.admission"),
+    ("settled", "block ", "s.block", "calls settled what the next block holds",
+     "settled s WHERE EXISTS (SELECT FROM placements p WHERE p.block = s.block + 1 AND p.admission <= s.admission)"),
+    ("settled", "block ", "s.block", "calls settled what no block holds",
+     ("(SELECT block, admission FROM settled ORDER BY admission DESC LIMIT 1) AS s WHERE EXISTS ("
+      "SELECT FROM (SELECT id FROM batches UNION ALL SELECT id FROM notices) AS a WHERE a.id <= s.admission"
+      " AND NOT EXISTS (SELECT FROM placements p WHERE p.admission = a.id))")),
     ("tiles", "", "CASE t.level WHEN -1 THEN 'entries' ELSE 'level ' || t.level END || ', tile ' || t.tile_index",
      "lies outside of the log",
      ("tiles t WHERE CASE WHEN t.level BETWEEN -1 AND 7 AND t.tile_index >= 0"

@@ -125,6 +125,17 @@ def insert_block(connection: Connection, block: StoredBlock) -> None:
     )
 
 
+def settle(connection: Connection, block: int, admission: int) -> None:
+    """Note that every admission up to this id is in this block or an earlier one, or will never be there."""
+    connection.execute("INSERT INTO settled (block, admission) VALUES (%s, %s)", (block, admission))
+
+
+def newest_settled(connection: Connection) -> int:
+    """What was noted last, 0 before the first block."""
+    row = connection.execute("SELECT admission FROM settled ORDER BY block DESC LIMIT 1").fetchone()
+    return 0 if row is None else int(row[0])
+
+
 _BLOCK = (
     "SELECT b.number, b.tree_size, b.root, b.entry, b.checkpoint FROM blocks b "  # with a condition behind it
 )

@@ -22,28 +22,28 @@ if TYPE_CHECKING:
     from app.db.people import Citizen
     from app.db.session import Connection
 
-# A citizen's events stand in few batches: those are looked up, then the events of the few that are not in the account.
+# What was settled when the shown block was made is in it, and so in the account: only events admitted later are looked up.
 _LOOK = """
     SELECT n.number, w.tag, c.id, coalesce(v.key, ''), coalesce(v.vrf_proof, ''), k.wrapped, a.block, a.sealed, e.first_index,
         e.batch, e.position, e.commitment, s.sealed
     FROM (SELECT coalesce(max(block), -1) AS number FROM shown) AS n CROSS JOIN unnest($1::bytea[]) AS w (tag)
+    LEFT JOIN settled AS u ON u.block = n.number
     CROSS JOIN LATERAL (SELECT citizen AS id FROM enrolments WHERE tag = w.tag OFFSET 0) AS c
     LEFT JOIN LATERAL (SELECT key, vrf_proof FROM citizens WHERE id = c.id OFFSET 0) AS v ON true
     LEFT JOIN LATERAL (SELECT wrapped FROM citizen_keys WHERE citizen = c.id OFFSET 0) AS k ON true
     LEFT JOIN LATERAL (
         SELECT v.block, b.sealed FROM (SELECT block FROM accounts WHERE citizen = c.id AND block <= n.number
             ORDER BY block DESC LIMIT 1) AS v
-        CROSS JOIN LATERAL (SELECT sealed FROM account_bodies WHERE citizen = c.id AND block = v.block OFFSET 0) AS b
+        CROSS JOIN LATERAL (SELECT sealed FROM account_bodies WHERE citizen = c.id AND block = v.block LIMIT 1) AS b
         ) AS a ON true
     LEFT JOIN LATERAL (
-        SELECT p.first_index, d.batch, o.position, o.commitment
-        FROM (SELECT DISTINCT batch FROM events WHERE citizen = c.id OFFSET 0) AS d
-        LEFT JOIN LATERAL (SELECT first_index, block FROM placements WHERE admission = d.batch LIMIT 1) AS p ON true
-        CROSS JOIN LATERAL (
-            SELECT position, commitment FROM events WHERE citizen = c.id AND batch = d.batch OFFSET 0) AS o
+        SELECT p.first_index, o.batch, o.position, o.commitment
+        FROM (SELECT batch, position, commitment FROM events
+            WHERE citizen = c.id AND batch > CASE WHEN a.block IS NULL THEN 0 ELSE coalesce(u.admission, 0) END OFFSET 0) AS o
+        LEFT JOIN LATERAL (SELECT first_index, block FROM placements WHERE admission = o.batch LIMIT 1) AS p ON true
         WHERE p.block IS NULL OR p.block > coalesce(a.block, -1) OFFSET 0) AS e ON true
     LEFT JOIN LATERAL (
-        SELECT sealed FROM event_bodies WHERE batch = e.batch AND position = e.position OFFSET 0) AS s ON true"""
+        SELECT sealed FROM event_bodies WHERE batch = e.batch AND position = e.position LIMIT 1) AS s ON true"""
 _UNPLACED = 2**63 - 1
 
 

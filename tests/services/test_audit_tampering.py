@@ -258,6 +258,23 @@ def test_document_that_nothing_names_is_named(tamper):
         assert tamper.audit() == [f"documents: {digest.hex()}: is named by no notice"]
 
 
+@pytest.mark.parametrize(
+    ("which", "change", "says"),
+    [
+        (-1, {"admission": 10**6}, "calls settled what no block holds"),
+        (-2, {"admission": 10**6}, "calls settled what the next block holds"),
+        (-1, {"admission": -1}, "calls less settled than the block before it"),
+        (-1, {"block": 999}, "belongs to no block"),
+    ],
+)
+def test_what_is_called_settled_and_is_not_is_named(tamper, which, change, says):
+    row = tamper.rows("settled")[which]
+    changed = {**row, **change}
+    with tamper.replaced("settled", [row], [changed]):
+        findings = tamper.audit()
+    assert any(each == f"settled: block {changed['block']}: {says}" for each in findings), findings[:10]
+
+
 # ---- two rows that were valid where they stood
 
 

@@ -167,6 +167,25 @@ def test_what_was_admitted_waits_for_the_interval_unless_a_block_is_full(ledger,
         assert ledger.waiting() == 0
 
 
+def settled(ledger):
+    with ledger.bureau.transaction() as connection:
+        return connection.execute("SELECT block, admission FROM settled ORDER BY block").fetchall()
+
+
+def test_what_is_settled_is_known_after_a_restart(ledger):
+    for number in (1, 2, 3):
+        ledger.report(1, first=number)
+        ledger.step()
+    with ledger.sequencer() as sequencer:
+        for number in (4, 5):
+            ledger.report(1, first=number)
+            assert sequencer.step(now=True)
+        last = settled(ledger)[-1]
+    ledger.report(1, first=6)
+    ledger.step()
+    assert settled(ledger)[-1][1] >= last[1] > 0
+
+
 def test_batch_that_takes_long_to_admit_gets_into_a_block_however_many_overtake_it(ledger, monkeypatch):
     drawn, go_on, insert = threading.Event(), threading.Event(), admission.insert_batches
 
@@ -194,6 +213,10 @@ def test_batch_that_takes_long_to_admit_gets_into_a_block_however_many_overtake_
             assert sequencer.step(now=True)
         assert ledger.waiting() == 0
         assert sequencer._memory.placed_below > 0
+    placed = {row[0]: row[2] for row in replay.Rows(ledger.url).placements}
+    for block, upto in settled(ledger):
+        assert all(number <= block for admission, number in placed.items() if admission <= upto)
+    assert upto > min(admission for admission, number in placed.items() if number == block - 3), "it goes on"
     assert replay.check(ledger.url, ledger.home).events == 7 * 7 + 1
 
 
@@ -313,6 +336,43 @@ def test_batch_of_a_key_that_is_not_valid_at_its_place_stops_the_sequencer(ledge
     ):
         sequencer.step(now=True)
     assert len(replay.Rows(ledger.url).blocks) == 1
+
+
+def test_batch_with_a_receipt_that_is_not_ours_is_taken_when_its_signature_holds(ledger, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger.bureau, "service", Signer.generate_from_seed("stranger.example", b"s" * 32))
+        ledger.report(1)
+    assert ledger.step()
+    assert replay.check(ledger.url, ledger.home).batches == 1
+
+
+WRONG_SIGNATURE = "note = left(note, -40) || reverse(left(right(note, 40), 20)) || right(note, 20)"
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ("hash = sha256(hash)", "with the note of another"),
+        ("note = replace(note, E'\\n1\\n', E'\\n2\\n')", "with the note of another"),
+        ("note = left(note, -10)", "with a damaged note"),
+        (f"{WRONG_SIGNATURE}, receipt = replace(receipt, 'receipt@v1', 'receipt@v2')", "not signed by a key"),
+        (
+            f"{WRONG_SIGNATURE}, receipt = (SELECT receipt FROM batches WHERE id < b.id)",
+            "not signed by a key",
+        ),
+        (f"{WRONG_SIGNATURE}, receipt = replace(receipt, E'\\n1\\n', E'\\n2\\n')", "not signed by a key"),
+    ],
+)
+def test_waiting_batch_that_was_changed_in_the_database_stops_the_sequencer(ledger, database, damage, says):
+    for citizen in ("uci:1", "uci:2"):
+        ledger.admit(ledger.utility.batch([ledger.utility.utility(citizen)]))
+    with database.begin() as owner:
+        owner.execute(text("SET session_replication_role = replica"))  # no triggers
+        newest = "WHERE b.id = (SELECT max(id) FROM batches)"
+        owner.execute(text(f"UPDATE batches b SET {damage} {newest}"))
+    with ledger.sequencer() as sequencer, pytest.raises(RefusedError, match=says):
+        sequencer.step(now=True)
+    assert not replay.Rows(ledger.url).blocks
 
 
 # ---- the pool

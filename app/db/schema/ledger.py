@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.db.schema.columns import (
+    append_only,
     big,
     day,
     integer,
@@ -62,6 +63,7 @@ ledger(
     octets("signature"),
 )
 working("shown", small("one", key=True), big("block"))
+append_only("settled", big("block", key=True), big("admission"))
 ledger("documents", octets("hash", key=True), octets("body"))
 
 # Accounts: a version a block that changed them; the newest up to block n is the leaf at block n.

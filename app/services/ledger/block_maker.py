@@ -12,14 +12,16 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from app.core import fields
-from app.core.errors import RefusedError, SignatureError
+from app.core.errors import FormatError, RefusedError, SignatureError
 from app.core.log import checkpoint, entries, log_edge, merkle, notices, tiles
 from app.core.log.block import NO_PREVIOUS, Block
-from app.core.log.note import open_note, split
+from app.core.log.note import join, open_note, split
 from app.core.log.register import Register
+from app.core.reporting.receipt import RECEIPT_MAGIC
 from app.core.scoring.profiles import PROFILES, rules_hash
 from app.db import ledger, state
 from app.db.ledger import StoredBlock
@@ -54,7 +56,7 @@ class Memory:
     trie: Trie
     block: Block | None
     notices: list[tuple[int, notices.Notice]]
-    placed_below: int = 0  # every admission up to this id is placed or will never be there
+    placed_below: int  # every admission up to this id is placed or will never be there
     placed_upto: int = 0  # the highest id that is placed
     horizon: tuple[int, set[str]] | None = None  # `admission.horizon` of a while ago
 
@@ -105,6 +107,7 @@ class BlockMaker:
             note = checkpoint.sign_checkpoint(self.signer, head).decode()
             stored = StoredBlock(draft.number, head.size, root, block.encode(), note)
             ledger.insert_block(connection, stored)
+            ledger.settle(connection, stored.number, memory.placed_below)
         memory.tree_size += len(draft.entries)
         memory.block = block
         memory.notices += draft.notices
@@ -140,8 +143,7 @@ class BlockMaker:
                 valid = register.verifiers(pending.furnisher, index)
                 keys[pending.furnisher] = [verifier for verifier, _ in valid]
             known = keys[pending.furnisher]
-            if not self._is_own(pending, known):
-                _check_signature(pending, known, index)
+            self._check_note(pending, known, index)
             draft.entries.append(entries.batch_entry(pending.hash))
             draft.first_indices[pending.admission] = index + 1
             for _ in range(pending.event_count):
@@ -149,10 +151,31 @@ class BlockMaker:
                 assert batch == pending.admission, "commitments come in the order of the batches"
                 draft.entries.append(entries.event_entry(commitment))
 
-    def _is_own(self, pending: Pending, known: list[Verifier]) -> bool:
-        """Whether the bureau signed this batch, by a key that is among `known`: signing again costs a third of verifying."""
-        own, note = self.bureau.signer, pending.note.encode()
-        return pending.furnisher == own.name and own.verifier in known and note == own.sign(split(note)[0])
+    def _check_note(self, pending: Pending, known: list[Verifier], index: int) -> None:
+        """Step 5: the batch's note is the one that its entry names, signed by one of these keys. RefusedError, for intake had
+        seen to that.
+
+        That it had, its receipt says, when that is ours to the byte: to sign it again costs a third of verifying the note.
+        """
+        batch = f"batch {pending.hash.hex()}"
+        try:
+            text, signatures = split(pending.note.encode())
+        except FormatError as error:
+            message = f"{batch} is stored with a damaged note: run `credence audit` ({error.detail})"
+            raise RefusedError(message) from error
+        if sha256(text).digest() != pending.hash:
+            raise RefusedError(f"{batch} is stored with the note of another: run `credence audit`")
+        key = signatures[0].name, signatures[0].key_id
+        is_known = [(verifier.name, verifier.key_id) for verifier in known].count(key) == len(signatures) == 1
+        if not (is_known and self._is_our_receipt(pending)):
+            _check_signature(pending, known, index)
+
+    def _is_our_receipt(self, pending: Pending) -> bool:
+        """Whether we have signed this receipt of the batch."""
+        receipt = pending.receipt.encode()
+        about = f"{RECEIPT_MAGIC}\n{self.bureau.origin}\n{pending.hash.hex()}\n".encode()
+        text = receipt[: receipt.rfind(b"\n\n") + 1]
+        return text.startswith(about) and receipt == join(text, [self.bureau.service.sign_text(text)])
 
     def _fold(
         self, connection: Connection, memory: Memory, draft: Draft, card_hash: bytes, card: bytes
@@ -270,7 +293,7 @@ def _copy_accounts(connection: Connection, shares: Iterable[Share]) -> None:
 
 
 def _check_signature(pending: Pending, known: list[Verifier], index: int) -> None:
-    """Step 5: the batch's note is signed by one of these keys; RefusedError, for intake had seen to that."""
+    """That one of these keys has signed the batch's note."""
     try:
         open_note(pending.note.encode(), known)
     except SignatureError as error:

@@ -149,13 +149,14 @@ class Sequencer:
                 (key, trie_leaf(key, value)) for key, value in state.all_leaves(connection)
             )
             stored = admission.all_notices(connection)
+            settled = ledger.newest_settled(connection)
         frontier, block = _opened(newest, edge)
         if block and (trie.root, len(trie)) != (block.state, block.accounts):
             raise RefusedError(
                 "the stored accounts do not give the newest block's state: run `credence audit`"
             )
         placed = [(index, notices.decode(payload)) for _, payload, index in stored if index is not None]
-        return Memory(frontier.size, frontier, edge, trie, block, placed)
+        return Memory(frontier.size, frontier, edge, trie, block, placed, settled)
 
     def _is_time(self, memory: Memory) -> bool:
         """Something may be due a second after the last block, before that when there is enough for a full one, and on a new

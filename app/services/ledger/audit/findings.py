@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 CAUSES_FIRST = (
     "notices", "batches", "placements", "furnishers", "events", "event_bodies", "citizens", "citizen_keys", "documents",
-    "tiles", "log_edge", "blocks", "publications", "cosignatures", "head",
+    "tiles", "log_edge", "blocks", "publications", "cosignatures", "settled", "head",
 )  # fmt: skip
 """What a change there brings about is found in the tables behind it too."""
 
