@@ -47,6 +47,9 @@ _ORPHANS = (
      "trie_tiles t WHERE NOT EXISTS (SELECT FROM blocks b WHERE b.number = t.block)"),
     ("settled", "block ", "s.block", "belongs to no block",
      "settled s WHERE NOT EXISTS (SELECT FROM blocks b WHERE b.number = s.block)"),
+    ("settled", "block ", "b.number", "is missing, and an earlier block's is not",
+     ("blocks b WHERE b.number > (SELECT min(block) FROM settled)"
+      " AND NOT EXISTS (SELECT FROM settled s WHERE s.block = b.number)")),
     ("settled", "block ", "s.block", "calls less settled than the block before it",
      "settled s JOIN settled b ON b.block = s.block - 1 WHERE s.admission < b.admission"),
     ("settled", "block ", "s.block", "calls settled what the next block holds",

@@ -131,8 +131,9 @@ def settle(connection: Connection, block: int, admission: int) -> None:
 
 
 def newest_settled(connection: Connection) -> int:
-    """What was noted last, 0 before the first block."""
-    row = connection.execute("SELECT admission FROM settled ORDER BY block DESC LIMIT 1").fetchone()
+    """What was noted with the newest block, 0 when nothing was."""
+    query = "SELECT admission FROM settled WHERE block = (SELECT max(number) FROM blocks)"
+    row = connection.execute(query).fetchone()
     return 0 if row is None else int(row[0])
 
 

@@ -51,7 +51,7 @@ SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
     "unix_socket_permissions": "0700",
-    "max_connections": "100",
+    "max_connections": "150",
     "shared_buffers": "384MB",
     "max_wal_size": "4GB",
     "wal_recycle": "off",  # a used file would hold destroyed keys until it is written over; deleting costs nothing measurable

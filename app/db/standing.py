@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from app.db.people import Citizen
     from app.db.session import Connection
 
-# What was settled when the shown block was made is in it, and so in the account: only events admitted later are looked up.
+# What the shown block has settled is in the account as it shows it: only events admitted later are looked up.
+# Where no account can be opened, all of them are.
 _LOOK = """
     SELECT n.number, w.tag, c.id, coalesce(v.key, ''), coalesce(v.vrf_proof, ''), k.wrapped, a.block, a.sealed, e.first_index,
         e.batch, e.position, e.commitment, s.sealed

@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Blocks from before have no row, which says that nothing is settled: readers then look through all of a citizen's
-    events, as they did. The first block to come has one.
+    events, as they did. The second block to come says more than nothing.
     """
     op.execute(
         "CREATE TABLE settled (block bigint PRIMARY KEY, admission bigint NOT NULL);"

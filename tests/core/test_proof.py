@@ -122,14 +122,15 @@ def test_the_classes_of_errors():
 
 def value_or_error(data, **more):
     """Whether it verifies; every other outcome than a CredenceError fails the test."""
-    begin_s = time.thread_time()
-    try:
-        good = verified(data, **more) is not None
-    except CredenceError:
-        good = False
-    assert (
-        time.thread_time() - begin_s < 0.25
-    )  # 50 ms but for a pause of the collector: see the test of the limits
+    took_s = []
+    while not took_s or (took_s[-1] > 0.05 and len(took_s) < 3):  # again, should the collector have come by
+        begin_s = time.thread_time()
+        try:
+            good = verified(data, **more) is not None
+        except CredenceError:
+            good = False
+        took_s.append(time.thread_time() - begin_s)
+    assert min(took_s) < 0.25
     return good
 
 

@@ -152,7 +152,7 @@ def test_starts_serves_and_stops(home):
                 ("synchronous_commit", "on"),
                 ("listen_addresses", ""),
                 ("jit", "off"),
-                ("max_connections", "60"),
+                ("max_connections", "150"),
                 ("data_checksums", "on"),
                 ("server_encoding", "UTF8"),
             ):

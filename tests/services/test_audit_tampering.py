@@ -258,6 +258,15 @@ def test_document_that_nothing_names_is_named(tamper):
         assert tamper.audit() == [f"documents: {digest.hex()}: is named by no notice"]
 
 
+def test_missing_row_of_what_is_settled_is_named(tamper):
+    row = tamper.rows("settled")[-1]
+    with tamper.replaced("settled", [row], []):
+        findings = tamper.audit()
+    assert f"settled: block {row['block']}: is missing, and an earlier block's is not" in findings, findings[
+        :10
+    ]
+
+
 @pytest.mark.parametrize(
     ("which", "change", "says"),
     [

@@ -8,6 +8,7 @@ import sys
 from hashlib import sha256
 
 import pytest
+from sqlalchemy import text
 
 from app.core.errors import FormatError, NotFoundError, RuleError, SignatureError
 from app.core.log.note import Signer, split
@@ -98,6 +99,37 @@ def test_r15_the_refusal_names_the_inquiry_by_its_commitment(card):
 def test_another_banks_consent_is_none(card):
     consent(card, grantee="other.example")
     assert refused(card) == "no_consent"
+
+
+def test_r17_a_withdrawal_counts_while_an_older_block_is_shown(card):
+    given = consent(card)
+    with card.sequencer() as sequencer:
+        for number in (50, 51):
+            card.report(1, first=number)
+            sequencer.step(now=True)
+        with card.bureau.transaction() as connection:
+            (shown,) = connection.execute("SELECT block FROM shown").fetchone()
+        assert ask(card).proof
+        say(card, "consent_withdrawn", consent=given)
+        for number in (60, 61, 62):
+            card.report(1, first=number)
+            sequencer.step(now=True)
+    with card.bureau.transaction() as connection:
+        connection.execute("UPDATE shown SET block = %s", (shown,))  # as if witnesses were behind
+    assert refused(card) == "consent_withdrawn"
+
+
+def test_r18_a_freeze_counts_where_no_account_can_be_opened(card, database):
+    consent(card)
+    card.admit(card.enrolment.batch([card.enrolment.freeze(CITIZEN)]))
+    with card.sequencer() as sequencer:
+        for number in (50, 51, 52):
+            card.report(1, first=number)
+            sequencer.step(now=True)
+    with database.begin() as owner:  # a block that destroys something is committed and not yet shown
+        owner.execute(text("SET session_replication_role = replica"))
+        owner.execute(text("DELETE FROM account_bodies"))
+    assert refused(card) == "frozen"
 
 
 def test_r17_a_withdrawal_counts_at_once_without_a_block(card):

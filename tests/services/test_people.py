@@ -132,7 +132,7 @@ def test_somebody_under_a_changed_tag_is_not_taken_in_a_second_time(ledger):
 
 
 def as_before_tags(ledger):
-    """Take away what migration 0027 has made, and wrap the keys as they were then."""
+    """Take away what migrations 0027 and 0028 have made, and wrap the keys as they were then."""
     tamper = Tamper(ledger)
     keys = {row["id"]: row["key"] for row in tamper.rows("citizens")}
     for row in tamper.rows("citizen_keys"):
@@ -143,7 +143,7 @@ def as_before_tags(ledger):
             "UPDATE citizen_keys SET wrapped = %s WHERE citizen = %s", (old, row["citizen"])
         )
     tamper.connection.execute(
-        "DROP TABLE enrolments; CREATE TABLE recalled_keys (tag bytea PRIMARY KEY, sealed bytea NOT NULL);"
+        "DROP TABLE enrolments, settled; CREATE TABLE recalled_keys (tag bytea PRIMARY KEY, sealed bytea NOT NULL);"
         "ALTER TABLE citizens ALTER id ADD GENERATED ALWAYS AS IDENTITY;"
         "UPDATE alembic_version SET version_num = '0026'"
     )

@@ -349,6 +349,40 @@ def test_batch_with_a_receipt_that_is_not_ours_is_taken_when_its_signature_holds
 WRONG_SIGNATURE = "note = left(note, -40) || reverse(left(right(note, 40), 20)) || right(note, 20)"
 
 
+@pytest.mark.parametrize("revoked", [False, True])
+def test_receipt_vouches_for_a_signature_while_the_service_key_is_valid(ledger, database, revoked):
+    ledger.step()
+    if revoked:
+        revoke_key(ledger.bureau, ledger.bureau.service.name, "service", "stolen")
+    ledger.admit(ledger.utility.batch([ledger.utility.utility("uci:1")]))
+    with database.begin() as owner:
+        owner.execute(text("SET session_replication_role = replica"))  # no triggers
+        owner.execute(text(f"UPDATE batches SET {WRONG_SIGNATURE}"))
+    with ledger.sequencer() as sequencer:
+        if revoked:
+            with pytest.raises(RefusedError, match="not signed by a key"):
+                sequencer.step(now=True)
+        else:
+            assert sequencer.step(now=True), "only the audit finds it"
+
+
+def test_what_is_called_settled_and_waits_stops_the_sequencer(ledger, database):
+    ledger.report(1)
+    ledger.step()
+    ledger.report(1, first=2)
+    with database.begin() as owner:
+        owner.execute(text("SET session_replication_role = replica"))
+        owner.execute(text("UPDATE settled SET admission = 1000000"))
+    for _ in range(2):
+        with ledger.sequencer() as sequencer, pytest.raises(RefusedError, match="called settled"):
+            sequencer.step(now=True)
+    with database.begin() as owner:
+        owner.execute(text("SET session_replication_role = replica"))
+        owner.execute(text("DELETE FROM settled"))
+    ledger.step()
+    assert ledger.waiting() == 0
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [

@@ -13,7 +13,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.core import fields
 from app.core.errors import FormatError, RefusedError, SignatureError
@@ -80,6 +80,13 @@ class Draft:
         return sum(pending.event_count for pending in self.taken)
 
 
+class _Keys(NamedTuple):
+    """What is valid at a batch's index: the furnisher's keys, and whether the key is that makes receipts here."""
+
+    known: list[Verifier]
+    is_service_valid: bool
+
+
 @dataclass(frozen=True, slots=True)
 class BlockMaker:
     """Makes blocks, in the processes of `pool` when they are large. `check_lock` raises once somebody else may be writing."""
@@ -129,7 +136,7 @@ class BlockMaker:
         batch_ids = [pending.admission for pending in draft.taken if pending.furnisher]
         commitments = iter(ledger.commitments(connection, batch_ids))
         register = Register.fold(memory.notices)
-        keys: dict[str, list[Verifier]] = {}  # of furnishers: the same at every index until there is a notice
+        keys: dict[str, _Keys] = {}  # of furnishers: the same at every index until there is a notice
         for pending in draft.taken:
             index = memory.tree_size + len(draft.entries)
             draft.placed.append((pending.admission, index))
@@ -140,10 +147,8 @@ class BlockMaker:
                 keys.clear()
                 continue
             if pending.furnisher not in keys:
-                valid = register.verifiers(pending.furnisher, index)
-                keys[pending.furnisher] = [verifier for verifier, _ in valid]
-            known = keys[pending.furnisher]
-            self._check_note(pending, known, index)
+                keys[pending.furnisher] = self._keys_at(register, pending.furnisher, index)
+            self._check_note(pending, keys[pending.furnisher], index)
             draft.entries.append(entries.batch_entry(pending.hash))
             draft.first_indices[pending.admission] = index + 1
             for _ in range(pending.event_count):
@@ -151,11 +156,15 @@ class BlockMaker:
                 assert batch == pending.admission, "commitments come in the order of the batches"
                 draft.entries.append(entries.event_entry(commitment))
 
-    def _check_note(self, pending: Pending, known: list[Verifier], index: int) -> None:
+    def _keys_at(self, register: Register, furnisher: str, index: int) -> _Keys:
+        known = [verifier for verifier, _ in register.verifiers(furnisher, index)]
+        return _Keys(known, self.bureau.service.verifier in register.verifiers_in("service", index))
+
+    def _check_note(self, pending: Pending, keys: _Keys, index: int) -> None:
         """Step 5: the batch's note is the one that its entry names, signed by one of these keys. RefusedError, for intake had
         seen to that.
 
-        That it had, its receipt says, when that is ours to the byte: to sign it again costs a third of verifying the note.
+        That it had, its receipt says, if it is ours to the byte and our key holds: signing it again costs a third of that.
         """
         batch = f"batch {pending.hash.hex()}"
         try:
@@ -166,9 +175,11 @@ class BlockMaker:
         if sha256(text).digest() != pending.hash:
             raise RefusedError(f"{batch} is stored with the note of another: run `credence audit`")
         key = signatures[0].name, signatures[0].key_id
-        is_known = [(verifier.name, verifier.key_id) for verifier in known].count(key) == len(signatures) == 1
-        if not (is_known and self._is_our_receipt(pending)):
-            _check_signature(pending, known, index)
+        is_known = (
+            [(verifier.name, verifier.key_id) for verifier in keys.known].count(key) == len(signatures) == 1
+        )
+        if not (is_known and keys.is_service_valid and self._is_our_receipt(pending)):
+            _check_signature(pending, keys.known, index)
 
     def _is_our_receipt(self, pending: Pending) -> bool:
         """Whether we have signed this receipt of the batch."""

@@ -150,11 +150,17 @@ class Sequencer:
             )
             stored = admission.all_notices(connection)
             settled = ledger.newest_settled(connection)
+            waiting = admission.pending(connection, 0, 1)
         frontier, block = _opened(newest, edge)
         if block and (trie.root, len(trie)) != (block.state, block.accounts):
             raise RefusedError(
                 "the stored accounts do not give the newest block's state: run `credence audit`"
             )
+        if waiting and waiting[0].admission <= settled:
+            message = (
+                f"admission {waiting[0].admission} is called settled and is in no block: run `credence audit`"
+            )
+            raise RefusedError(message)
         placed = [(index, notices.decode(payload)) for _, payload, index in stored if index is not None]
         return Memory(frontier.size, frontier, edge, trie, block, placed, settled)
 
