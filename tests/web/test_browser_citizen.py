@@ -85,6 +85,7 @@ def test_the_journey_of_a_citizen_who_looks_shares_and_leaves(visit, world, citi
     page.click("nav a[href$='/record/alerts'], .govuk-service-navigation a[href='/record/alerts']")
     look_at(page, "news", language)
     page.click(".credence-news__item a[href*=looks]")
+    page.wait_for_load_state()  # of half a page the last summary may be another's
     entry = page.locator(page.evaluate("location.hash"))
     entry.locator("summary").last.click()
     entry.locator("[data-verify]").last.click()
