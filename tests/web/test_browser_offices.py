@@ -101,6 +101,7 @@ def test_a_case_a_mixed_file_and_a_key(visit, world, mixed, tmp_path, language):
     clerk.wait_for_url("**/record")
     look_at(clerk, "record", language)
     clerk.click("main a[href$='/split']")
+    clerk.wait_for_load_state()
     clerk.locator("main .govuk-checkboxes__input").last.check()
     clerk.fill("#other", other)
     look_at(clerk, "split", language)
