@@ -12,7 +12,7 @@ from app.services.ledger import intake
 from app.services.ledger.folding import FoldingPool
 from app.services.ledger.sequencer import Sequencer
 from app.services.scoring.research import CITIZENS_PER_BATCH, Research, clients
-from benchmarks import proving
+from benchmarks import floors, proving
 from benchmarks.intake import BLOCKS_SECTION, blocks_row, drain
 from benchmarks.report import Report, Row, at_most, median
 from benchmarks.synthetic import Lender
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from benchmarks.places import Ledger, Places
 
 BLOCK_EVENTS = 16_384
+HASHES = 10_000  # a round of the floor between two blocks
 ENROLLED_AT_ONCE = 65_535  # a block holds 65,536 events, and so does a batch
 SLOWER_MAX = 1.3
 
@@ -36,12 +37,12 @@ def measure(report: Report, places: Places, ledgers: tuple[int, ...], blocks: in
         try:
             lender = _build(report, ledger, pool, citizens)
             report.say(f"{blocks} blocks at {citizens:,} citizens")
-            made = _blocks(report, ledger, pool, lender, blocks)
+            made, hashes = _blocks(report, ledger, pool, lender, blocks)
         finally:
             pool.close()
         each_s[citizens] = median([seconds / events for events, seconds in made])
         what = f"{BLOCK_EVENTS:,} events for as many random citizens of {citizens:,}"
-        report.add(BLOCKS_SECTION, blocks_row(what, made, report.hashes))
+        report.add(BLOCKS_SECTION, blocks_row(what, made, hashes))
         if citizens == max(ledgers) and len(ledgers) > 1:
             known = [client.identifier for client in islice(clients(), CITIZENS_PER_BATCH)]
             proving.measure(report, ledger.bureau, known[:proofs])
@@ -79,19 +80,22 @@ def _build(report: Report, ledger: Ledger, pool: FoldingPool, citizens: int) -> 
 
 def _blocks(
     report: Report, ledger: Ledger, pool: FoldingPool, lender: Lender, count: int
-) -> list[tuple[int, float]]:
-    """A new sequencer loads and checks the ledger, then makes one block of each batch."""
+) -> tuple[list[tuple[int, float]], float]:
+    """A new sequencer loads and checks the ledger, then makes one block of each batch: (events, seconds) of each, and the
+    hashes a second between them.
+    """
     with Sequencer(ledger.bureau, pool=pool) as sequencer:
         lender.report(BLOCK_EVENTS)
         began = time.perf_counter()
         drain(sequencer)
         loaded_s = time.perf_counter() - began
-        made = []
+        made, hashes = [], []
         for _ in range(count):
             lender.report(BLOCK_EVENTS)
+            hashes.append(floors.hashes(HASHES))
             made.append((BLOCK_EVENTS, drain(sequencer)))
         memory_mib = psutil.Process().memory_info().rss / 2**20
     citizens = len(lender) + CITIZENS_PER_BATCH
     what = f"start of a sequencer at {citizens:,} citizens, with its checks and a first block"
     report.add(BLOCKS_SECTION, Row(what, f"{loaded_s:.1f} s (this process then has {memory_mib:,.0f} MiB)"))
-    return made
+    return made, median(hashes)
