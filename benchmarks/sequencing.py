@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
@@ -26,6 +26,14 @@ ENROLLED_AT_ONCE = 65_535  # a block holds 65,536 events, and so does a batch
 SLOWER_MAX = 1.3
 
 
+class Blocks(NamedTuple):
+    """(events, seconds) of each block, hashes a second between them, processor time of all processes for them."""
+
+    made: list[tuple[int, float]]
+    hashes: float
+    processor_s: float
+
+
 def measure(report: Report, places: Places, ledgers: tuple[int, ...], blocks: int, proofs: int) -> None:
     each_s: dict[int, float] = {}
     for citizens in ledgers:
@@ -37,12 +45,12 @@ def measure(report: Report, places: Places, ledgers: tuple[int, ...], blocks: in
         try:
             lender = _build(report, ledger, pool, citizens)
             report.say(f"{blocks} blocks at {citizens:,} citizens")
-            made, hashes = _blocks(report, ledger, pool, lender, blocks)
+            measured = _blocks(report, ledger, pool, lender, blocks)
         finally:
             pool.close()
-        each_s[citizens] = median([seconds / events for events, seconds in made])
+        each_s[citizens] = median([seconds / events for events, seconds in measured.made])
         what = f"{BLOCK_EVENTS:,} events for as many random citizens of {citizens:,}"
-        report.add(BLOCKS_SECTION, blocks_row(what, made, hashes))
+        report.add(BLOCKS_SECTION, blocks_row(what, *measured))
         if citizens == max(ledgers) and len(ledgers) > 1:
             known = [client.identifier for client in islice(clients(), CITIZENS_PER_BATCH)]
             proving.measure(report, ledger.bureau, known[:proofs])
@@ -78,24 +86,28 @@ def _build(report: Report, ledger: Ledger, pool: FoldingPool, citizens: int) -> 
     return lender
 
 
-def _blocks(
-    report: Report, ledger: Ledger, pool: FoldingPool, lender: Lender, count: int
-) -> tuple[list[tuple[int, float]], float]:
-    """A new sequencer loads and checks the ledger, then makes one block of each batch: (events, seconds) of each, and the
-    hashes a second between them.
-    """
+def _blocks(report: Report, ledger: Ledger, pool: FoldingPool, lender: Lender, count: int) -> Blocks:
+    """A new sequencer loads and checks the ledger, then makes one block of each batch."""
     with Sequencer(ledger.bureau, pool=pool) as sequencer:
         lender.report(BLOCK_EVENTS)
         began = time.perf_counter()
         drain(sequencer)
         loaded_s = time.perf_counter() - began
-        made, hashes = [], []
+        made, hashes, processor_s = [], [], 0.0
         for _ in range(count):
             lender.report(BLOCK_EVENTS)
             hashes.append(floors.hashes(HASHES))
+            before_s = _processor_s()
             made.append((BLOCK_EVENTS, drain(sequencer)))
+            processor_s += _processor_s() - before_s
         memory_mib = psutil.Process().memory_info().rss / 2**20
     citizens = len(lender) + CITIZENS_PER_BATCH
     what = f"start of a sequencer at {citizens:,} citizens, with its checks and a first block"
     report.add(BLOCKS_SECTION, Row(what, f"{loaded_s:.1f} s (this process then has {memory_mib:,.0f} MiB)"))
-    return made, median(hashes)
+    return Blocks(made, median(hashes), processor_s)
+
+
+def _processor_s() -> float:
+    """What this process, the folding processes and PostgreSQL have used so far."""
+    this = psutil.Process()
+    return sum(sum(process.cpu_times()[:2]) for process in (this, *this.children(recursive=True)))
