@@ -8,7 +8,7 @@ import pytest
 
 from app.core.log.note import Signer
 from app.core.log.notices import possession_text
-from tests.web.conftest import BANK, CITIZEN, THIN
+from tests.web.conftest import BANK, CITIZEN, UTILITY
 from tests.web.test_approvals import post
 from tests.web.test_seats import take_seat
 
@@ -37,8 +37,22 @@ def test_a_code_is_shown_once_and_opens_the_record(app, clerk, officer):
     assert "form-1" in officer.get("/staff/journal").text
 
 
+@pytest.fixture(scope="module")
+def somebody(world):
+    """Whose consents and freezes are nobody else's affair: the ledger is the whole session's."""
+    from app.services.ledger.intake import admit
+
+    citizen = "uci:60708"
+    admit(
+        world.bureau,
+        world.batch(UTILITY, [world.line(UTILITY, "utility", citizen, account="meter", status="on_time")]),
+    )
+    world.step()
+    return citizen
+
+
 @pytest.mark.parametrize(("language", "words"), [("en", "it counts at once"), ("zh", "立即生效")])
-def test_papers_are_entered(clerk, language, words):
+def test_papers_are_entered(clerk, somebody, language, words):
     clerk.set_cookie("lang", language)
     for kind in (
         "freeze",
@@ -49,7 +63,7 @@ def test_papers_are_entered(clerk, language, words):
         "citizen_statement",
     ):
         assert words in clerk.get(f"/staff/paper?kind={kind}").text
-    form = {"identifier": THIN, "ref": f"p-{language}"}
+    form = {"identifier": somebody, "ref": f"p-{language}"}
     at = "/staff/paper?kind=freeze"
     given = {"grantee": BANK, "purposes": "credit_application", "until": "2199-01-01"}
     for more in (
@@ -61,7 +75,7 @@ def test_papers_are_entered(clerk, language, words):
     ):
         answer = clerk.post("/staff/paper", data={"csrf_token": _csrf(clerk, at)} | form | more)
         assert answer.status_code == 303, (more, answer.text)
-        assert THIN not in answer.headers["Location"]
+        assert somebody not in answer.headers["Location"]
         assert clerk.get(answer.headers["Location"]).status_code == 200
     for more in (
         {"kind": "consent_withdrawn", "grantee": ""},
