@@ -11,6 +11,7 @@ arithmetic of our own is an `AssertionError` and never one of these. Audit findi
     |-- RuleError           well-formed, but one of the rules R1-R44 or a limit refuses it; may name lines
     |-- ConflictError       the same name with other content
     |-- NotFoundError       what was asked for is not there
+    |-- DamagedError        what is stored here was changed: nobody's request is at fault
     `-- RefusedError        the ledger refuses to go on (rolled back, forked, locked): says what to do
 """
 
@@ -80,6 +81,18 @@ class NotFoundError(CredenceError):
     """What was asked for is not there."""
 
     code = "not-found"
+
+
+class DamagedError(CredenceError):
+    """What is stored here does not open, or is not what was written. `str(error)` is what was `found`, as an audit says it;
+    `detail` tells whoever meets it elsewhere what that means.
+    """
+
+    code = "damaged"
+
+    def __init__(self, found: str, *, code: str | None = None) -> None:
+        super().__init__(found, code=code)
+        self.detail = f"What the bureau stores of this was changed or damaged: run `credence audit`. {found}"
 
 
 class RefusedError(CredenceError):

@@ -26,6 +26,7 @@ from werkzeug.exceptions import HTTPException
 from app.core.errors import (
     ConflictError,
     CredenceError,
+    DamagedError,
     FormatError,
     NotFoundError,
     ProofError,
@@ -119,6 +120,16 @@ KINDS = (
         "not-found",
         N_("Not found"),
         N_("There is nothing under this name."),
+    ),
+    Kind(
+        DamagedError,
+        500,
+        "damaged",
+        N_("What the bureau stores was damaged"),
+        N_(
+            "What is stored of this record was changed or damaged. Nothing that you sent is wrong, and trying again does not"
+            " help: the operators have to run `credence audit`, which names the place."
+        ),
     ),
     Kind(
         RefusedError,
@@ -218,7 +229,7 @@ def _problem(about: dict[str, Any]) -> Response:
 def page(status: int, error: CredenceError | None = None) -> Response:
     """The error page for people; an error that has no plain words is shown in those that it was written in, English."""
     heading, advice = PAGES.get(status, PAGES[500] if status >= 500 else PAGES[400])
-    if isinstance(error, SignatureError):  # a 403 as well, and signing in would not help
+    if isinstance(error, SignatureError | DamagedError):  # signing in, or trying again, would not help
         heading, advice = kind_of(error).title, kind_of(error).advice
     menu.ask_nothing()
     html = render_template(
@@ -229,7 +240,7 @@ def page(status: int, error: CredenceError | None = None) -> Response:
         detail=None if error is None else error.detail,
         status=status,
         request_id=g.get("request_id", ""),
-        ways=_ways_on(status),
+        ways=[] if isinstance(error, DamagedError) else _ways_on(status),
     )
     response = Response(html, status, content_type="text/html; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
@@ -255,6 +266,8 @@ def _ways_on(status: int) -> list[tuple[str, str]]:
 
 
 def on_credence_error(error: CredenceError) -> Response:
+    if isinstance(error, DamagedError):  # whose it is, the log does not say: the audit finds the place
+        structlog.get_logger().error("damaged", code=error.code, request_id=g.get("request_id", ""))
     status, about = members(error)
     response = page(status, error) if wants_page() else _problem(about)
     if isinstance(error, NotYetError):

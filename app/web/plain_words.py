@@ -25,6 +25,7 @@ BY_CODE = {
     "busy": N_("The same is being stored just now. Send it again in a few seconds."),
     "card-published": N_("This card is published for that use from that day on already."),
     "code-used": N_("This code was used already. Ask for a new one."),
+    "damaged": N_("What the bureau stores of this was changed or damaged. Its operators have to look at it."),
     "decided": N_("This was decided before."),
     "destroyed": N_("The text of this was destroyed: its time was over, or the citizen had it erased."),
     "done-before": N_("This was done before, under the same number."),
@@ -65,6 +66,9 @@ BY_CODE = {
     "reserved-name": N_("This name is the bureau's own."),
     "same-citizen": N_("That is the citizen whose file it is."),
     "same-person": N_("Who proposes something does not approve it."),
+    "seal-broken": N_(
+        "What the bureau stores of this was changed or damaged. Its operators have to look at it."
+    ),
     "stale": N_("The note is older than five minutes, or a clock is wrong: sign a new one."),
     "taken": N_("Somebody has taken this case already."),
     "too-large": N_("This is too large."),

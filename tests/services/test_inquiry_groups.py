@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from app.core import canon
-from app.core.errors import RuleError, SignatureError
+from app.core.errors import DamagedError, RuleError, SignatureError
 from app.core.log.note import Signer, split
 from app.core.log.policy import LogKey, Policy
 from app.core.proving import proof as proofs_format
@@ -154,7 +154,7 @@ def test_r6_a_used_event_id_is_refused_alone(ledger, consents):
 
 
 def test_a_fault_with_one_citizen_leaves_the_others_their_answers(ledger, consents, database):
-    """Their keys are gone but not their account: nothing foresees that, so it breaks the whole transaction."""
+    """Their keys are gone but not their account: that breaks the transaction of all of them."""
     with ledger.bureau.transaction() as connection:
         broken = ledger.bureau.people.find(connection, [CITIZENS[1]])[CITIZENS[1]].id
     bureau = ledger.reopen()  # which remembers nobody
@@ -163,7 +163,7 @@ def test_a_fault_with_one_citizen_leaves_the_others_their_answers(ledger, consen
         connection.execute("DELETE FROM citizen_keys WHERE citizen = %s", (broken,))
     got = together(ledger, [question(ledger, citizen) for citizen in CITIZENS[:3]], bureau)
     check(ledger, got[0], CITIZENS[0])
-    assert isinstance(got[1], Exception)
+    assert isinstance(got[1], DamagedError)
     check(ledger, got[2], CITIZENS[2])
     assert broken not in {citizen for citizen, *_ in stored(ledger)}
     check(ledger, inquire(bureau, question(ledger, CITIZENS[3])), CITIZENS[3])

@@ -76,7 +76,7 @@ def test_jobs_go_on_with_the_others_and_say_for_how_many_they_failed(ledger, rec
     lines = [orjson.loads(line) for line in file.getvalue().splitlines()]
     mail = next(line for line in lines if line["job"] == "mail")
     assert (mail["done"], mail["failed_for"]) == (2, 2)
-    assert mail["kinds"] == {"SignatureError seal-broken": 2}
+    assert mail["kinds"] == {"DamagedError seal-broken": 2}
     for secret in (b"uci:", b"example.org", person_of(ledger.bureau, BROKEN).key.hex().encode()):
         assert secret not in file.getvalue()
     ledger.settle()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import text
 
-from app.core.errors import RefusedError
+from app.core.errors import DamagedError, RefusedError
 from app.core.log import merkle, notices
 from app.core.log.block import NO_PREVIOUS, Block
 from app.core.log.entries import batch_entry, event_entry
@@ -407,6 +407,33 @@ def test_waiting_batch_that_was_changed_in_the_database_stops_the_sequencer(ledg
     with ledger.sequencer() as sequencer, pytest.raises(RefusedError, match=says):
         sequencer.step(now=True)
     assert not replay.Rows(ledger.url).blocks
+
+
+BENT = "set_byte({0}, 50, get_byte({0}, 50) # 1)"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        f"UPDATE citizen_keys SET wrapped = {BENT.format('wrapped')}",
+        "DELETE FROM citizen_keys",
+        f"UPDATE account_bodies SET sealed = {BENT.format('sealed')}",
+        f"UPDATE event_bodies SET sealed = {BENT.format('sealed')} WHERE batch = (SELECT max(id) FROM batches)",
+        "DELETE FROM event_bodies WHERE batch = (SELECT max(id) FROM batches)",
+    ],
+)
+def test_somebody_whose_file_does_not_open_stops_the_sequencer_in_words(ledger, database, damage):
+    ledger.report(2)
+    ledger.step()
+    ledger.admit(ledger.utility.batch([ledger.utility.utility("uci:2")]))
+    with database.begin() as owner:
+        owner.execute(text("SET session_replication_role = replica"))  # no triggers
+        owner.execute(text(damage))
+    with ledger.sequencer() as sequencer, pytest.raises(DamagedError) as refused:
+        sequencer.step(now=True)
+    assert "run `credence audit`" in refused.value.detail
+    assert "uci:2" not in refused.value.detail
+    assert len(replay.Rows(ledger.url).blocks) == 1
 
 
 # ---- the pool

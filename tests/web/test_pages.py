@@ -314,7 +314,7 @@ def test_chinese_pages_have_no_english_left(client, path):
     client.set_cookie("lang", "zh")
     skipped = r"<(script|style|code|pre)\b.*?</\1>|<(span|button|p)[^>]*lang=\"en\"[^>]*>[^<]*</\2>|<[^>]+>"
     text = re.sub(skipped, " ", client.get(path).text, flags=re.DOTALL)
-    allowed = r"Credence|OpenAPI|RFC|C2SP|tlog|policy|KiB|proof|cn|UTC|application|problem|json|type|code|docs|formats|md|Retry|After|ledger\S*|[a-z]+-[a-z-]+|failed|malformed|rule|conflict|refused|error|[0-9a-f]{32,}|quot"
+    allowed = r"Credence|OpenAPI|RFC|C2SP|tlog|policy|KiB|proof|cn|UTC|application|problem|json|type|code|docs|formats|md|Retry|After|ledger\S*|[a-z]+-[a-z-]+|failed|malformed|rule|conflict|damaged|credence audit|refused|error|[0-9a-f]{32,}|quot"
     assert not [word for word in re.findall(r"[A-Za-z]{4,}", re.sub(allowed, " ", text)) if word]
 
 

@@ -19,17 +19,18 @@ Source: docs/formats.md, section 11; libsodium's crypto_secretbox_easy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 from nacl._sodium import ffi, lib  # type: ignore[import-not-found]
 from nacl.bindings import sodium_init
 
-from app.core.errors import FormatError, SignatureError
+from app.core.errors import DamagedError, FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+Value = TypeVar("Value")
 KEY_SIZE: Final = 32
 NONCE_SIZE: Final = 24
 _MAC_SIZE: Final = 16
@@ -49,7 +50,7 @@ _seal: Final = lib.crypto_secretbox_easy
 _open: Final = lib.crypto_secretbox_open_easy
 
 SEAL_BROKEN: Final = "seal-broken"
-"""The code of a box that does not open: another key, changed bytes, or moved from another row."""
+"""The code of a box that does not open: no key or another, changed bytes, or moved from another row."""
 
 
 class CitizenKeys(Struct, frozen=True, gc=False):
@@ -89,17 +90,29 @@ def seal_each(keys: Sequence[bytes], nonces: bytes, plaintexts: Sequence[bytes])
 
 
 def unseal(key: bytes, sealed: bytes) -> bytes:
-    """The plaintext of `seal`; FormatError for fewer than 40 bytes, SignatureError if it does not open."""
+    """The plaintext of `seal`; DamagedError if it does not open, also under the empty key of whose keys are gone."""
+    if not key:
+        raise DamagedError("The keys of what is sealed are missing.", code=SEAL_BROKEN)
     assert len(key) == KEY_SIZE, "a sealing key has 32 bytes"
     size = len(sealed) - OVERHEAD
     if size < 0:
-        raise FormatError(f"Sealed bytes are at least {OVERHEAD}, not {len(sealed)}.")
+        raise DamagedError(f"Sealed bytes are at least {OVERHEAD}, not {len(sealed)}.", code=SEAL_BROKEN)
     plaintext = _buffer(_BYTES, size)
     # the nonce is what `sealed` begins with: libsodium reads so many bytes of it
     if _open(plaintext, sealed[NONCE_SIZE:], size + _MAC_SIZE, sealed, key):
         message = "The sealed bytes do not open: another key, or changed bytes."
-        raise SignatureError(message, code=SEAL_BROKEN)
+        raise DamagedError(message, code=SEAL_BROKEN)
     return bytes(_content(plaintext))
+
+
+def read(key: bytes, sealed: bytes, decode: Callable[[bytes], Value]) -> Value:
+    """What `decode` makes of the plaintext. That was sealed here, so what it cannot read is a DamagedError too, without the
+    words of the FormatError, which may quote it.
+    """
+    try:
+        return decode(unseal(key, sealed))
+    except FormatError as error:
+        raise DamagedError("The sealed bytes open, and are not what is sealed there.") from error
 
 
 def wrap(wrapping_key: bytes, nonce: bytes, number: int, keys: CitizenKeys) -> bytes:
@@ -108,15 +121,18 @@ def wrap(wrapping_key: bytes, nonce: bytes, number: int, keys: CitizenKeys) -> b
     return seal(wrapping_key, nonce, number.to_bytes(_NUMBER_SIZE, "big") + keys.data_key + keys.salt_key)
 
 
-def unwrap(wrapping_key: bytes, number: int, citizen_key: bytes, wrapped: bytes) -> CitizenKeys:
-    """The inverse of `wrap`; SignatureError also if the box was made for another citizen. `citizen_key` is what an older box
-    is bound to.
+def unwrap(wrapping_key: bytes, number: int, citizen_key: bytes, wrapped: bytes | None) -> CitizenKeys:
+    """The inverse of `wrap`; DamagedError if there is none, or it was made for another citizen. `citizen_key` is what an
+    older box is bound to.
     """
+    if wrapped is None:
+        raise DamagedError("The wrapped keys are missing.", code=SEAL_BROKEN)
     if len(wrapped) not in {WRAPPED_SIZE, _WRAPPED_BY_KEY_SIZE}:
-        raise FormatError(f"Wrapped keys have {WRAPPED_SIZE} bytes, not {len(wrapped)}.")
+        message = f"Wrapped keys have {WRAPPED_SIZE} bytes, not {len(wrapped)}."
+        raise DamagedError(message, code=SEAL_BROKEN)
     plaintext = unseal(wrapping_key, wrapped)
     owner, both = plaintext[: -2 * KEY_SIZE], plaintext[-2 * KEY_SIZE :]
     by_number = len(wrapped) == WRAPPED_SIZE
     if owner != (number.to_bytes(_NUMBER_SIZE, "big", signed=True) if by_number else citizen_key):
-        raise SignatureError("The wrapped keys belong to another citizen.", code=SEAL_BROKEN)
+        raise DamagedError("The wrapped keys belong to another citizen.", code=SEAL_BROKEN)
     return CitizenKeys(both[:KEY_SIZE], both[KEY_SIZE:])

@@ -31,7 +31,7 @@ def answer(bureau: Bureau, connection: Connection, answer_id: UUID, bank: str) -
     person = person_by_id(bureau, connection, found.citizen)
     if found.sealed is None:
         raise NotFoundError("this answer's time is over: its text was destroyed", code="destroyed")
-    event = event_formats.decode_stored(sealing.unseal(person.data_key, found.sealed))
+    event = sealing.read(person.data_key, found.sealed, event_formats.decode_stored)
     if not isinstance(event, types.Answer) or event.range is not None or event.recipient != bank:
         raise NotFoundError(_NONE, code="no-answer")
     return person, event

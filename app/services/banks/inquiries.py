@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.core import fields
-from app.core.errors import CredenceError, LineProblem, NotFoundError, RefusedError
+from app.core.errors import CredenceError, DamagedError, LineProblem, NotFoundError
 from app.core.reporting import batch as batches
 from app.core.reporting import event_types as types
 from app.core.reporting import events as event_formats
@@ -233,7 +233,7 @@ def _again(bureau: Bureau, connection: Connection, known: _Known) -> Draft | Out
     if person is None or said is None:
         if destroyed:
             return replies.DestroyedError()
-        return RefusedError("an inquiry is recorded without its answer: run `credence audit`")
+        return DamagedError("An inquiry is recorded without its answer.")
     if said.event["type"] == "refusal":
         return ConsentError(said.event["reason"], receipt=said.receipt)
     ended = scene.reason(event)

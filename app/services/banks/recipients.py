@@ -75,7 +75,7 @@ def _concerned(
     for row, index, block in state.events_of_citizens(connection, [person.id]):
         if row.sealed is None:
             continue
-        event = event_formats.decode_stored(sealing.unseal(person.data_key, row.sealed))
+        event = sealing.read(person.data_key, row.sealed, event_formats.decode_stored)
         if index is not None and block is not None:
             items[index] = block
             if isinstance(event, types.Correction) and index in targets:

@@ -22,7 +22,7 @@ from uuid import UUID
 
 import orjson
 
-from app.core.errors import NotFoundError, RuleError, SignatureError
+from app.core.errors import DamagedError, NotFoundError, RuleError
 from app.core.exchange import webhook
 from app.core.exchange.watch_note import WatchEndNote, WatchesNote, WatchNote
 from app.core.scoring import access
@@ -230,7 +230,7 @@ def _score_before(
     """
     version = state.account_at(connection, person.id, seen)
     if version is not None and version[1] is not None:
-        return _score(account_state.decode(sealing.unseal(person.data_key, version[1])))
+        return _score(sealing.read(person.data_key, version[1], account_state.decode))
     if now.replaced is not None:
         replaced: int | None = orjson.loads(bytes(now.replaced.score)).get("score")
         return replaced
@@ -307,7 +307,7 @@ def _payload(bureau: Bureau, message: MessageRow) -> bytes | None:
         try:
             identifier = identifier_of(connection, person)
             payload = sealing.unseal(person.data_key, message.sealed)
-        except (NotFoundError, SignatureError):  # erased, or sealed under a key that was destroyed
+        except (NotFoundError, DamagedError):  # erased, or sealed under a key that was destroyed
             rows.settle(connection, message.id, "destroyed")
             return None
         admission.lock_access(connection, [identifier])

@@ -66,7 +66,7 @@ def item_of(connection: Connection, person: Person, target: int) -> tuple[int, s
     found = state.event_at(connection, target)
     if found is None or found[0].sealed is None or found[0].citizen != person.id:
         return None
-    event = event_formats.decode_stored(sealing.unseal(person.data_key, found[0].sealed))
+    event = sealing.read(person.data_key, found[0].sealed, event_formats.decode_stored)
     return (event.target if isinstance(event, types.Correction) else target), found[1]
 
 
@@ -183,7 +183,7 @@ def _slot_at(connection: Connection, person: Person, dispute: Dispute) -> Slot |
     found = state.event_at(connection, dispute.item)
     if found is None or found[0].sealed is None:
         return None
-    return _slot(event_formats.decode_stored(sealing.unseal(person.data_key, found[0].sealed)))
+    return _slot(sealing.read(person.data_key, found[0].sealed, event_formats.decode_stored))
 
 
 def _slot(event: event_formats.Event) -> Slot | None:

@@ -128,7 +128,7 @@ def identifier_of(connection: Connection, person: Person) -> str:
     """Who a citizen is: it stands in each of their sealed events, and sealed beside them once none is left."""
     sealed = state.any_bodies_of(connection, [person.id]).get(person.id)
     if sealed is not None:
-        return event_formats.decode_stored(sealing.unseal(person.data_key, sealed)).citizen
+        return sealing.read(person.data_key, sealed, event_formats.decode_stored).citizen
     kept = rows.identifier(connection, person.id)
     if kept is None:
         raise NotFoundError("nothing is left of this citizen's events")

@@ -167,7 +167,7 @@ def _identifier(connection: Connection, person: Person) -> str:
     """Who it is, out of any one event; nothing when none is left."""
     sealed = state.any_bodies_of(connection, [person.id]).get(person.id)
     return (
-        "" if sealed is None else event_formats.decode_stored(sealing.unseal(person.data_key, sealed)).citizen
+        "" if sealed is None else sealing.read(person.data_key, sealed, event_formats.decode_stored).citizen
     )
 
 
@@ -181,7 +181,7 @@ def _past(connection: Connection, person: Person, newest_block: int) -> Past:
     for day, block in chosen:
         if block not in bodies:  # destroyed between the two questions
             continue
-        said = orjson.loads(bytes(account_state.decode(sealing.unseal(person.data_key, bodies[block])).score))
+        said = orjson.loads(bytes(sealing.read(person.data_key, bodies[block], account_state.decode).score))
         points.append(Point(day, said.get("score"), card not in ("", said["scorecard"])))
         card = said["scorecard"]
     return Past(tuple(points), len(readable) < len(versions), len(chosen) < len(readable))

@@ -163,7 +163,7 @@ class People:
         return new
 
     def unwrap(self, row: rows.Citizen) -> Person:
-        """A citizen with the secrets opened; raises SignatureError when the row was tampered with."""
+        """A citizen with the secrets opened; raises DamagedError when the row was tampered with."""
         if row.wrapped is None:
             return Person(row.id, row.key, row.vrf_proof, b"", b"")
         keys = sealing.unwrap(self.wrap_key, row.id, row.key, row.wrapped)

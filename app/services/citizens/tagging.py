@@ -59,9 +59,9 @@ def _tag(connection: Connection, wrap_key: bytes) -> int:
 def _identifier(connection: Connection, wrap_key: bytes, citizen: people.Citizen, body: bytes | None) -> str:
     kept = people.identifier(connection, citizen.id) if body is None else None
     try:
-        keys = sealing.unwrap(wrap_key, citizen.id, citizen.key, citizen.wrapped or b"")
+        keys = sealing.unwrap(wrap_key, citizen.id, citizen.key, citizen.wrapped)
         if body is not None:
-            return decode_stored(sealing.unseal(keys.data_key, body)).citizen
+            return sealing.read(keys.data_key, body, decode_stored).citizen
         return sealing.unseal(keys.data_key, kept or b"").decode()
     except CredenceError as error:
         message = (

@@ -104,7 +104,7 @@ def ever_reported(
     for loaded in state.load_accounts(connection, list(wanted)):
         blocks[loaded.citizen], files[loaded.citizen] = -1, folded.File()
         if loaded.block is not None and loaded.sealed is not None:
-            opened = account_state.decode(sealing.unseal(persons[loaded.citizen].data_key, loaded.sealed))
+            opened = sealing.read(persons[loaded.citizen].data_key, loaded.sealed, account_state.decode)
             blocks[loaded.citizen], files[loaded.citizen] = (
                 loaded.block,
                 folded.reopen_file(bytes(opened.file)),
@@ -172,6 +172,6 @@ def _opened(
     found: dict[int, list[tuple[state.LoadedEvent, event_formats.Event]]] = defaultdict(list)
     for row in rows:
         if row.sealed is not None:
-            line = sealing.unseal(persons[row.citizen].data_key, row.sealed)
-            found[row.citizen].append((row, event_formats.decode_stored(line)))
+            event = sealing.read(persons[row.citizen].data_key, row.sealed, event_formats.decode_stored)
+            found[row.citizen].append((row, event))
     return found

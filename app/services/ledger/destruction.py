@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.core.errors import CredenceError
+from app.core.errors import DamagedError
 from app.core.log import entries, merkle, notices
 from app.core.reporting.events import decode_stored
 from app.core.scoring.profiles import PROFILES
@@ -75,7 +75,6 @@ def destroy(connection: Connection, wrap_key: bytes, task: Task, going: Doomed) 
     wrapped: dict[int, bytes] = {}
     rows = _events(connection, task, going)
     for loaded in state.load_accounts(connection, list(going)):
-        assert loaded.wrapped is not None, f"citizen {loaded.citizen} has no keys"
         before = sealing.unwrap(wrap_key, loaded.citizen, loaded.key, loaded.wrapped)
         erased = erasure.REASON in going[loaded.citizen].values()
         salt_key = os.urandom(sealing.KEY_SIZE) if erased else before.salt_key
@@ -133,7 +132,7 @@ def _seal_beside(connection: Connection, changed: Mapping[int, tuple[bytes, byte
         try:
             plain = sealing.unseal(before, row.sealed)
         except (
-            CredenceError
+            DamagedError
         ):  # not under this key: then it need not change with it, and no block fails over it
             continue
         destruction.replace_beside(
@@ -157,8 +156,9 @@ def _events(connection: Connection, task: Task, going: Doomed) -> dict[int, list
 
 def _old_state(loaded: state.LoadedAccount, keys: sealing.CitizenKeys) -> account_state.AccountState:
     """The account that goes."""
-    assert loaded.sealed is not None, f"citizen {loaded.citizen} has events in a block and no account"
-    return account_state.decode(sealing.unseal(keys.data_key, loaded.sealed))
+    if loaded.sealed is None:
+        raise DamagedError(f"Citizen {loaded.citizen} has events in a block and no account.")
+    return sealing.read(keys.data_key, loaded.sealed, account_state.decode)
 
 
 def _with_replaced(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from app.core.errors import RefusedError
+from app.core.errors import DamagedError, RefusedError
 from app.core.log import entries, merkle
 from app.core.reporting.events import decode_stored
 from app.core.scoring.profiles import PROFILES
@@ -127,13 +127,10 @@ def _named(
 
 
 def _open(wrap_key: bytes, loaded: state.LoadedAccount, nonce: bytes) -> _Opened:
-    assert loaded.wrapped is not None, (
-        f"citizen {loaded.citizen} has no keys: who is erased gets new ones in the same block"
-    )
     keys = sealing.unwrap(wrap_key, loaded.citizen, loaded.key, loaded.wrapped)
     previous = None
     if loaded.sealed is not None:
-        previous = account_state.decode(sealing.unseal(keys.data_key, loaded.sealed))
+        previous = sealing.read(keys.data_key, loaded.sealed, account_state.decode)
     return _Opened(loaded, keys, previous, nonce)
 
 
@@ -174,10 +171,11 @@ def keep(  # noqa: PLR0917 - one account's share of a task
 
 
 def _placed(task: Task, data_key: bytes, row: state.LoadedEvent) -> PlacedEvent:
-    assert row.sealed is not None, (
-        f"body of batch {row.batch} position {row.position} is gone before it was folded"
-    )
-    event = decode_stored(sealing.unseal(data_key, row.sealed))
+    if row.sealed is None:
+        raise DamagedError(
+            f"Batch {row.batch} position {row.position} has no body, and no block holds it yet."
+        )
+    event = sealing.read(data_key, row.sealed, decode_stored)
     log_index = task.first_indices[row.batch] + row.position
     return PlacedEvent(log_index, merkle.leaf_hash(entries.event_entry(row.commitment)), event)
 

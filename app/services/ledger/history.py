@@ -62,8 +62,8 @@ def with_events(
     waiting = defaultdict(list)
     for number, row in enumerate(behind):
         if row.sealed is not None:
-            line = sealing.unseal(persons[row.citizen].data_key, row.sealed)
-            waiting[row.citizen].append((UNPLACED_INDEX + number, event_formats.decode_stored(line)))
+            event = sealing.read(persons[row.citizen].data_key, row.sealed, event_formats.decode_stored)
+            waiting[row.citizen].append((UNPLACED_INDEX + number, event))
     current = {citizen: Current(file) for citizen, file in files.items()}
     for citizen, events in waiting.items():
         # a repair changes the score at the next block; access does not wait for it
@@ -75,7 +75,7 @@ def with_events(
 def whole_history(connection: Connection, person: Person) -> list[tuple[int, event_formats.Event]]:
     """All events of a citizen that a block holds: (log index, event), ascending; destroyed bodies left out."""
     return [
-        (index, event_formats.decode_stored(sealing.unseal(person.data_key, row.sealed)))
+        (index, sealing.read(person.data_key, row.sealed, event_formats.decode_stored))
         for row, index, _ in state.events_of_citizens(connection, [person.id])
         if index is not None and row.sealed is not None
     ]
@@ -86,7 +86,7 @@ def with_waiting(connection: Connection, person: Person) -> list[tuple[int, even
     return [
         (
             UNPLACED_INDEX + number if index is None else index,
-            event_formats.decode_stored(sealing.unseal(person.data_key, row.sealed)),
+            sealing.read(person.data_key, row.sealed, event_formats.decode_stored),
         )
         for number, (row, index, _) in enumerate(state.events_of_citizens(connection, [person.id]))
         if row.sealed is not None
@@ -139,7 +139,7 @@ def _target_problem(
         return ""
     if row.sealed is None:
         return f"target {target} was destroyed and is in no score or report any more"
-    original = event_formats.decode_stored(sealing.unseal(person.data_key, row.sealed))
+    original = sealing.read(person.data_key, row.sealed, event_formats.decode_stored)
     kind = event_formats.type_of(original)
     if kind not in event_formats.DISPUTABLE:
         return f"target {target} is a {kind}, which only the citizen's own further word changes"

@@ -74,7 +74,7 @@ def look_at(bureau: Bureau, connection: Connection, citizens: Collection[str], *
     versions = {
         persons[citizen].id: (
             each.account[0],
-            account_state.decode(sealing.unseal(persons[citizen].data_key, each.account[1])),
+            sealing.read(persons[citizen].data_key, each.account[1], account_state.decode),
         )
         for citizen, each in found.items()
         if each.account is not None

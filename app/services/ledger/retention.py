@@ -144,7 +144,7 @@ def _due(
             person = persons[loaded.citizen]
             if loaded.sealed is None or loaded.block is None:
                 continue
-            opened = account_state.decode(sealing.unseal(person.data_key, loaded.sealed))
+            opened = sealing.read(person.data_key, loaded.sealed, account_state.decode)
             file: File = folded.reopen_file(bytes(opened.file))
             if not thorough and not retention.may_hold(file):
                 continue

@@ -14,7 +14,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from app.core.errors import ConflictError, NotFoundError, RuleError, SignatureError
+from app.core.errors import ConflictError, DamagedError, NotFoundError, RuleError
 from app.core.state import sealing
 from app.db import cases as rows
 from app.services.citizens.links import hold, identifier_of, person_by_id
@@ -239,7 +239,7 @@ def _cases(
     for text in [] if hidden else rows.texts(connection, [row.id for row in found]):
         try:
             written[text.case, text.author] = sealing.unseal(person.data_key, text.sealed).decode()
-        except SignatureError:
+        except DamagedError:
             continue  # its key was destroyed with the rest of the file
     return [
         Case(

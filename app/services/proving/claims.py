@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from app.core.errors import ConflictError, NotFoundError, RefusedError
+from app.core.errors import ConflictError, DamagedError, NotFoundError
 from app.core.log import merkle, notices
 from app.core.log.entries import event_entry
 from app.core.log.note import open_note
@@ -65,7 +65,7 @@ def _parts(connection: Connection, person: Person, at: Snapshot, opened: Account
         gone = opaque.get(len(parts))
         if gone is None:
             if row.sealed is None:
-                raise RefusedError("a stored event has no body: run `credence audit`")
+                raise DamagedError("A stored event has no body.")
             parts.append(Part(own, index, sealing.unseal(person.data_key, row.sealed)))
         else:
             leaf = merkle.leaf_hash(event_entry(row.commitment))
@@ -190,7 +190,7 @@ def _signer(register: Register, furnisher: str, batch_index: int, note: str) -> 
     for record in register.records():
         if record.name == furnisher and record.holds_at(batch_index) and _signed_by(note, record.verifier):
             return SignerPlace.of(register, record)
-    raise RefusedError("no registered key signed this batch: run `credence audit`")
+    raise DamagedError("No registered key signed this batch.")
 
 
 def _signed_by(note: str, verifier: Verifier) -> bool:

@@ -12,7 +12,7 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from app.core.errors import CredenceError, NotFoundError, RefusedError
+from app.core.errors import CredenceError, DamagedError, NotFoundError
 from app.core.log import merkle
 from app.core.log.block import Block
 from app.core.log.tlogproof import TlogProof
@@ -156,7 +156,7 @@ def _open(person: Person, version: tuple[int, bytes | None] | None, at: Snapshot
             " something in it was over (R11); proofs that were given out before still verify, and a newer block has the file"
         )
         raise NotFoundError(message, code="destroyed")
-    return version[0], account_state.decode(sealing.unseal(person.data_key, version[1]))
+    return version[0], sealing.read(person.data_key, version[1], account_state.decode)
 
 
 def newest_versions(
@@ -169,7 +169,7 @@ def newest_versions(
     by_id = {person.id: person for person in persons}
     number, found = people.accounts_of(connection, list(by_id))
     return number, {
-        citizen: (block, account_state.decode(sealing.unseal(by_id[citizen].data_key, sealed)))
+        citizen: (block, sealing.read(by_id[citizen].data_key, sealed, account_state.decode))
         for citizen, (block, sealed) in found.items()
     }
 
@@ -194,7 +194,7 @@ def assemble(
 ) -> bytes:
     """`build` with a path that is at hand."""
     if person.key not in paths:
-        raise RefusedError("the stored state trie does not lead to this account: run `credence audit`")
+        raise DamagedError("The stored state trie does not lead to this account.")
     written_by, opened_state = opened
     if len(bytes(opened_state.file)) > FILE_SHOWN_BYTES_MAX:
         shown = tuple(name for name in shown if name != "file")

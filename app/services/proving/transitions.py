@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from app.core.errors import NotFoundError, RefusedError
+from app.core.errors import DamagedError, NotFoundError
 from app.core.fields import format_hex32
 from app.core.log import entries, merkle, notices
 from app.core.log.block import Block
@@ -175,14 +175,14 @@ def _events(connection: Connection, at: _At) -> dict[int, list[LoadedEvent]]:
 
 
 def _open(at: _At, row: transitions.Rewritten, events: Sequence[LoadedEvent]) -> _Opened:
-    if row.wrapped is None or row.sealed is None:
-        raise RefusedError(f"the account {row.key.hex()} cannot be opened: run `credence audit`")
+    if row.sealed is None:
+        raise DamagedError(f"The account {row.key.hex()} is missing.")
     keys = sealing.unwrap(at.wrap_key, row.citizen, row.key, row.wrapped)
-    new = account_state.decode(sealing.unseal(keys.data_key, row.sealed))
+    new = sealing.read(keys.data_key, row.sealed, account_state.decode)
     lines = []
     for event in events:
         if event.sealed is None:
-            raise RefusedError(f"an event of the account {row.key.hex()} is missing: run `credence audit`")
+            raise DamagedError(f"An event of the account {row.key.hex()} is missing.")
         index = at.first_indices[event.batch] + event.position
         lines.append((index, sealing.unseal(keys.data_key, event.sealed)))
     return _Opened(row, keys, new, lines)
@@ -230,9 +230,7 @@ def _account(at: _At, opened: _Opened, history: Sequence[tuple[int, LoadedEvent]
     if row.old_block is None:
         return record
     if row.old_sealed is None:
-        raise RefusedError(
-            f"the account {row.key.hex()} before block {at.number} is missing: run `credence audit`"
-        )
+        raise DamagedError(f"The account {row.key.hex()} before block {at.number} is missing.")
     return msgspec.structs.replace(record, old=msgspec.Raw(sealing.unseal(keys.data_key, row.old_sealed)))
 
 

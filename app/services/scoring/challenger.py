@@ -143,7 +143,7 @@ def _day(opened: tuple[Version, bytes, AccountState]) -> str:
 
 def _open(bureau: Bureau, version: Version) -> tuple[bytes, AccountState]:
     data_key = sealing.unwrap(bureau.people.wrap_key, version.citizen, version.key, version.wrapped).data_key
-    return data_key, account_state.decode(sealing.unseal(data_key, version.sealed))
+    return data_key, sealing.read(data_key, version.sealed, account_state.decode)
 
 
 def pairs(bureau: Bureau, card: Card) -> Iterator[Pair | None]:

@@ -75,5 +75,5 @@ def opened(
                 if row.citizen not in keys:
                     own = sealing.unwrap(bureau.people.wrap_key, row.citizen, row.key, row.wrapped)
                     keys[row.citizen] = own.data_key
-                event = event_formats.decode_stored(sealing.unseal(keys[row.citizen], row.sealed))
+                event = sealing.read(keys[row.citizen], row.sealed, event_formats.decode_stored)
         yield row, event

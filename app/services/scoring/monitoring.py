@@ -253,7 +253,7 @@ def _key(bureau: Bureau, pair: rows.AccountPair) -> bytes | None:
 def _open(sealed: bytes | None, key: bytes | None) -> account_state.AccountState | None:
     if sealed is None or key is None:
         return None
-    return account_state.decode(sealing.unseal(key, sealed))
+    return sealing.read(key, sealed, account_state.decode)
 
 
 def _identifiers(connection: Connection, keys: Mapping[int, bytes | None], many: OneByOne) -> dict[int, str]:
@@ -263,7 +263,7 @@ def _identifiers(connection: Connection, keys: Mapping[int, bytes | None], many:
         key = keys[row.citizen]
         if row.citizen not in found and row.sealed is not None and key is not None:
             with many.one():
-                found[row.citizen] = event_formats.decode_stored(sealing.unseal(key, row.sealed)).citizen
+                found[row.citizen] = sealing.read(key, row.sealed, event_formats.decode_stored).citizen
     return found
 
 

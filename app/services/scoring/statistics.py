@@ -42,7 +42,7 @@ def accounts(bureau: Bureau) -> Iterator[AccountState]:
         data_keys = {citizen.id: bureau.people.unwrap(citizen).data_key for citizen in citizens}
         for account in loaded:
             if account.sealed is not None:
-                yield account_state.decode(sealing.unseal(data_keys[account.citizen], account.sealed))
+                yield sealing.read(data_keys[account.citizen], account.sealed, account_state.decode)
 
 
 def files(bureau: Bureau) -> Iterator[File]:

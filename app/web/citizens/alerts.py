@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask_babel import gettext
 
-from app.core.errors import ConflictError, FormatError, NotFoundError, RuleError
+from app.core.errors import ConflictError, DamagedError, FormatError, NotFoundError, RuleError
 from app.services.citizens import alerts, mail, mailing
 from app.web import words
 from app.web.citizens import menu
@@ -44,7 +44,10 @@ def unread() -> int:
         if request.endpoint == "record.show":
             g.unread_alerts = sum(each.is_new for each in _news())
         else:
-            g.unread_alerts = alerts.unread(bureau(), session_citizen())
+            try:
+                g.unread_alerts = alerts.unread(bureau(), session_citizen())
+            except DamagedError:  # a page that needs nothing of it shows no number
+                g.unread_alerts = 0
     count: int = g.unread_alerts
     return count
 

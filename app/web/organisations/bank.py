@@ -20,7 +20,7 @@ import orjson
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 
-from app.core.errors import CredenceError, FormatError
+from app.core.errors import CredenceError, DamagedError, FormatError
 from app.core.reporting.event_base import AccountClass
 from app.core.scoring.card_texts import criterion_name, insufficient_sentence, reason_sentence
 from app.services.banks import asked, inquiries, recipients
@@ -112,6 +112,8 @@ def one() -> str | tuple[str, int]:
         return _one(refused_look=shown), 403
     except NotYetError:
         return _one(waits=True), 409
+    except DamagedError:  # nothing that a form could say right
+        raise
     except CredenceError as error:
         return _one(error=error), 422
     return _one(answer=_in_words(answer))

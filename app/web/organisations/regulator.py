@@ -22,7 +22,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask_smorest import Blueprint as MachineBlueprint
 from marshmallow import Schema, fields
 
-from app.core.errors import CredenceError
+from app.core.errors import CredenceError, DamagedError
 from app.core.fields import parse_instant
 from app.services.organisations import audits as opened_audits
 from app.services.organisations import given, quality, supervision, transparency
@@ -237,6 +237,8 @@ def look() -> str | tuple[str, int]:
     given_now = {name: request.form.get(name, "").strip() for name in ("citizen", "case")}
     try:
         seen, entries = supervision.look(bureau(), seat.organisation, given_now["citizen"], given_now["case"])
+    except DamagedError:  # nothing that the form could say right
+        raise
     except CredenceError as error:
         return render_template("regulator_look.html", error=error, given=given_now), 422
     return render_template(

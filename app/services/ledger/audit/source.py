@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import structs
 
-from app.core.errors import CredenceError, RuleError
+from app.core.errors import CredenceError, DamagedError, RuleError
 from app.core.log import tiles
 from app.core.reporting.events import decode_stored
 from app.core.state import sealing
@@ -278,8 +278,8 @@ def _unwrap(
         return None, "the wrapped keys are missing"
     try:
         return sealing.unwrap(wrap_key, number, key, wrapped), ""
-    except CredenceError as error:
-        return None, f"{error.detail} This row was changed."
+    except DamagedError as error:
+        return None, f"{error} This row was changed."
 
 
 def _unseal(keys: sealing.CitizenKeys | None, sealed: bytes | None) -> tuple[bytes | None, str]:
@@ -289,5 +289,5 @@ def _unseal(keys: sealing.CitizenKeys | None, sealed: bytes | None) -> tuple[byt
         return None, "its citizen's keys do not open"
     try:
         return sealing.unseal(keys.data_key, sealed), ""
-    except CredenceError as error:
-        return None, error.detail
+    except DamagedError as error:
+        return None, str(error)
