@@ -1,7 +1,8 @@
 """Proofs and inquiries over HTTP, against a hello-world on the same server settings with the same load generator.
 
-Rounds of hello-world, proof, recorded inquiry follow each other, and each ratio is taken within its round, so that a
-change in the machine's mood meets all three.
+Rounds of proofs and recorded inquiries stand between two of hello-world, and are compared with the mean of those, so that a
+change in the machine's mood meets all of them. The inquiries of the next round are signed before a hello-world begins:
+meanwhile the last ones get into blocks.
 """
 
 from __future__ import annotations
@@ -60,14 +61,16 @@ def measure(report: Report, running: Running, research: Part, rounds: int, secon
             load.measure(port, proofs, 0.5, CONNECTIONS)
             trial = load.measure(port, list(islice(inquiries, TRIAL_REQUESTS)), 60, CONNECTIONS, once=True)
             enough = int(SPARE * trial["per_second"] * (seconds + load.WARM_UP_S)) + TRIAL_REQUESTS
-            floors = [load.measure(hello_port, hello, seconds, CONNECTIONS)]
-            served, recorded = [], []
-            for number in range(rounds):
-                report.say(f"round {number + 1} of {rounds}, inquiries at {trial['per_second']:.0f}/s")
-                batch = list(islice(inquiries, enough))
-                served.append(load.measure(port, proofs, seconds, CONNECTIONS))
-                recorded.append(load.measure(port, batch, seconds, CONNECTIONS, once=True))
+            floors, served, recorded = [], [], []
+            for number in range(rounds + 1):
+                report.say(
+                    f"round {min(number + 1, rounds)} of {rounds}, inquiries at {trial['per_second']:.0f}/s"
+                )
+                batch = list(islice(inquiries, enough))  # signed while the last inquiries get into blocks
                 floors.append(load.measure(hello_port, hello, seconds, CONNECTIONS))
+                if number < rounds:
+                    served.append(load.measure(port, proofs, seconds, CONNECTIONS))
+                    recorded.append(load.measure(port, batch, seconds, CONNECTIONS, once=True))
     _report(report, floors, served, recorded)
 
 

@@ -240,7 +240,7 @@ def page(status: int, error: CredenceError | None = None) -> Response:
         detail=None if error is None else error.detail,
         status=status,
         request_id=g.get("request_id", ""),
-        ways=[] if isinstance(error, DamagedError) else _ways_on(status),
+        ways=_ways_on(status, again=not isinstance(error, DamagedError)),
     )
     response = Response(html, status, content_type="text/html; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
@@ -250,24 +250,31 @@ def page(status: int, error: CredenceError | None = None) -> Response:
 AGAIN = frozenset({409, 429, 500, 503})
 
 
-def _ways_on(status: int) -> list[tuple[str, str]]:
-    """(address, text) of what somebody can do next, the best first; the home page comes behind them."""
+def _ways_on(status: int, *, again: bool) -> list[tuple[str, str]]:
+    """(address, text) of what somebody can do next, the best first; the home page comes behind them. `again`: whether trying
+    again may help.
+    """
     is_record = request.path.startswith("/record")
     if status == HTTPStatus.FORBIDDEN:
         return [("/sign-in", N_("Sign in")), ("/enrol", N_("Use a one-time code"))] if is_record else []
     if status == HTTPStatus.NOT_FOUND and is_record:
         return [("/record", N_("Your record"))]
     ways = []
-    if status in AGAIN and request.method == "GET":
+    if again and status in AGAIN and request.method == "GET":
         ways.append((request.path, N_("Load the page again")))
     if status == HTTPStatus.INTERNAL_SERVER_ERROR and is_record:
         ways.append(("/record/cases", N_("Tell the bureau")))
     return ways
 
 
+def note_damage(error: DamagedError, request_id: str) -> None:
+    """A line for the operators. Whose it is, the log does not say: the audit finds the place."""
+    structlog.get_logger().error("damaged", code=error.code, request_id=request_id)
+
+
 def on_credence_error(error: CredenceError) -> Response:
-    if isinstance(error, DamagedError):  # whose it is, the log does not say: the audit finds the place
-        structlog.get_logger().error("damaged", code=error.code, request_id=g.get("request_id", ""))
+    if isinstance(error, DamagedError):
+        note_damage(error, g.get("request_id", ""))
     status, about = members(error)
     response = page(status, error) if wants_page() else _problem(about)
     if isinstance(error, NotYetError):

@@ -6,7 +6,7 @@ import json
 import re
 import socket
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from app.services.banks import watching, webhooks
 from app.services.banks.inquiries import inquire
 from app.services.banks.replies import ConsentError
 from app.services.citizens.records import entries
+from app.services.one_by_one import PartlyDoneError
+from tests.services.audited import Tamper
 from tests.services.builders import BANK, ORIGIN, PAPER
 from tests.services.test_proofs import person_of
 
@@ -156,6 +158,20 @@ def test_a_receiver_that_fails_gets_the_same_message_again_and_a_redirect_is_not
     assert [path for path, _, _ in receiver.came] == ["/hooks?bank=1"] * 3
     assert len({(headers["webhook-id"], body) for _, headers, body in receiver.came}) == 1
     assert len({headers["webhook-signature"] for _, headers, _ in receiver.came}) == 3
+
+
+def test_a_message_waits_for_keys_that_are_missing(answered, receiver):
+    ledger, answer, _ = answered
+    watching.put(ledger.bureau, note(ledger, answer, receiver))
+    fall(ledger)
+    watching.look(ledger.bureau)
+    with closing(Tamper(ledger)) as tamper:
+        keys = tamper.rows("citizen_keys")
+        with tamper.replaced("citizen_keys", keys, []), pytest.raises(PartlyDoneError):
+            watching.send(ledger.bureau)
+    ledger.clock.move(seconds=webhooks.RETRY_AFTER_S[0])
+    assert watching.send(ledger.bureau) == 1
+    assert len(receiver.came) == 1
 
 
 def test_after_three_days_nobody_tries_any_more(answered, receiver):

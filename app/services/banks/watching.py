@@ -305,9 +305,13 @@ def _payload(bureau: Bureau, message: MessageRow) -> bytes | None:
     with bureau.transaction() as connection:
         person = hold(bureau, connection, message.citizen)
         try:
-            identifier = identifier_of(connection, person)
+            identifier = identifier_of(connection, person)  # what is damaged may be mended: the message waits
+        except NotFoundError:  # erased
+            rows.settle(connection, message.id, "destroyed")
+            return None
+        try:
             payload = sealing.unseal(person.data_key, message.sealed)
-        except (NotFoundError, DamagedError):  # erased, or sealed under a key that was destroyed
+        except DamagedError:  # sealed under a key that was destroyed: theirs is another now
             rows.settle(connection, message.id, "destroyed")
             return None
         admission.lock_access(connection, [identifier])

@@ -78,8 +78,7 @@ def behind(bureau: Bureau, connection: Connection, person: Person, index: int) -
     block = heads.newest_shown(connection)
     found = []
     for row in alerting.events_behind_index(connection, person.id, index, block):
-        line = sealing.unseal(person.data_key, row.sealed)
-        event = event_formats.decode_stored(line)
+        line, event = sealing.read(person.data_key, row.sealed, event_formats.line_and_event)
         kind = kind_of_news(event)
         if kind is not None:
             view = records.view_of(line, event, row.commitment, row.log_index, row.block)

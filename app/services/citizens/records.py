@@ -126,8 +126,7 @@ def _views(
             if log_index is not None and position in gone:
                 removed.append(RemovedView(log_index, gone[position].reason, gone[position].day))
             continue
-        line = sealing.unseal(person.data_key, row.sealed)
-        event = event_formats.decode_stored(line)
+        line, event = sealing.read(person.data_key, row.sealed, event_formats.line_and_event)
         identifier = event.citizen
         if log_index is not None:
             history.append((log_index, event))

@@ -66,6 +66,6 @@ def _identifier(connection: Connection, wrap_key: bytes, citizen: people.Citizen
     except CredenceError as error:
         message = (
             f"who citizen {citizen.id} is cannot be read, so there is no tag to give: restore the database from before the"
-            f" upgrade and run `credence audit` with the version that it is of ({error.detail})"
+            f" upgrade and run `credence audit` with the version that it is of ({error})"
         )
         raise RefusedError(message, code="untagged") from error

@@ -26,7 +26,7 @@ import msgspec
 
 from app.core.errors import DamagedError
 from app.core.log import entries, merkle, notices
-from app.core.reporting.events import decode_stored
+from app.core.reporting.events import line_and_event
 from app.core.scoring.profiles import PROFILES
 from app.core.scoring.scorecard import parse_card
 from app.core.state import account, account_state, erasure, sealing
@@ -37,6 +37,7 @@ from app.services.ledger.folding import Share, keep
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from app.core.reporting.event_base import Event
     from app.db.session import Connection
     from app.services.ledger.folding import Task
 
@@ -80,7 +81,7 @@ def destroy(connection: Connection, wrap_key: bytes, task: Task, going: Doomed) 
         salt_key = os.urandom(sealing.KEY_SIZE) if erased else before.salt_key
         after = sealing.CitizenKeys(os.urandom(sealing.KEY_SIZE), salt_key)
         lines = {
-            (row.batch, row.position): sealing.unseal(before.data_key, row.sealed)
+            (row.batch, row.position): sealing.read(before.data_key, row.sealed, line_and_event)
             for _, row in rows[loaded.citizen]
             if row.sealed is not None
         }
@@ -97,10 +98,10 @@ def destroy(connection: Connection, wrap_key: bytes, task: Task, going: Doomed) 
         written = _rebuilt(rows[loaded.citizen], lines, old_state.opaque, gone, rules, after.salt_key, salts)
         written = _with_replaced(written, old_state, loaded, before, erased=erased)
         keep(share, task, loaded, after, written, os.urandom(sealing.NONCE_SIZE))
-        for place, line in lines.items():
+        for place, (line, _) in lines.items():
             new[place] = sealing.seal(after.data_key, os.urandom(sealing.NONCE_SIZE), line)
         if not lines and named is not None:
-            nameless[loaded.citizen] = decode_stored(named).citizen.encode()
+            nameless[loaded.citizen] = named[1].citizen.encode()
         changed[loaded.citizen] = before.data_key, after.data_key
         wrapped[loaded.citizen] = sealing.wrap(
             wrap_key, os.urandom(sealing.NONCE_SIZE), loaded.citizen, after
@@ -183,7 +184,7 @@ def _with_replaced(
 
 def _rebuilt(  # noqa: PLR0917 - one account's share
     rows: Sequence[Row],
-    lines: Mapping[destruction.Place, bytes],
+    lines: Mapping[destruction.Place, tuple[bytes, Event]],
     before: Sequence[Opaque],
     gone: Mapping[int, str],
     rules: Rules,
@@ -198,7 +199,7 @@ def _rebuilt(  # noqa: PLR0917 - one account's share
     ]
     leaves = [(index, merkle.leaf_hash(entries.event_entry(row.commitment))) for index, row in placed]
     surviving = [
-        (index, decode_stored(lines[row.batch, row.position]))
+        (index, lines[row.batch, row.position][1])
         for index, row in placed
         if (row.batch, row.position) in lines
     ]

@@ -180,8 +180,7 @@ def fetch(bureau: Bureau, citizen: str, credential: str) -> bytes:
         stored = admission.event_by_name(connection, bureau.signer.name, _batch_id(credential))
         if person is None or stored is None or stored.citizen != person.id or stored.sealed is None:
             raise NotFoundError("this citizen has no such credential", code="no-credential")
-        line = sealing.unseal(person.data_key, stored.sealed)
-        answer = event_formats.decode_stored(line)
+        line, answer = sealing.read(person.data_key, stored.sealed, event_formats.line_and_event)
         assert isinstance(answer, Answer), "what the bureau has called a credential is one"
         at = proofs.snapshot(bureau, connection)
         if stored.log_index is None or stored.log_index >= at.block.tree_size:

@@ -14,12 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import orjson
-from flask import Response, request
+from flask import Response, g, request
 from flask_smorest import Blueprint
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Gone, Unauthorized
 
-from app.core.errors import FormatError, NotFoundError
+from app.core.errors import DamagedError, FormatError, NotFoundError
 from app.core.exchange.audit_note import AUDIT_NOTE_BYTES_MAX
 from app.core.fields import format_instant
 from app.core.proving.transition.pieces import gathered
@@ -28,6 +28,7 @@ from app.services.ledger.audit import opening, wire
 from app.services.ledger.audit.source import DatabaseSource
 from app.services.proving import claims
 from app.services.proving.transitions import transition
+from app.web.errors import note_damage
 from app.web.limits import AUDITS_A_MINUTE, limited
 from app.web.machines import schemas
 from app.web.machines.answers import JSON, NDJSON, answer
@@ -114,7 +115,7 @@ def read_audit(what: str) -> Response:
 )
 def read_transition(block: int) -> Response:
     _require_token()
-    lines = transition(bureau(), block)
+    lines, request_id = transition(bureau(), block), g.get("request_id", "")
     try:
         head = next(lines)  # what is wrong is said before the answer begins
     except NotFoundError as error:
@@ -124,8 +125,12 @@ def read_transition(block: int) -> Response:
 
     def body() -> Iterator[bytes]:
         yield head
-        for some in gathered(lines, len, CHUNK_BYTES):  # a chunk has its price, for server and reader
-            yield b"".join(some)
+        try:
+            for some in gathered(lines, len, CHUNK_BYTES):  # a chunk has its price, for server and reader
+                yield b"".join(some)
+        except DamagedError as error:  # the stream breaks off here, and the reader has too few accounts
+            note_damage(error, request_id)
+            raise
 
     return answer(body(), NDJSON)
 
