@@ -671,8 +671,10 @@ FAULTS = [
     Fault("5 append", maker, "card_in_force", AFTER, NOTHING),
     Fault("6 fold", state, "events_of_batches", AFTER, NOTHING),
     Fault("6 fold", state, "load_accounts", AFTER, NOTHING),
+    Fault("7 trie", Trie, "update", BEFORE, NOTHING),  # a thread feeds the database meanwhile
     Fault("7 trie", Trie, "update", AFTER, NOTHING),
     Fault("8 block", maker, "rules_hash", AFTER, NOTHING),
+    Fault("9 store", maker.log_edge, "grow", BEFORE, NOTHING),  # and here
     Fault("9 store", log_rows, "insert_tiles", AFTER, NOTHING),
     Fault("9 store", log_rows, "replace_edge", AFTER, NOTHING),
     Fault("9 store", log_rows, "place", AFTER, NOTHING),

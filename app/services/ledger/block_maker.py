@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,7 +33,7 @@ from app.services.ledger.folding import IN_PROCESS_EVENTS_MAX, FoldingPool, Shar
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from app.core.log.note import Signer, Verifier
     from app.core.state.trie_store import Changed, Trie
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
     from app.services.bureau import Bureau
 
 FEEDING_SWITCH_S = 0.001
-"""How long the trie's thread keeps the interpreter from the one that feeds the database, which empties a socket's buffer in
-about as long.
+"""How long the computing thread keeps the interpreter from the one that feeds the database, which empties a socket's buffer
+in about as long.
 """
 
 
@@ -247,12 +248,15 @@ class BlockMaker:
         trie_tiles: dict[tuple[int, bytes], bytes],
     ) -> None:
         """Step 9, but for the account versions."""
-        hashes = [merkle.leaf_hash(entry) for entry in draft.entries]
-        full, edge = log_edge.grow(memory.edge, memory.tree_size, draft.entries, hashes)
+        tiles_of_trie = ((depth, prefix, data) for (depth, prefix), data in trie_tiles.items())
+        with _feeder() as feeder:
+            stored = feeder.submit(state.copy_trie_tiles, connection, draft.number, tiles_of_trie)
+            hashes = [merkle.leaf_hash(entry) for entry in draft.entries]
+            full, edge = log_edge.grow(memory.edge, memory.tree_size, draft.entries, hashes)
+            stored.result()
         ledger.insert_tiles(connection, full)
         ledger.replace_edge(connection, edge)
         ledger.place(connection, draft.placed, draft.number)
-        state.copy_trie_tiles(connection, draft.number, ((d, p, data) for (d, p), data in trie_tiles.items()))
 
     def _reread(self, connection: Connection, memory: Memory, draft: Draft) -> bytes:
         """Step 10: the root of the new tree from what the database gives back, and from nothing else."""
@@ -279,16 +283,23 @@ class BlockMaker:
 
 def _update(connection: Connection, trie: Trie, shares: Sequence[Share]) -> Changed:
     """Step 7, while a thread gives the account versions to the database: that takes as long, and on another core."""
+    with _feeder() as feeder:
+        stored = feeder.submit(_copy_accounts, connection, shares)
+        changed = trie.update({key: leaf for share in shares for key, leaf in share.leaves.items()})
+        stored.result()
+    return changed
+
+
+@contextmanager
+def _feeder() -> Iterator[ThreadPoolExecutor]:
+    """A thread that gives rows to the database while this one computes; the database takes them on another core."""
     interval_s = sys.getswitchinterval()
     sys.setswitchinterval(FEEDING_SWITCH_S)
     try:
         with ThreadPoolExecutor(1) as feeder:
-            stored = feeder.submit(_copy_accounts, connection, shares)
-            changed = trie.update({key: leaf for share in shares for key, leaf in share.leaves.items()})
-            stored.result()
+            yield feeder
     finally:
         sys.setswitchinterval(interval_s)
-    return changed
 
 
 def _copy_accounts(connection: Connection, shares: Iterable[Share]) -> None:
