@@ -41,6 +41,13 @@ def test_columns_types_and_keys_are_the_same(inspector, name):
     assert keys == [column.name for column in table.primary_key.columns], "the order of a key matters"
 
 
+def test_citizens_key_is_read_from_the_index_alone(database):
+    with database.connect() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"))
+        rows = connection.execute(text("EXPLAIN SELECT key FROM citizens WHERE id = 1")).scalars()
+        assert "Index Only Scan using citizens_pkey" in next(iter(rows))
+
+
 def test_every_table_has_the_triggers_of_its_class(database):
     query = text(
         "SELECT c.relname, p.proname, t.tgtype & 1 > 0, t.tgtype & 2 > 0, t.tgtype & 8 > 0, t.tgtype & 16 > 0,"
