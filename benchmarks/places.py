@@ -46,8 +46,9 @@ class Ledger:
 class Places:
     """One PostgreSQL server with the product's own settings, and a database a ledger."""
 
-    def __init__(self) -> None:
-        self._server = EmbeddedPostgres(folder("server"))
+    def __init__(self, server: str = "server") -> None:
+        """`server` names its folder: two at a time have two."""
+        self._server = EmbeddedPostgres(folder(server))
         self._ledgers: dict[str, Ledger] = {}
 
     def __enter__(self) -> Self:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,11 +15,12 @@ from app.services.ledger.sequencer import Sequencer
 from app.services.scoring.research import CITIZENS_PER_BATCH, Research, clients
 from benchmarks import floors, proving
 from benchmarks.intake import BLOCKS_SECTION, blocks_row, drain
+from benchmarks.places import Places
 from benchmarks.report import Report, Row, at_most, median
 from benchmarks.synthetic import Lender
 
 if TYPE_CHECKING:
-    from benchmarks.places import Ledger, Places
+    from benchmarks.places import Ledger
 
 BLOCK_EVENTS = 16_384
 HASHES = 10_000  # a round of the floor between two blocks
@@ -26,46 +28,96 @@ ENROLLED_AT_ONCE = 65_535  # a block holds 65,536 events, and so does a batch
 SLOWER_MAX = 1.3
 
 
-class Blocks(NamedTuple):
-    """(events, seconds) of each block, hashes a second between them, processor time of all processes for them."""
+class Block(NamedTuple):
+    """Seconds that it took, hashes a second just before it, seconds of processor of all who worked for it."""
 
-    made: list[tuple[int, float]]
+    seconds: float
     hashes: float
     processor_s: float
 
 
-def measure(report: Report, places: Places, ledgers: tuple[int, ...], blocks: int, proofs: int) -> None:
-    each_s: dict[int, float] = {}
-    for citizens in ledgers:
-        name = f"synthetic_{citizens}"
-        ledger = places.ledger(name)
-        pool = FoldingPool(
-            ledger.bureau.engine.url.render_as_string(hide_password=False), ledger.bureau.people.keyring, 2
-        )
-        try:
-            lender = _build(report, ledger, pool, citizens)
-            report.say(f"{blocks} blocks at {citizens:,} citizens")
-            measured = _blocks(report, ledger, pool, lender, blocks)
-        finally:
-            pool.close()
-        each_s[citizens] = median([seconds / events for events, seconds in measured.made])
-        what = f"{BLOCK_EVENTS:,} events for as many random citizens of {citizens:,}"
-        report.add(BLOCKS_SECTION, blocks_row(what, *measured))
-        if citizens == max(ledgers) and len(ledgers) > 1:
-            known = [client.identifier for client in islice(clients(), CITIZENS_PER_BATCH)]
-            proving.measure(report, ledger.bureau, known[:proofs])
-        places.drop(name)
-    if len(ledgers) > 1:
-        small, large = min(ledgers), max(ledgers)
-        slower = each_s[large] / each_s[small]
-        verdict = at_most(slower, SLOWER_MAX)
-        row = Row(
-            f"slower per event at {large:,} than at {small:,}",
-            f"{slower:.2f} times",
-            ratio=f"{slower:.2f}",
-            **verdict,
-        )
-        report.add(BLOCKS_SECTION, row)
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A ledger on a server of its own, who reports to it, its sequencer, and the processes that work for no other."""
+
+    ledger: Ledger
+    lender: Lender
+    sequencer: Sequencer
+    processes: list[psutil.Process]
+
+    def block(self) -> Block:
+        """One more, while no other is made."""
+        self.lender.report(BLOCK_EVENTS)
+        hashes, before_s = floors.hashes(HASHES), self._processor_s()
+        seconds = drain(self.sequencer)
+        return Block(seconds, hashes, self._processor_s() - before_s)
+
+    def _processor_s(self) -> float:
+        """What this process, the folding processes and PostgreSQL have used so far, those that have ended included."""
+        own = sum(psutil.Process().cpu_times()[:2])
+        family = (each for process in self.processes for each in (process, *process.children(recursive=True)))
+        return own + sum(sum(each.cpu_times()[:4]) for each in family)
+
+
+def measure(report: Report, ledgers: tuple[int, ...], blocks: int, proofs: int) -> None:
+    """The small ledger by itself; then the small and the large one by turns, as who else works on this machine comes and
+    goes: a turn has a block of each, and compares them.
+    """
+    with ExitStack() as stack:
+        small = _open(report, stack, ledgers[0])
+        report.say(f"{blocks} blocks at {ledgers[0]:,} citizens")
+        _add_row(report, ledgers[0], [small.block() for _ in range(blocks)])
+        if len(ledgers) == 1:
+            return
+        large = _open(report, stack, ledgers[1])
+        turns = []
+        for number in range(blocks):
+            report.say(f"{number} of {blocks} blocks of each by turns")
+            one, other = (small, large) if number % 2 else (large, small)
+            made = {id(side): side.block() for side in (one, other)}
+            turns.append((made[id(small)], made[id(large)]))
+        _add_row(report, ledgers[1], [block for _, block in turns])
+        _compare(report, ledgers, turns)
+        known = [client.identifier for client in islice(clients(), CITIZENS_PER_BATCH)]
+        proving.measure(report, large.ledger.bureau, known[:proofs])
+
+
+def _open(report: Report, stack: ExitStack, citizens: int) -> Side:
+    """A ledger of so many citizens, and a new sequencer that has loaded and checked it."""
+    others = set(psutil.Process().children())
+    name = f"synthetic_{citizens}"
+    ledger = stack.enter_context(Places(f"server_{citizens}")).ledger(name)
+    url = ledger.bureau.engine.url.render_as_string(hide_password=False)
+    pool = FoldingPool(url, ledger.bureau.people.keyring, 2)
+    stack.callback(pool.close)
+    lender = _build(report, ledger, pool, citizens)
+    sequencer = stack.enter_context(Sequencer(ledger.bureau, pool=pool))
+    before_mib = _memory_mib()
+    lender.report(BLOCK_EVENTS)
+    loaded_s = drain(sequencer)
+    what = f"start of a sequencer at {citizens:,} citizens, with its checks and a first block"
+    memory = f"this process then has {_memory_mib():,.0f} MiB, before it {before_mib:,.0f}"
+    report.add(BLOCKS_SECTION, Row(what, f"{loaded_s:.1f} s ({memory})"))
+    return Side(ledger, lender, sequencer, list(set(psutil.Process().children()) - others))
+
+
+def _add_row(report: Report, citizens: int, made: list[Block]) -> None:
+    what = f"{BLOCK_EVENTS:,} events for as many random citizens of {citizens:,}"
+    hashes, processor_s = median([block.hashes for block in made]), sum(block.processor_s for block in made)
+    each = [(BLOCK_EVENTS, block.seconds) for block in made]
+    report.add(BLOCKS_SECTION, blocks_row(what, each, hashes, processor_s))
+
+
+def _compare(report: Report, ledgers: tuple[int, ...], turns: list[tuple[Block, Block]]) -> None:
+    slower = median([large.seconds / small.seconds for small, large in turns])
+    rate = median([BLOCK_EVENTS / small.seconds for small, _ in turns])
+    row = Row(
+        f"slower per event at {ledgers[1]:,} than at {ledgers[0]:,}, by turns",
+        f"{slower:.2f} times (at {ledgers[0]:,} it was {rate:,.0f} events/s meanwhile)",
+        ratio=f"{slower:.2f}",
+        **at_most(slower, SLOWER_MAX),
+    )
+    report.add(BLOCKS_SECTION, row)
 
 
 def _build(report: Report, ledger: Ledger, pool: FoldingPool, citizens: int) -> Lender:
@@ -86,28 +138,5 @@ def _build(report: Report, ledger: Ledger, pool: FoldingPool, citizens: int) -> 
     return lender
 
 
-def _blocks(report: Report, ledger: Ledger, pool: FoldingPool, lender: Lender, count: int) -> Blocks:
-    """A new sequencer loads and checks the ledger, then makes one block of each batch."""
-    with Sequencer(ledger.bureau, pool=pool) as sequencer:
-        lender.report(BLOCK_EVENTS)
-        began = time.perf_counter()
-        drain(sequencer)
-        loaded_s = time.perf_counter() - began
-        made, hashes, processor_s = [], [], 0.0
-        for _ in range(count):
-            lender.report(BLOCK_EVENTS)
-            hashes.append(floors.hashes(HASHES))
-            before_s = _processor_s()
-            made.append((BLOCK_EVENTS, drain(sequencer)))
-            processor_s += _processor_s() - before_s
-        memory_mib = psutil.Process().memory_info().rss / 2**20
-    citizens = len(lender) + CITIZENS_PER_BATCH
-    what = f"start of a sequencer at {citizens:,} citizens, with its checks and a first block"
-    report.add(BLOCKS_SECTION, Row(what, f"{loaded_s:.1f} s (this process then has {memory_mib:,.0f} MiB)"))
-    return Blocks(made, median(hashes), processor_s)
-
-
-def _processor_s() -> float:
-    """What this process, the folding processes and PostgreSQL have used so far."""
-    this = psutil.Process()
-    return sum(sum(process.cpu_times()[:2]) for process in (this, *this.children(recursive=True)))
+def _memory_mib() -> float:
+    return float(psutil.Process().memory_info().rss) / 2**20
