@@ -1,6 +1,6 @@
 """`python -m benchmarks`: measure everything, print a table, with `--write` leave it in docs/performance.md.
 
-python -m benchmarks                      everything, at most 12 minutes on two quiet cores
+python -m benchmarks                      everything, 11 minutes on two quiet cores, at most 15
 python -m benchmarks --quick              small samples, at most 3 minutes
 python -m benchmarks --only serving       one part and what it needs
 python -m benchmarks --write              the full run, for docs/performance.md
