@@ -70,14 +70,15 @@ def measure(report: Report, ledgers: tuple[int, ...], blocks: int, proofs: int) 
         if len(ledgers) == 1:
             return
         large = _open(report, stack, ledgers[1])
-        turns = []
+        of_small: list[Block] = []
+        of_large: list[Block] = []
         for number in range(blocks):
             report.say(f"{number} of {blocks} blocks of each by turns")
-            one, other = (small, large) if number % 2 else (large, small)
-            made = {id(side): side.block() for side in (one, other)}
-            turns.append((made[id(small)], made[id(large)]))
-        _add_row(report, ledgers[1], [block for _, block in turns])
-        _compare(report, ledgers, turns)
+            turn = [(small, of_small), (large, of_large)]
+            for side, made in turn if number % 2 else reversed(turn):
+                made.append(side.block())
+        _add_row(report, ledgers[1], of_large)
+        _compare(report, ledgers, of_small, of_large)
         known = [client.identifier for client in islice(clients(), CITIZENS_PER_BATCH)]
         proving.measure(report, large.ledger.bureau, known[:proofs])
 
@@ -108,9 +109,9 @@ def _add_row(report: Report, citizens: int, made: list[Block]) -> None:
     report.add(BLOCKS_SECTION, blocks_row(what, each, hashes, processor_s))
 
 
-def _compare(report: Report, ledgers: tuple[int, ...], turns: list[tuple[Block, Block]]) -> None:
-    slower = median([large.seconds / small.seconds for small, large in turns])
-    rate = median([BLOCK_EVENTS / small.seconds for small, _ in turns])
+def _compare(report: Report, ledgers: tuple[int, ...], of_small: list[Block], of_large: list[Block]) -> None:
+    slower = median([large.seconds / small.seconds for small, large in zip(of_small, of_large, strict=True)])
+    rate = median([BLOCK_EVENTS / block.seconds for block in of_small])
     row = Row(
         f"slower per event at {ledgers[1]:,} than at {ledgers[0]:,}, by turns",
         f"{slower:.2f} times (at {ledgers[0]:,} it was {rate:,.0f} events/s meanwhile)",
